@@ -1,0 +1,5 @@
+//! Runs statements.
+
+mod session;
+
+pub(crate) use session::{LoginRequest, Parameter, Request, Session};

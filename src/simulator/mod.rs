@@ -1,0 +1,28 @@
+//! An embedded SQL Server for rehearsals and tests: real cryptography, real files, a real TDS
+//! listener, and nothing to install.
+//!
+//! It listens on loopback only, keeps an instance in one folder, and is no database server for
+//! anything else. What nobody could confirm about real servers is a switch in [`ModellingChoices`].
+//!
+//! How it hangs together: `tds` reads requests and writes replies; `engine` runs the statements
+//! that `tsql` reads; `catalog` is what an instance and its databases know; `keys` is the
+//! cryptography; `media` is the format of backups; `storage` puts bytes on the disk so that a
+//! crash loses nothing acknowledged.
+
+mod catalog;
+mod engine;
+mod instance;
+mod keys;
+mod media;
+mod modelling_choices;
+mod output;
+mod server_error;
+mod storage;
+mod tds;
+mod tsql;
+mod version;
+mod wire_type;
+
+pub use instance::{InstanceBuilder, SimulatedInstance};
+pub use modelling_choices::ModellingChoices;
+pub use version::Version;

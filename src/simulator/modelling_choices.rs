@@ -1,0 +1,34 @@
+//! What nobody could confirm about real servers, as switches.
+
+/// How the simulator behaves where no source says what SQL Server does. Tests run under each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ModellingChoices {
+    /// The number raised for a wrong password of a key file (15466, 15465 or 15317; unconfirmed).
+    pub wrong_key_file_password: i32,
+    /// Whether RESTORE SERVICE MASTER KEY (without FORCE) fails with 15320 because of a database
+    /// whose master key the current service master key doesn't open, such as a copy restored from
+    /// another server (unconfirmed). `false`: such a key is left alone.
+    pub foreign_master_key_stops_key_restore: bool,
+    /// Whether RESTORE SERVICE MASTER KEY fails because a database that has a master key is
+    /// offline (unconfirmed). `false`: it is re-encrypted from master's copy.
+    pub offline_database_stops_key_restore: bool,
+    /// Whether `is_master_key_encrypted_by_server` is computed from master's copy, so that it reads
+    /// 0 after a restore from another server (an inference of the documentation, unconfirmed).
+    /// `false`: from the database's own copy.
+    pub master_key_flag_from_master: bool,
+    /// Whether a batch goes on when its client is gone, as backups were seen to for a while.
+    pub batch_outlives_socket: bool,
+}
+
+impl Default for ModellingChoices {
+    fn default() -> Self {
+        Self {
+            wrong_key_file_password: 15466,
+            foreign_master_key_stops_key_restore: false,
+            offline_database_stops_key_restore: true,
+            master_key_flag_from_master: true,
+            batch_outlives_socket: false,
+        }
+    }
+}

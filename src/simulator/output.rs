@@ -1,0 +1,62 @@
+//! What a session answers: a stream of replies, sent as they arise.
+
+use tokio::sync::mpsc;
+
+use crate::simulator::wire_type::{WireColumn, WireType};
+use crate::transport::{SqlMessage, SqlValue};
+
+/// One piece of an answer. TDS makes a token of it, the in-process transport a call of the sink.
+#[derive(Clone, Debug)]
+pub(crate) enum Reply {
+    Columns(Vec<WireColumn>),
+    Row(Vec<SqlValue>),
+    /// INFO (class 0 to 10) or ERROR.
+    Message(SqlMessage),
+    /// The end of a statement.
+    Done {
+        /// `CurCmd` of the DONE token.
+        command: u16,
+        rows: Option<u64>,
+        is_error: bool,
+    },
+    /// The session's database changed: ENVCHANGE 1.
+    Database { from: String, to: String },
+    /// An OUTPUT parameter of an RPC.
+    ReturnValue {
+        ordinal: u16,
+        name: String,
+        kind: WireType,
+        value: SqlValue,
+    },
+    /// The return status of a procedure called by RPC.
+    ReturnStatus(i32),
+}
+
+/// The client is gone, or the session was killed: the statement stops where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gone;
+
+/// Where a session writes its replies. Bounded: a client that does not read holds the statement.
+#[derive(Clone, Debug)]
+pub(crate) struct Output(mpsc::Sender<Reply>);
+
+impl Output {
+    /// A stream of replies and the end that reads it.
+    pub(crate) fn channel() -> (Self, mpsc::Receiver<Reply>) {
+        let (sender, receiver) = mpsc::channel(64);
+        (Self(sender), receiver)
+    }
+
+    pub(crate) async fn send(&self, reply: Reply) -> Result<(), Gone> {
+        self.0.send(reply).await.map_err(|_| Gone)
+    }
+
+    pub(crate) async fn message(&self, message: SqlMessage) -> Result<(), Gone> {
+        self.send(Reply::Message(message)).await
+    }
+
+    /// Resolves when nobody reads any more.
+    pub(crate) async fn closed(&self) {
+        self.0.closed().await;
+    }
+}

@@ -1,0 +1,46 @@
+//! Errors as the server raises them.
+
+use crate::transport::SqlMessage;
+
+/// What a statement failed with: one message or several, in the order they are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ServerError(pub(crate) Vec<SqlMessage>);
+
+pub(crate) type Result<T, E = ServerError> = std::result::Result<T, E>;
+
+/// A message; line and procedure are filled in by the session.
+pub(crate) fn message(number: i32, class: u8, state: u8, text: impl Into<String>) -> SqlMessage {
+    SqlMessage {
+        number,
+        state,
+        class,
+        text: text.into(),
+        procedure: String::new(),
+        line: 1,
+    }
+}
+
+impl ServerError {
+    /// One error.
+    pub(crate) fn new(number: i32, class: u8, state: u8, text: impl Into<String>) -> Self {
+        Self(vec![message(number, class, state, text)])
+    }
+
+    /// This error, and another one sent after it (3201, then 3013).
+    #[must_use]
+    pub(crate) fn then(mut self, next: Self) -> Self {
+        self.0.extend(next.0);
+        self
+    }
+
+    /// Valid T-SQL that this simulator doesn't do: our own number, so that nobody mistakes it for
+    /// an answer of SQL Server.
+    pub(crate) fn unsupported(what: impl std::fmt::Display) -> Self {
+        Self::new(
+            50_900,
+            16,
+            1,
+            format!("The simulator does not support {what}."),
+        )
+    }
+}

@@ -1,0 +1,1 @@
+//! The wire: TDS 7.4, by hand.

@@ -1,0 +1,47 @@
+//! Statements on keys, certificates and credentials. T-SQL takes literals here, never variables.
+
+/// `ENCRYPTION BY …` or `DECRYPTION BY …` of a symmetric key, asymmetric key or certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum KeyProtector {
+    Password(String),
+    AsymmetricKey { name: String, password: Option<String> },
+    Certificate { name: String, password: Option<String> },
+    SymmetricKey(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MasterKeyProtector {
+    ServiceMasterKey,
+    Password(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum KeyStatement {
+    BackupServiceMasterKey { file: String, password: String },
+    RestoreServiceMasterKey { file: String, password: String, force: bool },
+    RegenerateServiceMasterKey { force: bool },
+
+    CreateMasterKey { password: String },
+    OpenMasterKey { password: String },
+    CloseMasterKey,
+    DropMasterKey,
+    BackupMasterKey { file: String, password: String },
+    RestoreMasterKey { file: String, decryption: String, encryption: String, force: bool },
+    RegenerateMasterKey { password: String, force: bool },
+    AddMasterKeyEncryption(MasterKeyProtector),
+    DropMasterKeyEncryption(MasterKeyProtector),
+
+    CreateAsymmetricKey { name: String, algorithm: String, password: Option<String> },
+    DropAsymmetricKey(String),
+    CreateCertificate { name: String, subject: String, password: Option<String> },
+    DropCertificate(String),
+    CreateSymmetricKey { name: String, algorithm: String, protectors: Vec<KeyProtector> },
+    OpenSymmetricKey { name: String, decryption: KeyProtector },
+    CloseSymmetricKey(String),
+    CloseAllSymmetricKeys,
+    DropSymmetricKey(String),
+
+    CreateCredential { name: String, identity: String, secret: Option<String> },
+    AlterCredential { name: String, identity: String, secret: Option<String> },
+    DropCredential(String),
+}

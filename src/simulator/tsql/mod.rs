@@ -1,0 +1,3 @@
+//! Reads T-SQL: tokens, then statements.
+
+pub(crate) mod ast;

@@ -1,0 +1,47 @@
+//! The types of columns as they go over the wire.
+
+/// The type of a column or parameter, as TDS names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WireType {
+    Bit,
+    TinyInt,
+    SmallInt,
+    Int,
+    BigInt,
+    Real,
+    Float,
+    Decimal { precision: u8, scale: u8 },
+    /// Length in characters; `None` is `max`.
+    NVarChar(Option<u16>),
+    NChar(u16),
+    /// Length in bytes; `None` is `max`.
+    VarChar(Option<u16>),
+    Char(u16),
+    /// Length in bytes; `None` is `max`.
+    VarBinary(Option<u16>),
+    Binary(u16),
+    UniqueIdentifier,
+    DateTime,
+    /// Fractional digits, 0 to 7.
+    DateTime2(u8),
+    Date,
+    Variant,
+}
+
+/// A column of a result set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WireColumn {
+    pub(crate) name: String,
+    pub(crate) kind: WireType,
+    pub(crate) nullable: bool,
+}
+
+impl WireColumn {
+    pub(crate) fn new(name: impl Into<String>, kind: WireType) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            nullable: true,
+        }
+    }
+}
