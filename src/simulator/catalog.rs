@@ -72,6 +72,9 @@ pub(crate) struct Login {
     pub(crate) roles: BTreeSet<String>,
     /// Server permissions granted, in upper case: `VIEW SERVER STATE`.
     pub(crate) permissions: BTreeSet<String>,
+    /// Server permissions denied, in upper case.
+    #[serde(default)]
+    pub(crate) denied: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -178,6 +181,9 @@ pub(crate) struct User {
     pub(crate) roles: BTreeSet<String>,
     /// Database permissions granted, in upper case: `CONTROL`, `BACKUP DATABASE`, `EXECUTE`.
     pub(crate) permissions: BTreeSet<String>,
+    /// Database permissions denied, in upper case.
+    #[serde(default)]
+    pub(crate) denied: BTreeSet<String>,
 }
 
 /// The database master key: one key, wrapped several times.
@@ -233,6 +239,23 @@ pub(crate) struct Table {
     pub(crate) schema: String,
     pub(crate) name: String,
     pub(crate) columns: Vec<TableColumn>,
+    /// Its primary key and unique constraints.
+    #[serde(default)]
+    pub(crate) keys: Vec<TableKey>,
+    /// The next value of its identity column.
+    #[serde(default)]
+    pub(crate) next_identity: i64,
+    /// Permissions on it by user or role.
+    #[serde(default)]
+    pub(crate) grants: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// A primary key or unique constraint.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct TableKey {
+    pub(crate) name: String,
+    pub(crate) is_primary: bool,
+    pub(crate) columns: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -47,6 +47,27 @@ pub(crate) struct State {
     /// The databases that are online, by lower-case name.
     pub(crate) databases: BTreeMap<String, OpenDatabase>,
     pub(crate) sessions: BTreeMap<i16, SessionInfo>,
+    pub(crate) locks: Locks,
+}
+
+/// What sessions hold against each other.
+#[derive(Debug, Default)]
+pub(crate) struct Locks {
+    /// Who has a single-user database, by lower-case name.
+    pub(crate) single_user: BTreeMap<String, i16>,
+    pub(crate) application: Vec<ApplicationLock>,
+}
+
+/// A lock of `sp_getapplock`.
+#[derive(Debug)]
+pub(crate) struct ApplicationLock {
+    pub(crate) database: String,
+    pub(crate) resource: String,
+    /// `Exclusive`, `Shared` and so on.
+    pub(crate) mode: String,
+    pub(crate) spid: i16,
+    /// Released by the end of the transaction, not of the session.
+    pub(crate) of_transaction: bool,
 }
 
 /// An online database: its contents, and its rows in SQLite's memory.

@@ -1,5 +1,6 @@
 //! Errors as the server raises them.
 
+use crate::simulator::output::Gone;
 use crate::transport::SqlMessage;
 
 /// What a statement failed with: one message or several, in the order they are sent.
@@ -42,5 +43,26 @@ impl ServerError {
             1,
             format!("The simulator does not support {what}."),
         )
+    }
+}
+
+/// Why a statement stopped before its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The server raised errors; the batch may go on.
+    Server(ServerError),
+    /// Nobody reads any more; the session ends.
+    Gone,
+}
+
+impl From<ServerError> for Failure {
+    fn from(error: ServerError) -> Self {
+        Self::Server(error)
+    }
+}
+
+impl From<Gone> for Failure {
+    fn from(_: Gone) -> Self {
+        Self::Gone
     }
 }

@@ -52,6 +52,12 @@ pub(crate) struct Session {
     pub(crate) spid: i16,
     pub(crate) login: String,
     pub(crate) database: String,
+    /// The line of the statement that runs now: what its messages carry.
+    pub(crate) line: u32,
+    /// The procedure that runs now, or empty.
+    pub(crate) procedure: String,
+    /// Transactions begun and not ended (`@@TRANCOUNT`).
+    pub(crate) transactions: u32,
     /// Set by `KILL`: the connection closes.
     pub(crate) killed: CancellationToken,
     /// Database master keys opened by password, by lower-case database name.
