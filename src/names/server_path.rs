@@ -91,11 +91,16 @@ fn check(path: &str) -> Result<(), NameError> {
     if let Some(found) = path.chars().find(|c| c.is_control()) {
         return Err(NameError::new(
             WHAT,
-            format!("it holds the control character U+{:04X}; remove it", u32::from(found)),
+            format!(
+                "it holds the control character U+{:04X}; remove it",
+                u32::from(found)
+            ),
         ));
     }
     if path.starts_with(r"\\?\") || path.starts_with(r"\\.\") {
-        return wrong(r"it starts with \\?\ or \\.\, which skip the checks of Windows; write it plainly");
+        return wrong(
+            r"it starts with \\?\ or \\.\, which skip the checks of Windows; write it plainly",
+        );
     }
     if let Some(rest) = path.strip_prefix('/') {
         return check_components(rest, '/');
@@ -113,7 +118,9 @@ fn check(path: &str) -> Result<(), NameError> {
     if bytes.len() > 3 && bytes[0].is_ascii_alphabetic() && &bytes[1..3] == br":\" {
         return check_windows(&path[3..]);
     }
-    wrong(r"it is not a full path to a file; write C:\FOLDER\FILE, \\SERVER\SHARE\FILE or /folder/file")
+    wrong(
+        r"it is not a full path to a file; write C:\FOLDER\FILE, \\SERVER\SHARE\FILE or /folder/file",
+    )
 }
 
 fn check_components(rest: &str, separator: char) -> Result<(), NameError> {
@@ -150,12 +157,17 @@ fn is_device(part: &str) -> bool {
     let stem = part.split('.').next().unwrap_or(part).trim_end();
     let upper = stem.to_uppercase();
     let numbered = |prefix: &str| {
-        upper
-            .strip_prefix(prefix)
-            .is_some_and(|digit| matches!(digit, "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³"))
+        upper.strip_prefix(prefix).is_some_and(|digit| {
+            matches!(
+                digit,
+                "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³"
+            )
+        })
     };
-    matches!(upper.as_str(), "NUL" | "CON" | "PRN" | "AUX" | "CONIN$" | "CONOUT$" | "CLOCK$")
-        || numbered("COM")
+    matches!(
+        upper.as_str(),
+        "NUL" | "CON" | "PRN" | "AUX" | "CONIN$" | "CONOUT$" | "CLOCK$"
+    ) || numbered("COM")
         || numbered("LPT")
 }
 
@@ -209,25 +221,66 @@ mod tests {
     #[test]
     fn surprising_paths_are_refused() {
         for bad in [
-            "", "a.key", r"C:a.key", r"C:\", r"C:\a\", r"C:\..\a", r"C:\a\.\b", "/a/../b", "/", "//a",
-            "/a/", r"\\?\C:\a", r"\\.\pipe\a", r"\\vault\a", r"\\vault", r"C:\NUL", r"C:\a\nul.key",
-            r"C:\com1", r"C:\COM¹.txt", r"C:\aux .x", r"C:\a.", r"C:\a \b", r"C:\a:b", "C:/a", "C:\\a\nb",
-            "C:\\a\0", r"\a.key", "NUL",
+            "",
+            "a.key",
+            r"C:a.key",
+            r"C:\",
+            r"C:\a\",
+            r"C:\..\a",
+            r"C:\a\.\b",
+            "/a/../b",
+            "/",
+            "//a",
+            "/a/",
+            r"\\?\C:\a",
+            r"\\.\pipe\a",
+            r"\\vault\a",
+            r"\\vault",
+            r"C:\NUL",
+            r"C:\a\nul.key",
+            r"C:\com1",
+            r"C:\COM¹.txt",
+            r"C:\aux .x",
+            r"C:\a.",
+            r"C:\a \b",
+            r"C:\a:b",
+            "C:/a",
+            "C:\\a\nb",
+            "C:\\a\0",
+            r"\a.key",
+            "NUL",
         ] {
             assert!(bad.parse::<ServerPath>().is_err(), "{bad}");
         }
         let long = format!(r"C:\{}", "x".repeat(4000));
-        assert!(long.parse::<ServerPath>().unwrap_err().to_string().contains("4003"));
+        assert!(
+            long.parse::<ServerPath>()
+                .unwrap_err()
+                .to_string()
+                .contains("4003")
+        );
     }
 
     #[test]
     fn parts_are_found() {
         let path: ServerPath = r"\\vault\keys\smk.key".parse().unwrap();
-        assert_eq!((path.file_name(), path.unc_host()), ("smk.key", Some("vault")));
-        assert_eq!(path.sibling("b.key").unwrap().as_str(), r"\\vault\keys\b.key");
+        assert_eq!(
+            (path.file_name(), path.unc_host()),
+            ("smk.key", Some("vault"))
+        );
+        assert_eq!(
+            path.sibling("b.key").unwrap().as_str(),
+            r"\\vault\keys\b.key"
+        );
         assert!(path.sibling(r"..\b.key").is_err());
-        assert_eq!(ServerPath::in_folder("/data/", "a").unwrap().as_str(), "/data/a");
-        assert_eq!(ServerPath::in_folder(r"C:\data", "a").unwrap().as_str(), r"C:\data\a");
+        assert_eq!(
+            ServerPath::in_folder("/data/", "a").unwrap().as_str(),
+            "/data/a"
+        );
+        assert_eq!(
+            ServerPath::in_folder(r"C:\data", "a").unwrap().as_str(),
+            r"C:\data\a"
+        );
         assert_eq!("/a/b".parse::<ServerPath>().unwrap().unc_host(), None);
     }
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::simulator::catalog::{Catalog, Contents};
 use crate::simulator::keys::KeyMaterial;
 use crate::simulator::storage::Disk;
-use crate::simulator::{ModellingChoices, Version};
+use crate::simulator::{Faults, ModellingChoices, Version};
 
 /// Sets up a [`SimulatedInstance`].
 #[derive(Debug)]
@@ -28,6 +28,14 @@ pub struct SimulatedInstance {
     pub(crate) inner: Arc<Instance>,
 }
 
+impl SimulatedInstance {
+    /// The faults that tests make this instance have.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.inner.faults
+    }
+}
+
 /// What all sessions of an instance share.
 #[derive(Debug)]
 pub(crate) struct Instance {
@@ -35,6 +43,7 @@ pub(crate) struct Instance {
     pub(crate) version: Version,
     pub(crate) choices: ModellingChoices,
     pub(crate) disk: Disk,
+    pub(crate) faults: Faults,
     /// Locked for the length of a step, never across an await.
     pub(crate) state: Mutex<State>,
 }

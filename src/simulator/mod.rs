@@ -11,6 +11,7 @@
 
 mod catalog;
 mod engine;
+mod faults;
 mod instance;
 mod keys;
 mod media;
@@ -23,6 +24,7 @@ mod tsql;
 mod version;
 mod wire_type;
 
+pub use faults::{Disconnect, Fault, Faults};
 pub use instance::{InstanceBuilder, SimulatedInstance};
 pub use modelling_choices::ModellingChoices;
 pub use version::Version;

@@ -20,7 +20,10 @@ pub(crate) enum Reply {
         is_error: bool,
     },
     /// The session's database changed: ENVCHANGE 1.
-    Database { from: String, to: String },
+    Database {
+        from: String,
+        to: String,
+    },
     /// An OUTPUT parameter of an RPC.
     ReturnValue {
         ordinal: u16,

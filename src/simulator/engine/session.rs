@@ -77,7 +77,9 @@ impl Session {
     /// Signs in: checks the password (18456) and the database (4060, then 18456).
     pub(crate) fn open(instance: &Arc<Instance>, request: &LoginRequest) -> Result<Self> {
         let _ = (instance, request);
-        Err(crate::simulator::server_error::ServerError::unsupported("signing in yet"))
+        Err(crate::simulator::server_error::ServerError::unsupported(
+            "signing in yet",
+        ))
     }
 
     /// Runs a request and sends what it answers. Server errors are replies; `Gone` means that the

@@ -50,7 +50,10 @@ pub(crate) enum MediaOption {
     CopyOnly,
     Description(TextArgument),
     Differential,
-    Encryption { algorithm: String, certificate: String },
+    Encryption {
+        algorithm: String,
+        certificate: String,
+    },
     File(TextArgument),
     FileNumber(u32),
     Format(bool),
@@ -59,7 +62,10 @@ pub(crate) enum MediaOption {
     KeepReplication,
     MediaDescription(TextArgument),
     MediaName(TextArgument),
-    Move { logical: TextArgument, to: TextArgument },
+    Move {
+        logical: TextArgument,
+        to: TextArgument,
+    },
     Name(TextArgument),
     Recovery(bool),
     Replace,

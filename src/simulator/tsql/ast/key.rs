@@ -4,8 +4,14 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum KeyProtector {
     Password(String),
-    AsymmetricKey { name: String, password: Option<String> },
-    Certificate { name: String, password: Option<String> },
+    AsymmetricKey {
+        name: String,
+        password: Option<String>,
+    },
+    Certificate {
+        name: String,
+        password: Option<String>,
+    },
     SymmetricKey(String),
 }
 
@@ -17,31 +23,78 @@ pub(crate) enum MasterKeyProtector {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum KeyStatement {
-    BackupServiceMasterKey { file: String, password: String },
-    RestoreServiceMasterKey { file: String, password: String, force: bool },
-    RegenerateServiceMasterKey { force: bool },
+    BackupServiceMasterKey {
+        file: String,
+        password: String,
+    },
+    RestoreServiceMasterKey {
+        file: String,
+        password: String,
+        force: bool,
+    },
+    RegenerateServiceMasterKey {
+        force: bool,
+    },
 
-    CreateMasterKey { password: String },
-    OpenMasterKey { password: String },
+    CreateMasterKey {
+        password: String,
+    },
+    OpenMasterKey {
+        password: String,
+    },
     CloseMasterKey,
     DropMasterKey,
-    BackupMasterKey { file: String, password: String },
-    RestoreMasterKey { file: String, decryption: String, encryption: String, force: bool },
-    RegenerateMasterKey { password: String, force: bool },
+    BackupMasterKey {
+        file: String,
+        password: String,
+    },
+    RestoreMasterKey {
+        file: String,
+        decryption: String,
+        encryption: String,
+        force: bool,
+    },
+    RegenerateMasterKey {
+        password: String,
+        force: bool,
+    },
     AddMasterKeyEncryption(MasterKeyProtector),
     DropMasterKeyEncryption(MasterKeyProtector),
 
-    CreateAsymmetricKey { name: String, algorithm: String, password: Option<String> },
+    CreateAsymmetricKey {
+        name: String,
+        algorithm: String,
+        password: Option<String>,
+    },
     DropAsymmetricKey(String),
-    CreateCertificate { name: String, subject: String, password: Option<String> },
+    CreateCertificate {
+        name: String,
+        subject: String,
+        password: Option<String>,
+    },
     DropCertificate(String),
-    CreateSymmetricKey { name: String, algorithm: String, protectors: Vec<KeyProtector> },
-    OpenSymmetricKey { name: String, decryption: KeyProtector },
+    CreateSymmetricKey {
+        name: String,
+        algorithm: String,
+        protectors: Vec<KeyProtector>,
+    },
+    OpenSymmetricKey {
+        name: String,
+        decryption: KeyProtector,
+    },
     CloseSymmetricKey(String),
     CloseAllSymmetricKeys,
     DropSymmetricKey(String),
 
-    CreateCredential { name: String, identity: String, secret: Option<String> },
-    AlterCredential { name: String, identity: String, secret: Option<String> },
+    CreateCredential {
+        name: String,
+        identity: String,
+        secret: Option<String>,
+    },
+    AlterCredential {
+        name: String,
+        identity: String,
+        secret: Option<String>,
+    },
     DropCredential(String),
 }
