@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use time::PrimitiveDateTime;
 
+use crate::simulator::Platform;
+
 /// Bytes as hexadecimal text in the files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -41,6 +43,8 @@ pub(crate) struct Wrapped(pub(crate) Bytes);
 pub(crate) struct Catalog {
     /// The instance's name, `SQL01` or `SQL01\ORCH`.
     pub(crate) server: String,
+    /// Fixed when the instance is made: the form of every path in here.
+    pub(crate) platform: Platform,
     pub(crate) created: PrimitiveDateTime,
     pub(crate) service_master_key: ServiceMasterKeyRow,
     pub(crate) logins: Vec<Login>,

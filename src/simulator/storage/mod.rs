@@ -1,5 +1,15 @@
 //! Bytes on the disk: the server's own namespace of paths, and writes that a crash can't halve.
 
-/// The disk of an instance.
-#[derive(Debug)]
-pub(crate) struct Disk {}
+mod disk;
+mod envelope;
+mod host;
+mod intent;
+mod namespace;
+mod os_error;
+mod power;
+
+pub(crate) use disk::{Disk, DiskError, Hold};
+pub(crate) use envelope::{EnvelopeError, FileKind, seal, unseal};
+pub(crate) use intent::{Change, ServerFile};
+pub(crate) use os_error::OsError;
+pub use power::UnsyncedWrites;

@@ -1,0 +1,57 @@
+//! The operating system that an instance poses as: the form of its paths.
+
+use serde::{Deserialize, Serialize};
+
+use super::Version;
+
+/// The operating system that an instance poses as, whatever it really runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Platform {
+    /// Paths like `C:\backup\a.bak`, upper and lower case the same.
+    Windows,
+    /// Paths like `/var/opt/mssql/data/a.bak`.
+    Linux,
+}
+
+impl Platform {
+    /// `InstanceDefaultDataPath`, without a separator at its end. Logs lie there too.
+    pub(crate) fn data_folder(self, version: Version, server: &str) -> String {
+        match self {
+            Self::Windows => format!(r"{}\DATA", windows_root(version, server)),
+            Self::Linux => "/var/opt/mssql/data".to_owned(),
+        }
+    }
+
+    /// `InstanceDefaultBackupPath`, without a separator at its end.
+    pub(crate) fn backup_folder(self, version: Version, server: &str) -> String {
+        match self {
+            Self::Windows => format!(r"{}\Backup", windows_root(version, server)),
+            Self::Linux => "/var/opt/mssql/data".to_owned(),
+        }
+    }
+
+    /// The separator of paths.
+    pub(crate) const fn separator(self) -> char {
+        match self {
+            Self::Windows => '\\',
+            Self::Linux => '/',
+        }
+    }
+
+    /// Whether a path names its folder, rather than leaving it to the server.
+    pub(crate) fn is_full(self, path: &str) -> bool {
+        let drive = path.len() > 2
+            && path.starts_with(|c: char| c.is_ascii_alphabetic())
+            && path[1..].starts_with([':']);
+        drive || path.starts_with(['/', '\\'])
+    }
+}
+
+fn windows_root(version: Version, server: &str) -> String {
+    let instance = server.split_once('\\').map_or("MSSQLSERVER", |(_, instance)| instance);
+    format!(
+        r"C:\Program Files\Microsoft SQL Server\MSSQL{}.{instance}\MSSQL",
+        version.product().0
+    )
+}
