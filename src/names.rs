@@ -208,10 +208,27 @@ mod tests {
 
     #[test]
     fn instances_have_three_forms() {
-        for good in ["SQL01", "sql01.corp.example", r"SQL01\ORCH", "SQL01,1433", "127.0.0.1,1"] {
+        for good in [
+            "SQL01",
+            "sql01.corp.example",
+            r"SQL01\ORCH",
+            "SQL01,1433",
+            "127.0.0.1,1",
+        ] {
             assert!(good.parse::<SqlInstance>().is_ok(), "{good}");
         }
-        for bad in ["", r"\ORCH", "SQL01,0", "SQL01,99999", r"SQL01\", "a b", "a;b", "a'b", "a\nb", r"A\B\C"] {
+        for bad in [
+            "",
+            r"\ORCH",
+            "SQL01,0",
+            "SQL01,99999",
+            r"SQL01\",
+            "a b",
+            "a;b",
+            "a'b",
+            "a\nb",
+            r"A\B\C",
+        ] {
             assert!(bad.parse::<SqlInstance>().is_err(), "{bad}");
         }
     }

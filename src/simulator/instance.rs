@@ -1,28 +1,31 @@
 //! A simulated instance: one folder, one service master key, its databases and sessions.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+mod bootstrap;
+mod builder;
+mod database_file;
+mod edit;
+mod find;
+mod start;
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use time::{OffsetDateTime, PrimitiveDateTime};
 use tokio_util::sync::CancellationToken;
 
 use crate::simulator::catalog::{Catalog, Contents};
-use crate::simulator::keys::KeyMaterial;
-use crate::simulator::storage::Disk;
-use crate::simulator::{Faults, ModellingChoices, Version};
+use crate::simulator::keys::{KeyDerivation, KeyMaterial, PasswordHash};
+use crate::simulator::storage::{Disk, UnsyncedWrites};
+use crate::simulator::{Faults, ModellingChoices, Platform, Version};
 
-/// Sets up a [`SimulatedInstance`].
-#[derive(Debug)]
-pub struct InstanceBuilder {
-    pub(crate) name: String,
-    pub(crate) folder: PathBuf,
-    pub(crate) machine_secret: PathBuf,
-    pub(crate) version: Version,
-    pub(crate) choices: ModellingChoices,
-    pub(crate) shares: BTreeMap<String, PathBuf>,
-}
+pub(crate) use bootstrap::NewDatabase;
+pub use builder::{InstanceBuilder, StartError};
+pub(crate) use database_file::{log_file, open_data_file};
+pub(crate) use edit::{Edit, EditError};
 
-/// A running SQL Server of this library's own making.
+/// A running SQL Server of this library's own making. Its folder is free for another one when all
+/// clones are dropped and its sessions have ended, or after [`kill`](Self::kill).
 #[derive(Clone, Debug)]
 pub struct SimulatedInstance {
     pub(crate) inner: Arc<Instance>,
@@ -34,6 +37,52 @@ impl SimulatedInstance {
     pub fn faults(&self) -> &Faults {
         &self.inner.faults
     }
+
+    /// The instance's name, as `@@SERVERNAME` tells it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// Makes a folder on the server's disks, and those above it, as an administrator of the
+    /// machine would: `D:\backup`, `\\VAULT\keys`, `/backup`.
+    ///
+    /// # Errors
+    /// What the server's operating system says.
+    pub fn create_folder(&self, path: &str) -> std::io::Result<()> {
+        self.inner
+            .disk
+            .create_folder(path)
+            .map_err(std::io::Error::other)
+    }
+
+    /// Lets only so many more bytes be written to the server's disks, over all writes; then they
+    /// are full. `None` ends that.
+    pub fn set_disk_quota(&self, bytes: Option<u64>) {
+        self.inner.disk.set_quota(bytes);
+    }
+
+    /// How many operations the server's disks did since the start: writes, syncs, renames and
+    /// removals, each one a place for [`fail_power_after`](Self::fail_power_after).
+    #[must_use]
+    pub fn disk_operations(&self) -> u64 {
+        self.inner.disk.operations()
+    }
+
+    /// Lets the machine's power fail in the operation after that many more of the server's disks.
+    /// Nothing is written from then on: [`kill`](Self::kill) the instance and start it anew.
+    pub fn fail_power_after(&self, operations: u64, unsynced: UnsyncedWrites) {
+        self.inner.disk.fail_after(operations, unsynced);
+    }
+
+    /// Ends the instance at once, as a crash would: its sessions end, nothing more is written, and
+    /// the folder is free for another start.
+    pub fn kill(&self) {
+        self.inner.disk.switch_off();
+        for session in self.inner.state().sessions.values() {
+            session.killed.cancel();
+        }
+    }
 }
 
 /// What all sessions of an instance share.
@@ -41,11 +90,62 @@ impl SimulatedInstance {
 pub(crate) struct Instance {
     pub(crate) name: String,
     pub(crate) version: Version,
+    pub(crate) platform: Platform,
     pub(crate) choices: ModellingChoices,
     pub(crate) disk: Disk,
     pub(crate) faults: Faults,
+    pub(crate) started: PrimitiveDateTime,
+    pub(crate) derivation: KeyDerivation,
+    /// How long each step of a backup or restore takes.
+    pub(crate) pace: Duration,
     /// Locked for the length of a step, never across an await.
     pub(crate) state: Mutex<State>,
+}
+
+impl Instance {
+    /// The state, for one step. A panic in another session leaves it usable: changes are made on
+    /// copies or undone.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `InstanceDefaultDataPath` and `-LogPath`.
+    pub(crate) fn data_folder(&self) -> String {
+        self.platform.data_folder(self.version, &self.name)
+    }
+
+    /// `InstanceDefaultBackupPath`.
+    pub(crate) fn backup_folder(&self) -> String {
+        self.platform.backup_folder(self.version, &self.name)
+    }
+
+    /// A path as statements give it: a bare file name lies in `folder`.
+    pub(crate) fn full_path(&self, path: &str, folder: &str) -> String {
+        if self.platform.is_full(path) {
+            path.to_owned()
+        } else {
+            format!("{folder}{}{path}", self.platform.separator())
+        }
+    }
+
+    /// Whether `login` exists, may sign in, and has this password.
+    pub(crate) fn verify_login_password(&self, login: &str, password: &str) -> bool {
+        let hash = {
+            let state = self.state();
+            match state.login(login) {
+                Some(login) if !login.is_disabled => login.password_hash.clone(),
+                _ => return false,
+            }
+        };
+        // Slow by design, so not under the lock.
+        PasswordHash::matches(&hash, password)
+    }
+}
+
+/// The server's clock: UTC, as the simulated server's local time.
+pub(crate) fn now() -> PrimitiveDateTime {
+    let now = OffsetDateTime::now_utc();
+    PrimitiveDateTime::new(now.date(), now.time())
 }
 
 #[derive(Debug)]

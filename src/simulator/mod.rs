@@ -26,7 +26,8 @@ mod version;
 mod wire_type;
 
 pub use faults::{Disconnect, Fault, Faults};
-pub use instance::{InstanceBuilder, SimulatedInstance};
+pub use instance::{InstanceBuilder, SimulatedInstance, StartError};
 pub use modelling_choices::ModellingChoices;
 pub use platform::Platform;
+pub use storage::UnsyncedWrites;
 pub use version::Version;

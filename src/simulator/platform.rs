@@ -49,7 +49,9 @@ impl Platform {
 }
 
 fn windows_root(version: Version, server: &str) -> String {
-    let instance = server.split_once('\\').map_or("MSSQLSERVER", |(_, instance)| instance);
+    let instance = server
+        .split_once('\\')
+        .map_or("MSSQLSERVER", |(_, instance)| instance);
     format!(
         r"C:\Program Files\Microsoft SQL Server\MSSQL{}.{instance}\MSSQL",
         version.product().0

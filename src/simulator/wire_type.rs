@@ -10,7 +10,10 @@ pub(crate) enum WireType {
     BigInt,
     Real,
     Float,
-    Decimal { precision: u8, scale: u8 },
+    Decimal {
+        precision: u8,
+        scale: u8,
+    },
     /// Length in characters; `None` is `max`.
     NVarChar(Option<u16>),
     NChar(u16),

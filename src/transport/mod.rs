@@ -16,8 +16,8 @@ pub use deadlines::Deadlines;
 pub use error::{TransportError, TransportErrorKind};
 pub use secrets::SecretSource;
 pub use sql::{
-    CancelSupport, ErrorSupport, MessageSupport, SqlCapabilities, SqlSession, SqlSink, SqlTransport,
-    Wire,
+    CancelSupport, ErrorSupport, MessageSupport, SqlCapabilities, SqlSession, SqlSink,
+    SqlTransport, Wire,
 };
 pub use sql_batch::SqlBatch;
 pub use sql_message::SqlMessage;

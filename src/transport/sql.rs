@@ -39,7 +39,10 @@ pub enum CancelSupport {
 
 /// What a transport can do. Stated by the transport, believed by the operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_structs, reason = "hosts state all of it, and a new question must reach them")]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "hosts state all of it, and a new question must reach them"
+)]
 pub struct SqlCapabilities {
     /// Which informational messages reach the sink.
     pub messages: MessageSupport,

@@ -2,7 +2,10 @@ use serde::{Deserialize, Serialize};
 
 /// A message of SQL Server: informational, or an error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(clippy::exhaustive_structs, reason = "hosts make them; the six fields are TDS's own")]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "hosts make them; the six fields are TDS's own"
+)]
 pub struct SqlMessage {
     /// The number, as in `sys.messages`.
     pub number: i32,

@@ -4,7 +4,10 @@ use time::PrimitiveDateTime;
 
 /// A column of a result set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_structs, reason = "hosts make them, and read by name only")]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "hosts make them, and read by name only"
+)]
 pub struct SqlColumn {
     /// The name; empty where the server gives none.
     pub name: String,

@@ -58,7 +58,12 @@ pub(crate) fn wrap_by_public_key(
     let key = OaepPublicEncryptingKey::new(key)?;
     let mut ciphertext = vec![0; key.ciphertext_size()];
     let length = key
-        .encrypt(&OAEP_SHA256_MGF1SHA256, &material.0, &mut ciphertext, Some(&label))?
+        .encrypt(
+            &OAEP_SHA256_MGF1SHA256,
+            &material.0,
+            &mut ciphertext,
+            Some(&label),
+        )?
         .len();
     ciphertext.truncate(length);
     Ok(Wrapped(Bytes(ciphertext)))
@@ -74,7 +79,12 @@ pub(crate) fn unwrap_by_private_key(
     let key = OaepPrivateDecryptingKey::new(key)?;
     let mut plaintext = Zeroizing::new(vec![0; key.min_output_size()]);
     let length = key
-        .decrypt(&OAEP_SHA256_MGF1SHA256, &wrapped.0.0, &mut plaintext, Some(&label))?
+        .decrypt(
+            &OAEP_SHA256_MGF1SHA256,
+            &wrapped.0.0,
+            &mut plaintext,
+            Some(&label),
+        )?
         .len();
     plaintext.truncate(length);
     Ok(KeyMaterial(plaintext))
@@ -90,7 +100,11 @@ mod tests {
         let other = generate_key_pair(2048).unwrap().unwrap();
         let material = KeyMaterial::random(32).unwrap();
         let wrapped = wrap_by_public_key(&pair.public_key, [1; 16], &material).unwrap();
-        assert!(unwrap_by_private_key(&pair.private_key, [1; 16], &wrapped).unwrap().is(&material));
+        assert!(
+            unwrap_by_private_key(&pair.private_key, [1; 16], &wrapped)
+                .unwrap()
+                .is(&material)
+        );
         assert!(unwrap_by_private_key(&other.private_key, [1; 16], &wrapped).is_err());
         assert!(unwrap_by_private_key(&pair.private_key, [2; 16], &wrapped).is_err());
         assert_eq!(pair.thumbprint.0.len(), 20);

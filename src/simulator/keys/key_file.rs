@@ -58,7 +58,9 @@ pub(crate) fn seal_key_file(
     let mut plaintext = Zeroizing::new(Vec::with_capacity(file.guid.len() + file.key.0.len()));
     plaintext.extend_from_slice(&file.guid);
     plaintext.extend_from_slice(&file.key.0);
-    let sealed = recipe.key(password).wrap(Label::KeyFile(&bytes), &plaintext)?;
+    let sealed = recipe
+        .key(password)
+        .wrap(Label::KeyFile(&bytes), &plaintext)?;
     bytes.extend_from_slice(&sealed.0.0);
     Ok(bytes)
 }
@@ -100,7 +102,9 @@ mod tests {
 
     use super::*;
 
-    const CHEAP: KeyDerivation = KeyDerivation { iterations: NonZeroU32::MIN };
+    const CHEAP: KeyDerivation = KeyDerivation {
+        iterations: NonZeroU32::MIN,
+    };
     const KIND: KeyFileKind = KeyFileKind::ServiceMasterKey;
 
     fn file() -> (KeyFile, Vec<u8>) {
@@ -118,7 +122,10 @@ mod tests {
         let opened = open_key_file(KIND, &bytes, "Password 1").unwrap();
         assert!(opened.key.is(&file.key));
         assert_eq!(opened.guid, file.guid);
-        assert_eq!(open_key_file(KIND, &bytes, "Password 2").unwrap_err(), KeyFileProblem::WrongPassword);
+        assert_eq!(
+            open_key_file(KIND, &bytes, "Password 2").unwrap_err(),
+            KeyFileProblem::WrongPassword
+        );
         assert_eq!(
             open_key_file(KeyFileKind::MasterKey, &bytes, "Password 1").unwrap_err(),
             KeyFileProblem::Invalid
@@ -128,7 +135,11 @@ mod tests {
     #[test]
     fn the_key_is_not_in_the_file() {
         let (file, bytes) = file();
-        assert!(!bytes.windows(8).any(|window| file.key.0.windows(8).any(|part| part == window)));
+        assert!(
+            !bytes
+                .windows(8)
+                .any(|window| file.key.0.windows(8).any(|part| part == window))
+        );
     }
 
     #[test]
@@ -138,8 +149,14 @@ mod tests {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x80;
             // The cost's high bytes: a derivation that would take for ever is refused as invalid.
-            assert!(open_key_file(KIND, &damaged, "Password 1").is_err(), "byte {at}");
-            assert!(open_key_file(KIND, &bytes[..at], "Password 1").is_err(), "cut at {at}");
+            assert!(
+                open_key_file(KIND, &damaged, "Password 1").is_err(),
+                "byte {at}"
+            );
+            assert!(
+                open_key_file(KIND, &bytes[..at], "Password 1").is_err(),
+                "cut at {at}"
+            );
         }
     }
 }

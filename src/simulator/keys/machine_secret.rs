@@ -40,14 +40,20 @@ fn create(path: &Path) -> io::Result<KeyMaterial> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = match options.open(path) {
         // Another instance on this machine was quicker.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return read(File::open(path)?),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return read(File::open(path)?);
+        }
         opened => opened?,
     };
     file.write_all(&key.0)?;
     file.sync_all()?;
     #[cfg(unix)]
     if let Some(folder) = path.parent() {
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let folder = if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
+        };
         File::open(folder)?.sync_all()?;
     }
     Ok(key)

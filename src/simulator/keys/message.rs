@@ -59,11 +59,16 @@ pub(crate) fn decrypt_message(
     authenticator: Option<&[u8]>,
 ) -> Option<Zeroizing<Vec<u8>>> {
     let (_guid, rest) = message.split_at_checked(16)?;
-    let (iv, ciphertext) = rest.strip_prefix(&VERSION)?.split_first_chunk::<AES_CBC_IV_LEN>()?;
+    let (iv, ciphertext) = rest
+        .strip_prefix(&VERSION)?
+        .split_first_chunk::<AES_CBC_IV_LEN>()?;
     let cipher = PaddedBlockDecryptingKey::cbc_pkcs7(cipher_key(key).ok()?).ok()?;
     let mut buffer = Zeroizing::new(ciphertext.to_vec());
     let inner = cipher
-        .decrypt(&mut buffer, DecryptionContext::Iv128(FixedLength::from(*iv)))
+        .decrypt(
+            &mut buffer,
+            DecryptionContext::Iv128(FixedLength::from(*iv)),
+        )
         .ok()?;
     let inner: &[u8] = inner;
     let rest = inner.strip_prefix(&MAGIC)?;
@@ -72,8 +77,7 @@ pub(crate) fn decrypt_message(
     let (integrity, plaintext) =
         rest.split_at_checked(usize::from(u16::from_le_bytes(*integrity_length)))?;
     let expected = authenticator.map(integrity_bytes).unwrap_or_default();
-    let fits = integrity == expected
-        && plaintext.len() == usize::from(u16::from_le_bytes(*length));
+    let fits = integrity == expected && plaintext.len() == usize::from(u16::from_le_bytes(*length));
     fits.then(|| Zeroizing::new(plaintext.to_vec()))
 }
 
@@ -115,18 +119,30 @@ mod tests {
         let cipher = aws_lc_rs::cipher::DecryptingKey::cbc(cipher_key(&key).unwrap()).unwrap();
         let iv: [u8; 16] = message[20..36].try_into().unwrap();
         let mut inner = message[36..].to_vec();
-        cipher.decrypt(&mut inner, DecryptionContext::Iv128(FixedLength::from(iv))).unwrap();
-        assert_eq!(inner, b"\x0D\xF0\xAD\xBA\x00\x00\x04\x00text\x04\x04\x04\x04");
+        cipher
+            .decrypt(&mut inner, DecryptionContext::Iv128(FixedLength::from(iv)))
+            .unwrap();
+        assert_eq!(
+            inner,
+            b"\x0D\xF0\xAD\xBA\x00\x00\x04\x00text\x04\x04\x04\x04"
+        );
     }
 
     #[test]
     fn what_does_not_fit_is_none() {
         let key = KeyMaterial::random(32).unwrap();
         let message = encrypt_message([5; 16], &key, b"text", Some(b"row 1")).unwrap();
-        assert_eq!(decrypt_message(&key, &message, Some(b"row 1")).unwrap().as_slice(), b"text");
+        assert_eq!(
+            decrypt_message(&key, &message, Some(b"row 1"))
+                .unwrap()
+                .as_slice(),
+            b"text"
+        );
         assert!(decrypt_message(&key, &message, Some(b"row 2")).is_none());
         assert!(decrypt_message(&key, &message, None).is_none());
-        assert!(decrypt_message(&KeyMaterial::random(32).unwrap(), &message, Some(b"row 1")).is_none());
+        assert!(
+            decrypt_message(&KeyMaterial::random(32).unwrap(), &message, Some(b"row 1")).is_none()
+        );
         assert!(decrypt_message(&key, b"short", None).is_none());
     }
 

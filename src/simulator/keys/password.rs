@@ -98,7 +98,9 @@ impl KeyDerivation {
     ) -> Result<KeyMaterial, CryptographyFailed> {
         let (recipe, text) = wrapped.0.0.split_first_chunk().ok_or(CryptographyFailed)?;
         let recipe = Recipe::from_bytes(recipe).ok_or(CryptographyFailed)?;
-        recipe.key(password).unwrap(label, &Wrapped(Bytes(text.to_vec())))
+        recipe
+            .key(password)
+            .unwrap(label, &Wrapped(Bytes(text.to_vec())))
     }
 }
 
@@ -108,7 +110,10 @@ pub(crate) struct PasswordHash;
 
 impl PasswordHash {
     /// Salt, cost and hash.
-    pub(crate) fn new(derivation: KeyDerivation, password: &str) -> Result<Bytes, CryptographyFailed> {
+    pub(crate) fn new(
+        derivation: KeyDerivation,
+        password: &str,
+    ) -> Result<Bytes, CryptographyFailed> {
         let recipe = Recipe::new(derivation)?;
         let mut bytes = recipe.to_bytes().to_vec();
         bytes.extend_from_slice(&recipe.key(password).0);
@@ -120,8 +125,11 @@ impl PasswordHash {
         let Some((recipe, expected)) = hash.0.split_first_chunk() else {
             return false;
         };
-        Recipe::from_bytes(recipe)
-            .is_some_and(|recipe| recipe.key(password).is(&KeyMaterial(Zeroizing::new(expected.to_vec()))))
+        Recipe::from_bytes(recipe).is_some_and(|recipe| {
+            recipe
+                .key(password)
+                .is(&KeyMaterial(Zeroizing::new(expected.to_vec())))
+        })
     }
 }
 
@@ -129,7 +137,9 @@ impl PasswordHash {
 mod tests {
     use super::*;
 
-    const CHEAP: KeyDerivation = KeyDerivation { iterations: NonZeroU32::MIN };
+    const CHEAP: KeyDerivation = KeyDerivation {
+        iterations: NonZeroU32::MIN,
+    };
 
     #[test]
     fn the_default_cost_is_real() {
@@ -140,7 +150,13 @@ mod tests {
     fn opens_only_with_its_password() {
         let label = Label::MasterKey([1; 16]);
         let wrapped = CHEAP.wrap("Pass word 1", label, b"a key").unwrap();
-        assert_eq!(KeyDerivation::unwrap("Pass word 1", label, &wrapped).unwrap().0.as_slice(), b"a key");
+        assert_eq!(
+            KeyDerivation::unwrap("Pass word 1", label, &wrapped)
+                .unwrap()
+                .0
+                .as_slice(),
+            b"a key"
+        );
         assert!(KeyDerivation::unwrap("pass word 1", label, &wrapped).is_err());
         assert!(KeyDerivation::unwrap("Pass word 1", Label::MasterKey([2; 16]), &wrapped).is_err());
     }
@@ -152,7 +168,10 @@ mod tests {
         wrapped.0.0[SALT_LENGTH] += 1;
         assert!(KeyDerivation::unwrap("p", label, &wrapped).is_err());
         wrapped.0.0[SALT_LENGTH..SALT_LENGTH + 4].copy_from_slice(&[0xFF; 4]);
-        assert!(KeyDerivation::unwrap("p", label, &wrapped).is_err(), "an endless derivation was begun");
+        assert!(
+            KeyDerivation::unwrap("p", label, &wrapped).is_err(),
+            "an endless derivation was begun"
+        );
     }
 
     #[test]

@@ -48,9 +48,16 @@ mod tests {
             assert_eq!(check_policy(good), Ok(()), "{good}");
         }
         for weak in ["password", "password1", "PASSWORD!", "12345678", "p1p1p1p1"] {
-            assert_eq!(check_policy(weak), Err(PasswordProblem::NotComplex), "{weak}");
+            assert_eq!(
+                check_policy(weak),
+                Err(PasswordProblem::NotComplex),
+                "{weak}"
+            );
         }
         assert_eq!(check_policy("Pa-1"), Err(PasswordProblem::TooShort));
-        assert_eq!(check_policy(&"Pa-1".repeat(33)), Err(PasswordProblem::TooLong));
+        assert_eq!(
+            check_policy(&"Pa-1".repeat(33)),
+            Err(PasswordProblem::TooLong)
+        );
     }
 }

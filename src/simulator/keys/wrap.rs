@@ -43,7 +43,11 @@ impl fmt::Display for Label<'_> {
 
 impl KeyMaterial {
     /// Encrypts `plaintext` under this key: nonce, ciphertext, tag.
-    pub(crate) fn wrap(&self, label: Label<'_>, plaintext: &[u8]) -> Result<Wrapped, CryptographyFailed> {
+    pub(crate) fn wrap(
+        &self,
+        label: Label<'_>,
+        plaintext: &[u8],
+    ) -> Result<Wrapped, CryptographyFailed> {
         let key = RandomizedNonceKey::new(&AES_256_GCM, self.wrapping_key()?)?;
         // Room for the tag, so that the plaintext is never copied to a second place by growing.
         let mut text = Zeroizing::new(Vec::with_capacity(plaintext.len() + AES_256_GCM.tag_len()));
@@ -62,7 +66,11 @@ impl KeyMaterial {
         wrapped: &Wrapped,
     ) -> Result<KeyMaterial, CryptographyFailed> {
         let key = RandomizedNonceKey::new(&AES_256_GCM, self.wrapping_key()?)?;
-        let (nonce, text) = wrapped.0.0.split_at_checked(NONCE_LEN).ok_or(CryptographyFailed)?;
+        let (nonce, text) = wrapped
+            .0
+            .0
+            .split_at_checked(NONCE_LEN)
+            .ok_or(CryptographyFailed)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce)?;
         let mut text = Zeroizing::new(text.to_vec());
         let length = key
@@ -87,10 +95,17 @@ mod tests {
         let other = KeyMaterial::random(KEY_LENGTH).unwrap();
         let label = Label::Credential("backup");
         let wrapped = key.wrap(label, b"a secret").unwrap();
-        assert_eq!(key.unwrap(label, &wrapped).unwrap().0.as_slice(), b"a secret");
+        assert_eq!(
+            key.unwrap(label, &wrapped).unwrap().0.as_slice(),
+            b"a secret"
+        );
         assert!(other.unwrap(label, &wrapped).is_err());
         assert!(key.unwrap(Label::Credential("other"), &wrapped).is_err());
-        assert_ne!(key.wrap(label, b"a secret").unwrap(), wrapped, "a nonce was used twice");
+        assert_ne!(
+            key.wrap(label, b"a secret").unwrap(),
+            wrapped,
+            "a nonce was used twice"
+        );
     }
 
     #[test]

@@ -35,7 +35,9 @@ pub(crate) enum DiskError {
     InUse,
     #[error("the folder can't be used: {0}")]
     Host(#[from] io::Error),
-    #[error("the folder holds an unfinished change that can't be read ({0}); restore the folder from a copy")]
+    #[error(
+        "the folder holds an unfinished change that can't be read ({0}); restore the folder from a copy"
+    )]
     Intent(EnvelopeError),
     #[error("an unfinished change could not be carried out: operating system error {0}")]
     Redo(OsError),
@@ -87,7 +89,11 @@ impl Disk {
     ) -> Result<Self, DiskError> {
         fs::create_dir_all(folder)?;
         let folder = folder.canonicalize()?;
-        let lock = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK))?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(folder.join(LOCK))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(DiskError::InUse),
@@ -178,9 +184,13 @@ impl Disk {
         let _committing = COMMITTING.lock().unwrap_or_else(PoisonError::into_inner);
         self.host.is_running()?;
         let mut staged = Vec::with_capacity(changes.len());
-        let prepared = self
-            .stage(changes, &mut staged)
-            .and_then(|()| if staged.len() > 1 { self.write_intent(&staged) } else { Ok(()) });
+        let prepared = self.stage(changes, &mut staged).and_then(|()| {
+            if staged.len() > 1 {
+                self.write_intent(&staged)
+            } else {
+                Ok(())
+            }
+        });
         if let Err(error) = prepared {
             for content in staged.iter().filter_map(|change| change.content.as_ref()) {
                 // Left for the next start where even this fails.
@@ -223,11 +233,20 @@ impl Disk {
                 return Err(OsError::FileExists);
             }
             let Some(bytes) = bytes else {
-                staged.push(Staged { step: Step::Remove { file }, folder, target, content: None });
+                staged.push(Staged {
+                    step: Step::Remove { file },
+                    folder,
+                    target,
+                    content: None,
+                });
                 continue;
             };
             let number = self.written.fetch_add(1, Ordering::Relaxed);
-            let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = target
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             let from = format!("{name}{OWN}{}-{number}", self.tag);
             let content = folder.join(&from);
             staged.push(Staged {
@@ -244,7 +263,10 @@ impl Disk {
 
     /// The point from which the changes are made, whatever happens.
     fn write_intent(&self, staged: &[Staged]) -> Result<(), OsError> {
-        let folders: BTreeSet<&Path> = staged.iter().map(|change| change.folder.as_path()).collect();
+        let folders: BTreeSet<&Path> = staged
+            .iter()
+            .map(|change| change.folder.as_path())
+            .collect();
         for folder in folders {
             self.host.sync_folder(folder)?;
         }
@@ -356,7 +378,11 @@ impl Disk {
     }
 
     fn check_folder(&self, host: &HostPath, missing: OsError) -> Result<(), OsError> {
-        if host.folder().is_dir() { Ok(()) } else { Err(missing) }
+        if host.folder().is_dir() {
+            Ok(())
+        } else {
+            Err(missing)
+        }
     }
 
     /// Lets only so many more bytes be written; then writes fail with 112.
@@ -382,7 +408,11 @@ impl Disk {
     /// Writes nothing from now on, and lets another instance have the folder.
     pub(crate) fn switch_off(&self) {
         self.host.switch_off();
-        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let lock = self
+            .lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         drop(lock);
     }
 }

@@ -83,11 +83,20 @@ pub(crate) fn unseal<const SECTIONS: usize>(
         .ok_or(EnvelopeError::Foreign)?;
     let mut sections = [&[][..]; SECTIONS];
     for section in &mut sections {
-        let (length, behind) = rest.split_first_chunk::<8>().ok_or(EnvelopeError::Foreign)?;
-        let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| EnvelopeError::Foreign)?;
-        (*section, rest) = behind.split_at_checked(length).ok_or(EnvelopeError::Foreign)?;
+        let (length, behind) = rest
+            .split_first_chunk::<8>()
+            .ok_or(EnvelopeError::Foreign)?;
+        let length =
+            usize::try_from(u64::from_le_bytes(*length)).map_err(|_| EnvelopeError::Foreign)?;
+        (*section, rest) = behind
+            .split_at_checked(length)
+            .ok_or(EnvelopeError::Foreign)?;
     }
-    if rest.is_empty() { Ok(sections) } else { Err(EnvelopeError::Foreign) }
+    if rest.is_empty() {
+        Ok(sections)
+    } else {
+        Err(EnvelopeError::Foreign)
+    }
 }
 
 #[cfg(test)]
@@ -97,10 +106,22 @@ mod tests {
     #[test]
     fn sections_come_back() {
         let bytes = seal(FileKind::Data, &[b"one", b"", b"three"]);
-        assert_eq!(unseal::<3>(FileKind::Data, &bytes), Ok([&b"one"[..], b"", b"three"]));
-        assert_eq!(unseal::<3>(FileKind::Log, &bytes), Err(EnvelopeError::Foreign));
-        assert_eq!(unseal::<2>(FileKind::Data, &bytes), Err(EnvelopeError::Foreign));
-        assert_eq!(unseal::<4>(FileKind::Data, &bytes), Err(EnvelopeError::Foreign));
+        assert_eq!(
+            unseal::<3>(FileKind::Data, &bytes),
+            Ok([&b"one"[..], b"", b"three"])
+        );
+        assert_eq!(
+            unseal::<3>(FileKind::Log, &bytes),
+            Err(EnvelopeError::Foreign)
+        );
+        assert_eq!(
+            unseal::<2>(FileKind::Data, &bytes),
+            Err(EnvelopeError::Foreign)
+        );
+        assert_eq!(
+            unseal::<4>(FileKind::Data, &bytes),
+            Err(EnvelopeError::Foreign)
+        );
     }
 
     #[test]
@@ -110,10 +131,19 @@ mod tests {
             for bit in 0..8 {
                 let mut damaged = bytes.clone();
                 damaged[at] ^= 1 << bit;
-                assert!(unseal::<1>(FileKind::Catalog, &damaged).is_err(), "byte {at} bit {bit}");
+                assert!(
+                    unseal::<1>(FileKind::Catalog, &damaged).is_err(),
+                    "byte {at} bit {bit}"
+                );
             }
-            assert!(unseal::<1>(FileKind::Catalog, &bytes[..at]).is_err(), "cut at {at}");
+            assert!(
+                unseal::<1>(FileKind::Catalog, &bytes[..at]).is_err(),
+                "cut at {at}"
+            );
         }
-        assert_eq!(unseal::<1>(FileKind::Catalog, b""), Err(EnvelopeError::Empty));
+        assert_eq!(
+            unseal::<1>(FileKind::Catalog, b""),
+            Err(EnvelopeError::Empty)
+        );
     }
 }

@@ -44,7 +44,11 @@ impl Host {
 
     /// Fails where the power is off; used before reads too.
     pub(super) fn is_running(&self) -> Result<(), OsError> {
-        if self.power().is_off() { Err(OsError::Device) } else { Ok(()) }
+        if self.power().is_off() {
+            Err(OsError::Device)
+        } else {
+            Ok(())
+        }
     }
 
     /// Writes a file that must not be there yet. What the quota doesn't allow is left out, as on a
@@ -67,7 +71,11 @@ impl Host {
         }
         let allowed = self.spend(bytes.len());
         file.write_all(&bytes[..allowed])?;
-        if allowed < bytes.len() { Err(OsError::DiskFull) } else { Ok(()) }
+        if allowed < bytes.len() {
+            Err(OsError::DiskFull)
+        } else {
+            Ok(())
+        }
     }
 
     fn spend(&self, wanted: usize) -> usize {

@@ -29,8 +29,13 @@ pub(crate) enum Change {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Step {
     /// The name of the new content, in the file's own folder.
-    Rename { file: ServerFile, from: String },
-    Remove { file: ServerFile },
+    Rename {
+        file: ServerFile,
+        from: String,
+    },
+    Remove {
+        file: ServerFile,
+    },
 }
 
 pub(super) fn encode(steps: &[Step]) -> serde_json::Result<Vec<u8>> {

@@ -35,18 +35,29 @@ impl HostPath {
     }
 
     pub(super) fn folder(&self) -> PathBuf {
-        let parents = self.names.split_last().map_or(&[][..], |(_, parents)| parents);
+        let parents = self
+            .names
+            .split_last()
+            .map_or(&[][..], |(_, parents)| parents);
         self.base.join(parents.iter().collect::<PathBuf>())
     }
 }
 
 impl Namespace {
-    pub(super) fn new(folder: PathBuf, shares: &BTreeMap<String, PathBuf>, platform: Platform) -> Self {
+    pub(super) fn new(
+        folder: PathBuf,
+        shares: &BTreeMap<String, PathBuf>,
+        platform: Platform,
+    ) -> Self {
         let shares = shares
             .iter()
             .map(|(name, path)| (name.to_lowercase(), path.clone()))
             .collect();
-        Self { folder, shares, platform }
+        Self {
+            folder,
+            shares,
+            platform,
+        }
     }
 
     /// The folders that hold what the server can name.
@@ -90,7 +101,10 @@ impl Namespace {
         if names.len() < least {
             return Err(OsError::InvalidName);
         }
-        Ok(HostPath { base: self.folder.clone(), names })
+        Ok(HostPath {
+            base: self.folder.clone(),
+            names,
+        })
     }
 
     fn on_share(&self, rest: &str) -> Result<HostPath, OsError> {
@@ -103,7 +117,10 @@ impl Namespace {
         if names.is_empty() {
             return Err(OsError::InvalidName);
         }
-        Ok(HostPath { base: base.clone(), names })
+        Ok(HostPath {
+            base: base.clone(),
+            names,
+        })
     }
 }
 
@@ -148,7 +165,8 @@ fn encode_name(name: &str, fold: bool) -> Result<String, OsError> {
     let mut encoded = String::with_capacity(name.len());
     for (at, byte) in name.bytes().enumerate() {
         let edge = at == 0 || at + 1 == name.len();
-        let plain = byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+        let plain =
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
         if (plain || (byte == b'.' && !edge)) && !(at == 0 && is_device) {
             encoded.push(char::from(byte));
         } else {
@@ -169,7 +187,10 @@ pub(super) fn refuse_links(path: &HostPath) -> Result<(), OsError> {
     let mut current = path.base.clone();
     for name in &path.names {
         // A name is one plain component; anything else would be an error of the encoding.
-        if !matches!(Path::new(name).components().collect::<Vec<_>>()[..], [Component::Normal(_)]) {
+        if !matches!(
+            Path::new(name).components().collect::<Vec<_>>()[..],
+            [Component::Normal(_)]
+        ) {
             return Err(OsError::InvalidName);
         }
         current.push(name);
@@ -202,9 +223,15 @@ mod tests {
     #[test]
     fn windows_paths_fold_case_and_linux_paths_do_not() {
         let windows = |path| located(Platform::Windows, path);
-        assert_eq!(windows(r"C:\Data\A.mdf").unwrap(), "/instance/drives/c/data/a.mdf");
+        assert_eq!(
+            windows(r"C:\Data\A.mdf").unwrap(),
+            "/instance/drives/c/data/a.mdf"
+        );
         assert_eq!(windows(r"c:\data\.\x\..\a.MDF"), windows(r"C:\Data\A.mdf"));
-        assert_eq!(windows(r"\\vault\keys\SMK.key").unwrap(), "/shares/vault/keys/smk.key");
+        assert_eq!(
+            windows(r"\\vault\keys\SMK.key").unwrap(),
+            "/shares/vault/keys/smk.key"
+        );
         assert_eq!(windows("/a/b"), Err(OsError::InvalidName));
         assert_eq!(windows(r"\\other\a\b"), Err(OsError::NetworkPathNotFound));
         let linux = |path| located(Platform::Linux, path);
@@ -216,13 +243,22 @@ mod tests {
     #[test]
     fn odd_names_are_encoded() {
         let windows = |path| located(Platform::Windows, path);
-        assert_eq!(windows(r"C:\o'clock~1 .bak").unwrap(), "/instance/drives/c/o%27clock%7E1%20.bak");
-        assert_eq!(windows(r"C:\NUL.txt").unwrap(), "/instance/drives/c/%6Eul.txt");
+        assert_eq!(
+            windows(r"C:\o'clock~1 .bak").unwrap(),
+            "/instance/drives/c/o%27clock%7E1%20.bak"
+        );
+        assert_eq!(
+            windows(r"C:\NUL.txt").unwrap(),
+            "/instance/drives/c/%6Eul.txt"
+        );
         assert_eq!(windows(r"C:\a. "), windows(r"C:\a"));
         for bad in [r"C:\", r"C:\..", "C:a", "", "a\0b", r"C:\a:b", r"C:\a*"] {
             assert!(windows(bad).is_err(), "{bad}");
         }
-        assert_eq!(windows(&format!(r"C:\{}", "x".repeat(300))), Err(OsError::NameTooLong));
+        assert_eq!(
+            windows(&format!(r"C:\{}", "x".repeat(300))),
+            Err(OsError::NameTooLong)
+        );
     }
 
     #[cfg(unix)]

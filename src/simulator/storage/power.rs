@@ -114,8 +114,11 @@ impl Power {
             let _ = match undo {
                 Undo::Created(path) => fs::remove_file(path),
                 Undo::Written(_) => Ok(()),
-                Undo::Renamed { from, to, replaced } => fs::rename(to, from)
-                    .and_then(|()| replaced.as_ref().map_or(Ok(()), |bytes| fs::write(to, bytes))),
+                Undo::Renamed { from, to, replaced } => fs::rename(to, from).and_then(|()| {
+                    replaced
+                        .as_ref()
+                        .map_or(Ok(()), |bytes| fs::write(to, bytes))
+                }),
                 Undo::Removed(path, bytes) => fs::write(path, bytes),
             };
         }

@@ -27,7 +27,10 @@ fn files(folder: &Path) -> BTreeMap<String, String> {
 }
 
 fn state(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
-    entries.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    entries
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+        .collect()
 }
 
 #[test]
@@ -39,7 +42,9 @@ fn a_commit_is_whole_after_every_crash() {
         loop {
             let folder = tempfile::tempdir().unwrap();
             let running = disk(folder.path());
-            running.commit(vec![write("/data/a", "old"), write("/data/b", "old")]).unwrap();
+            running
+                .commit(vec![write("/data/a", "old"), write("/data/b", "old")])
+                .unwrap();
             running.commit(vec![write("/data/c", "old")]).unwrap();
             running.fail_after(operations, unsynced);
             let result = running.commit(vec![
@@ -52,10 +57,16 @@ fn a_commit_is_whole_after_every_crash() {
             drop(disk(folder.path()));
             let found = files(folder.path());
             if result.is_ok() {
-                assert_eq!(found, after, "acknowledged, and lost at operation {operations}");
+                assert_eq!(
+                    found, after,
+                    "acknowledged, and lost at operation {operations}"
+                );
                 break;
             }
-            assert!(found == before || found == after, "{unsynced:?} {operations}: {found:?}");
+            assert!(
+                found == before || found == after,
+                "{unsynced:?} {operations}: {found:?}"
+            );
             operations += 1;
         }
         assert!(operations >= 18, "too few crashes: {operations}");
@@ -78,7 +89,10 @@ fn a_single_file_is_whole_after_every_crash() {
                 assert_eq!(found, state(&[("a", "new")]));
                 break;
             }
-            assert!([state(&[("a", "old")]), state(&[("a", "new")])].contains(&found), "{found:?}");
+            assert!(
+                [state(&[("a", "old")]), state(&[("a", "new")])].contains(&found),
+                "{found:?}"
+            );
         }
     }
 }
@@ -98,7 +112,10 @@ fn a_full_disk_changes_nothing() {
         assert_eq!(files(folder.path()), state(&[("a", "old")]));
         quota += 1;
     }
-    assert_eq!(files(folder.path()), state(&[("a", "newer"), ("b", "newer")]));
+    assert_eq!(
+        files(folder.path()),
+        state(&[("a", "newer"), ("b", "newer")])
+    );
 }
 
 #[test]
@@ -131,7 +148,10 @@ fn a_folder_has_one_instance() {
         Err(DiskError::InUse)
     ));
     first.switch_off();
-    assert_eq!(first.commit(vec![write("/data/a", "late")]), Err(OsError::Device));
+    assert_eq!(
+        first.commit(vec![write("/data/a", "late")]),
+        Err(OsError::Device)
+    );
     drop(disk(folder.path()));
     assert!(files(folder.path()).is_empty());
 }
