@@ -1,3 +1,8 @@
 //! Reads T-SQL: tokens, then statements.
 
 pub(crate) mod ast;
+mod lexer;
+mod parser;
+mod token;
+
+pub(crate) use parser::{parse_batch, parse_condition, parse_data_type, parse_parameters};
