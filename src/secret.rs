@@ -5,6 +5,9 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+mod scrubber;
+pub(crate) use scrubber::Scrubber;
+
 /// A secret: zeroized when dropped, never shown, never serialized.
 #[derive(Clone)]
 pub struct Secret(SecretString);

@@ -1,0 +1,244 @@
+//! What operations run with: the ports, and the few choices that go with them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::cancellation::Cancellation;
+use crate::error::{Error, ErrorKind, Result};
+use crate::names::{ServerPath, SqlInstance};
+use crate::progress::{NoObserver, Observer, Progress};
+use crate::secret::{Secret, SecretRef};
+use crate::transport::{
+    Clock, Deadlines, SecretSource, SqlBatch, SqlTransport, SystemClock, TransportError,
+    TransportErrorKind, Wire,
+};
+
+/// The ports an operation runs with, and the few choices that go with them. Cheap to clone; clones
+/// are one context.
+#[derive(Clone, Debug)]
+pub struct Context(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    sql: Arc<dyn SqlTransport>,
+    secrets: Option<Arc<dyn SecretSource>>,
+    observer: Arc<dyn Observer>,
+    clock: Arc<dyn Clock>,
+    cancellation: Cancellation,
+    deadlines: Deadlines,
+    unc_hosts: BTreeSet<String>,
+    secrets_on_any_wire: bool,
+    /// Who answered at each name when it was first reached: identity, then start time.
+    seen: Mutex<BTreeMap<SqlInstance, (String, String)>>,
+}
+
+/// Builds a [`Context`].
+#[derive(Debug, Default)]
+#[must_use]
+pub struct ContextBuilder {
+    sql: Option<Arc<dyn SqlTransport>>,
+    secrets: Option<Arc<dyn SecretSource>>,
+    observer: Option<Arc<dyn Observer>>,
+    clock: Option<Arc<dyn Clock>>,
+    cancellation: Cancellation,
+    deadlines: Deadlines,
+    unc_hosts: BTreeSet<String>,
+    secrets_on_any_wire: bool,
+}
+
+impl ContextBuilder {
+    /// How to reach SQL Server. Required.
+    pub fn sql(mut self, transport: impl SqlTransport + 'static) -> Self {
+        self.sql = Some(Arc::new(transport));
+        self
+    }
+
+    /// Where secrets come from. Default: nowhere, and operations that need one say so.
+    pub fn secrets(mut self, source: impl SecretSource + 'static) -> Self {
+        self.secrets = Some(Arc::new(source));
+        self
+    }
+
+    /// Who hears of progress. Default: nobody.
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// The clock. Default: this machine's.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// What asks the operations to stop at the next safe point.
+    pub fn cancellation(mut self, cancellation: Cancellation) -> Self {
+        self.cancellation = cancellation;
+        self
+    }
+
+    /// The bounds on waiting.
+    pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
+        self.deadlines = deadlines;
+        self
+    }
+
+    /// Allows paths on the file server `host` (`\\host\…`). Default: none, because a server that
+    /// opens a foreign share shows that share its service account's credentials.
+    pub fn allow_unc_host(mut self, host: impl Into<String>) -> Self {
+        self.unc_hosts.insert(host.into().to_lowercase());
+        self
+    }
+
+    /// Lets batches with secrets go over connections that are not encrypted to a verified server.
+    /// For rehearsals only: whoever listens reads the passwords of key files.
+    pub fn danger_secrets_on_any_wire(mut self) -> Self {
+        self.secrets_on_any_wire = true;
+        self
+    }
+
+    /// Makes the context.
+    ///
+    /// # Errors
+    /// `InvalidInput` when no SQL transport was given.
+    pub fn build(self) -> Result<Context> {
+        let sql = self
+            .sql
+            .ok_or_else(|| Error::invalid("sql", "no transport was given; call ContextBuilder::sql"))?;
+        Ok(Context(Arc::new(Inner {
+            sql,
+            secrets: self.secrets,
+            observer: self.observer.unwrap_or_else(|| Arc::new(NoObserver)),
+            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
+            cancellation: self.cancellation,
+            deadlines: self.deadlines,
+            unc_hosts: self.unc_hosts,
+            secrets_on_any_wire: self.secrets_on_any_wire,
+            seen: Mutex::default(),
+        })))
+    }
+}
+
+impl Context {
+    /// Starts building a context.
+    pub fn builder() -> ContextBuilder {
+        ContextBuilder::default()
+    }
+
+    pub(crate) fn sql(&self) -> &dyn SqlTransport {
+        &*self.0.sql
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.0.clock
+    }
+
+    pub(crate) fn deadlines(&self) -> &Deadlines {
+        &self.0.deadlines
+    }
+
+    pub(crate) fn report(&self, progress: &Progress) {
+        tracing::debug!(?progress);
+        self.0.observer.on_progress(progress);
+    }
+
+    /// A safe point: ends the operation here if the caller asked for it.
+    pub(crate) fn safe_point(&self) -> Result<()> {
+        if self.0.cancellation.is_cancelled() {
+            return Err(Error::new(
+                ErrorKind::Cancelled,
+                "stopped at a safe point, as asked",
+            ));
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn secret(&self, field: &str, name: &SecretRef) -> Result<Secret> {
+        let Some(source) = &self.0.secrets else {
+            return Err(Error::invalid(
+                field,
+                format!("the secret {name:?} is needed and the context has no secret source; call ContextBuilder::secrets", name = name.name()),
+            ));
+        };
+        source.fetch(name).await.map_err(|error| {
+            Error::invalid(field, format!("the secret {:?} can't be had: {error}", name.name()))
+        })
+    }
+
+    /// Refuses a path on a file server that nobody allowed.
+    pub(crate) fn check_path(&self, field: &str, path: &ServerPath) -> Result<()> {
+        match path.unc_host() {
+            Some(host) if !self.0.unc_hosts.contains(&host.to_lowercase()) => Err(Error::invalid(
+                field,
+                format!("it is on the file server {host}, which is not allowed"),
+            )
+            .with_remedy(format!(
+                "if SQL Server may show its service account to {host}, call ContextBuilder::allow_unc_host"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses to send a secret where others may read it.
+    pub(crate) fn check_wire(&self, batch: &SqlBatch, wire: Wire) -> Result<()> {
+        if !batch.holds_secret() || self.0.secrets_on_any_wire {
+            return Ok(());
+        }
+        let problem = match wire {
+            Wire::InProcess | Wire::Verified => return Ok(()),
+            Wire::Encrypted => "the server's certificate was trusted without a check",
+            Wire::Plain => "the connection is not encrypted throughout",
+        };
+        Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("the statement holds a password and {problem}; it was not sent"),
+        )
+        .with_remedy("connect with full TLS and the server's CA certificate; for a rehearsal only, call ContextBuilder::danger_secrets_on_any_wire"))
+    }
+
+    /// Runs `work`, at most for `deadline`.
+    pub(crate) async fn within<T>(
+        &self,
+        deadline: Option<Duration>,
+        work: impl Future<Output = Result<T, TransportError>> + Send,
+    ) -> Result<T, TransportError> {
+        let Some(deadline) = deadline else {
+            return work.await;
+        };
+        tokio::select! {
+            biased;
+            result = work => result,
+            () = self.clock().sleep(deadline) => Err(TransportError::new(
+                TransportErrorKind::Timeout,
+                format!("waited {} seconds", deadline.as_secs_f64()),
+            )),
+        }
+    }
+
+    /// Holds the answer of a name against who answered there before. `Ok(true)`: the same server,
+    /// restarted in between.
+    pub(crate) fn recognise(
+        &self,
+        instance: &SqlInstance,
+        identity: &str,
+        started: &str,
+    ) -> Result<bool> {
+        let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((before, start)) = seen.get_mut(instance) else {
+            seen.insert(instance.clone(), (identity.to_owned(), started.to_owned()));
+            return Ok(false);
+        };
+        if before != identity {
+            return Err(Error::new(
+                ErrorKind::Incompatible,
+                format!("the name now leads to {identity}, before it led to {before}: the run stops here"),
+            )
+            .with_remedy("use names that lead to one instance only, not a listener, an alias or a moving DNS name"));
+        }
+        let restarted = start != started;
+        started.clone_into(start);
+        Ok(restarted)
+    }
+}

@@ -1,0 +1,58 @@
+//! What an operation endangers.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Something that an operation endangers, in terms that a DBA can weigh.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "hazard", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Hazard {
+    /// What depends on the service master key could not all be seen.
+    DependentsIncomplete {
+        /// What is missing from the list, and why.
+        what: String,
+    },
+    /// An existing database is deleted, and what was written to it since its last backup with it.
+    OverwritesDatabase {
+        /// Its name.
+        database: String,
+    },
+    /// The service master key of the whole instance is replaced: everything encrypted under it is
+    /// re-encrypted. Older backups of these databases still need the old key.
+    ReplacesServiceMasterKey {
+        /// What depends on it: databases, credentials, linked logins.
+        dependents: Vec<String>,
+    },
+    /// Everything written after the backup is lost.
+    RecoveryPoint {
+        /// When the backup ended, by the clock of the server that made it.
+        backup_finish: String,
+    },
+}
+
+impl fmt::Display for Hazard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DependentsIncomplete { what } => {
+                write!(f, "not everything under the service master key could be seen: {what}")
+            }
+            Self::OverwritesDatabase { database } => write!(
+                f,
+                "deletes the existing database {database} and all written to it since its last backup"
+            ),
+            Self::ReplacesServiceMasterKey { dependents } if dependents.is_empty() => {
+                f.write_str("replaces the service master key of the instance")
+            }
+            Self::ReplacesServiceMasterKey { dependents } => write!(
+                f,
+                "replaces the service master key of the instance, under which also live: {}",
+                dependents.join(", ")
+            ),
+            Self::RecoveryPoint { backup_finish } => {
+                write!(f, "everything after {backup_finish} (the backup's end, server time) is lost")
+            }
+        }
+    }
+}
