@@ -1,0 +1,95 @@
+//! Every operation as one serializable value.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::context::Context;
+use crate::error::Result;
+use crate::operation::{Description, Observation, Operation, sealed::Sealed};
+use crate::sql::{
+    BackUpDatabase, BackUpServiceMasterKey, BackupSet, DatabaseBackup, DatabaseInfo, DatabaseKeysVerified,
+    DatabaseMasterKeyInfo, Dependents, InspectDatabase, InspectDatabaseMasterKey, InspectDependents,
+    InspectServiceMasterKey, KeyBackup, RestoreDatabase, RestoreServiceMasterKey, RestoredDatabase, RestoredKey,
+    ServiceMasterKeyInfo, VerifyBackup, VerifyDatabaseKeys,
+};
+
+/// Declares the enums of operations and of their outputs, and hands every call through.
+macro_rules! any_operation {
+    ($($(#[$doc:meta])* $variant:ident($operation:ident -> $output:ident) = $tag:literal,)+) => {
+        /// Any operation, as one value that plans and journals hold. The tags are versioned: what a
+        /// journal of an older version says keeps its meaning.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(tag = "operation")]
+        #[non_exhaustive]
+        pub enum AnyOperation {
+            $($(#[$doc])* #[serde(rename = $tag)] $variant($operation),)+
+        }
+
+        /// What any operation gives.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(tag = "output")]
+        #[non_exhaustive]
+        pub enum AnyOutput {
+            $($(#[$doc])* #[serde(rename = $tag)] $variant($output),)+
+        }
+
+        impl AnyOperation {
+            /// The tags of all operations, in the order of the enum.
+            pub const TAGS: &'static [&'static str] = &[$($tag),+];
+        }
+
+        $(impl From<$operation> for AnyOperation {
+            fn from(operation: $operation) -> Self {
+                Self::$variant(operation)
+            }
+        })+
+
+        impl Sealed for AnyOperation {}
+
+        #[async_trait]
+        impl Operation for AnyOperation {
+            type Output = AnyOutput;
+
+            fn describe(&self) -> Description {
+                match self {
+                    $(Self::$variant(operation) => operation.describe(),)+
+                }
+            }
+
+            async fn observe(&self, cx: &Context) -> Result<Observation> {
+                match self {
+                    $(Self::$variant(operation) => operation.observe(cx).await,)+
+                }
+            }
+
+            async fn run(&self, cx: &Context) -> Result<Self::Output> {
+                Ok(match self {
+                    $(Self::$variant(operation) => AnyOutput::$variant(operation.run(cx).await?),)+
+                })
+            }
+        }
+    };
+}
+
+any_operation! {
+    /// `Database::backup`.
+    BackUpDatabase(BackUpDatabase -> DatabaseBackup) = "database/backup@1",
+    /// `ServiceMasterKey::backup`.
+    BackUpServiceMasterKey(BackUpServiceMasterKey -> KeyBackup) = "service-master-key/backup@1",
+    /// `Database::inspect`.
+    InspectDatabase(InspectDatabase -> DatabaseInfo) = "database/inspect@1",
+    /// `DatabaseMasterKey::inspect`.
+    InspectDatabaseMasterKey(InspectDatabaseMasterKey -> DatabaseMasterKeyInfo) = "database-master-key/inspect@1",
+    /// `Dependents::inspect`.
+    InspectDependents(InspectDependents -> Dependents) = "dependents/inspect@1",
+    /// `ServiceMasterKey::inspect`.
+    InspectServiceMasterKey(InspectServiceMasterKey -> ServiceMasterKeyInfo) = "service-master-key/inspect@1",
+    /// `Database::restore`.
+    RestoreDatabase(RestoreDatabase -> RestoredDatabase) = "database/restore@1",
+    /// `ServiceMasterKey::restore`.
+    RestoreServiceMasterKey(RestoreServiceMasterKey -> RestoredKey) = "service-master-key/restore@1",
+    /// `Database::verify`.
+    VerifyBackup(VerifyBackup -> BackupSet) = "database/verify@1",
+    /// `DatabaseKeys::verify`.
+    VerifyDatabaseKeys(VerifyDatabaseKeys -> DatabaseKeysVerified) = "database-keys/verify@1",
+}

@@ -1,0 +1,126 @@
+//! A session with an instance whose identity was asserted.
+
+use std::time::Duration;
+
+use crate::context::Context;
+use crate::error::{Effect, Error, ErrorKind, Result};
+use crate::names::{DatabaseName, SqlInstance};
+use crate::progress::Progress;
+use crate::secret::{Scrubber, Secret};
+use crate::sql::answer::Answer;
+use crate::sql::server_identity::ServerIdentity;
+use crate::sql::statement::Statement;
+use crate::transport::{SqlBatch, SqlSession, TransportError};
+
+/// A session with an instance, kept for one operation.
+#[derive(Debug)]
+pub(crate) struct Connection<'a> {
+    cx: &'a Context,
+    instance: SqlInstance,
+    session: Box<dyn SqlSession>,
+    identity: ServerIdentity,
+    session_id: i64,
+}
+
+impl<'a> Connection<'a> {
+    /// Connects, asks who answers, and holds that against who answered before.
+    pub(crate) async fn open(
+        cx: &'a Context,
+        instance: &SqlInstance,
+        database: Option<&DatabaseName>,
+    ) -> Result<Self> {
+        cx.safe_point()?;
+        let deadline = Some(cx.deadlines().connect);
+        let mut session = cx
+            .within(deadline, cx.sql().connect(instance, database))
+            .await
+            .map_err(|error| Error::from_transport(error).with_effect(Effect::None))?;
+        let answer = look(cx, &mut *session, ServerIdentity::query()).await?;
+        let row = answer.first()?;
+        let identity = ServerIdentity::read(row)?;
+        let session_id = row.integer("session_id")?;
+        identity.refuse_azure()?;
+        if cx.recognise(instance, &identity.names(), &identity.started)? {
+            cx.report(&Progress::ServerRestarted {
+                instance: instance.to_string(),
+            });
+        }
+        Ok(Self {
+            cx,
+            instance: instance.clone(),
+            session,
+            identity,
+            session_id,
+        })
+    }
+
+    pub(crate) const fn cx(&self) -> &'a Context {
+        self.cx
+    }
+
+    pub(crate) const fn instance(&self) -> &SqlInstance {
+        &self.instance
+    }
+
+    pub(crate) const fn identity(&self) -> &ServerIdentity {
+        &self.identity
+    }
+
+    /// `@@SPID`, for whoever watches this session from another one.
+    pub(crate) const fn session_id(&self) -> i64 {
+        self.session_id
+    }
+
+    /// A statement that only looks: whatever goes wrong, nothing was changed.
+    pub(crate) async fn look(&mut self, batch: SqlBatch) -> Result<Answer> {
+        look(self.cx, &mut *self.session, batch).await
+    }
+
+    /// A statement that changes something, with the secrets it holds. Errors of the server are
+    /// given back as answers: what they mean is the operation's to say. `Err` is a lost answer.
+    pub(crate) async fn change(
+        &mut self,
+        batch: SqlBatch,
+        secrets: &[&Secret],
+        deadline: Option<Duration>,
+    ) -> Result<Answer> {
+        self.cx.check_wire(&batch, self.session.wire())?;
+        let scrubber = Scrubber::of(secrets);
+        tracing::debug!(batch = batch.redacted(), "sending");
+        let mut answer = Answer::default();
+        self.cx
+            .within(deadline, self.session.execute(batch, &mut answer))
+            .await
+            .map_err(|error| {
+                let clean = TransportError::new(error.kind(), scrubber.text(error.detail()));
+                Error::from_transport(clean)
+            })?;
+        answer.scrub(|text| scrubber.text(text));
+        Ok(answer)
+    }
+
+    /// Refuses unless the login has this right on the server.
+    pub(crate) async fn require_server_permission(&mut self, permission: &str) -> Result<()> {
+        let batch = Statement::new("SELECT HAS_PERMS_BY_NAME(NULL, NULL, ")
+            .literal(permission)
+            .text(") AS allowed")
+            .batch();
+        if self.look(batch).await?.first()?.is("allowed")? {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::PermissionDenied,
+            format!("the login lacks {permission}"),
+        )
+        .with_remedy(format!("GRANT {permission} to the login, or use one that has it")))
+    }
+}
+
+async fn look(cx: &Context, session: &mut dyn SqlSession, batch: SqlBatch) -> Result<Answer> {
+    tracing::trace!(batch = batch.redacted(), "looking");
+    let mut answer = Answer::default();
+    cx.within(Some(cx.deadlines().look), session.execute(batch, &mut answer))
+        .await
+        .map_err(|error| Error::from_transport(error).with_effect(Effect::None))?;
+    answer.or_error()
+}

@@ -1,0 +1,171 @@
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::context::Context;
+use crate::error::{Error, ErrorKind, Result};
+use crate::names::{DatabaseName, SqlInstance};
+use crate::operation::{Description, Observation, Operation, sealed::Sealed};
+use crate::sql::connection::Connection;
+use crate::sql::statement::Statement;
+
+const NAME: &str = "inspect database";
+
+/// Reads what the catalog shows of a database.
+///
+/// # Contract
+/// Reads only.
+///
+/// # Errors
+/// `NotFound` (no such database that the login can see), and those of connecting. Nothing is
+/// changed.
+///
+/// # Cancel safety
+/// Dropping the future leaves nothing behind.
+///
+/// # T-SQL
+/// `SELECT … FROM sys.databases`, `sys.master_files`, `sys.database_recovery_status`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[must_use]
+pub struct InspectDatabase {
+    instance: SqlInstance,
+    database: DatabaseName,
+}
+
+/// What the catalog shows of a database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DatabaseInfo {
+    /// The instance it is on, by its identity.
+    pub server: String,
+    /// Its name.
+    pub name: DatabaseName,
+    /// `state_desc`: `ONLINE`, `RESTORING`, `RECOVERY_PENDING`, `SUSPECT`, `OFFLINE`.
+    pub state: String,
+    /// `user_access_desc`: `MULTI_USER`, `RESTRICTED_USER`, `SINGLE_USER`.
+    pub user_access: String,
+    /// `recovery_model_desc`.
+    pub recovery_model: String,
+    /// When it was made (or restored), server time.
+    pub created: String,
+    /// The family: the same through all backups and restores. In hexadecimal.
+    pub family_guid: Option<String>,
+    /// Whether it belongs to an availability group.
+    pub is_in_availability_group: bool,
+    /// Its files, as far as the login may see them.
+    pub files: Vec<DatabaseFileInfo>,
+}
+
+/// A file of a database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DatabaseFileInfo {
+    /// The logical name.
+    pub logical_name: String,
+    /// Where it is, as the server sees it.
+    pub path: String,
+    /// Its size in bytes.
+    pub size: i64,
+}
+
+impl DatabaseInfo {
+    /// What an operation carries of a database that was seen: it must be the same one still. Sizes
+    /// and states change by themselves and are left out.
+    pub(crate) fn evidence(&self) -> String {
+        let identity = serde_json::json!([self.server, self.name, self.created, self.family_guid]);
+        hex::encode(Sha256::digest(identity.to_string()))
+    }
+
+    /// Reads a database over a connection that is open already; `None` where there is none.
+    pub(crate) async fn read(connection: &mut Connection<'_>, name: &DatabaseName) -> Result<Option<Self>> {
+        let batch = Statement::new(
+            "SELECT d.name, d.state_desc, d.user_access_desc, d.recovery_model_desc, \
+             CONVERT(nvarchar(30), d.create_date, 126) AS created, \
+             CASE WHEN d.replica_id IS NULL THEN 0 ELSE 1 END AS is_in_availability_group, \
+             (SELECT r.family_guid FROM sys.database_recovery_status AS r WHERE r.database_id = d.database_id) AS family_guid \
+             FROM sys.databases AS d WHERE d.name = ",
+        )
+        .literal(name.as_str())
+        .text(
+            "; SELECT f.name, f.physical_name, CAST(f.size AS bigint) * 8192 AS size \
+             FROM sys.master_files AS f JOIN sys.databases AS d ON d.database_id = f.database_id WHERE d.name = ",
+        )
+        .literal(name.as_str())
+        .text(" ORDER BY f.file_id")
+        .batch();
+        let server = connection.identity().names();
+        let answer = connection.look(batch).await?;
+        let Some(row) = answer.rows(0).next() else {
+            return Ok(None);
+        };
+        let text = |name: &str| Ok::<_, Error>(row.text_or_null(name)?.unwrap_or_default().to_owned());
+        let files = answer
+            .rows(1)
+            .map(|file| {
+                Ok(DatabaseFileInfo {
+                    logical_name: file.text("name")?.to_owned(),
+                    path: file.text("physical_name")?.to_owned(),
+                    size: file.integer("size")?,
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Some(Self {
+            server,
+            name: row.text("name")?.parse()?,
+            state: text("state_desc")?,
+            user_access: text("user_access_desc")?,
+            recovery_model: text("recovery_model_desc")?,
+            created: text("created")?,
+            family_guid: row.guid_or_null("family_guid")?.map(hex::encode),
+            is_in_availability_group: row.is("is_in_availability_group")?,
+            files,
+        }))
+    }
+
+    /// The same, where the database must be there.
+    pub(crate) async fn require(connection: &mut Connection<'_>, name: &DatabaseName) -> Result<Self> {
+        Self::read(connection, name).await?.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "there is no database of that name")
+                .with_remedy("check the name, and that the login may see it (VIEW ANY DATABASE)")
+        })
+    }
+}
+
+impl InspectDatabase {
+    pub(super) const fn new(instance: SqlInstance, database: DatabaseName) -> Self {
+        Self { instance, database }
+    }
+
+    fn target(&self) -> String {
+        format!("database {} on {}", self.database, self.instance)
+    }
+}
+
+impl Sealed for InspectDatabase {}
+
+#[async_trait]
+impl Operation for InspectDatabase {
+    type Output = DatabaseInfo;
+
+    fn describe(&self) -> Description {
+        Description {
+            target: self.target(),
+            action: "read what the catalog shows of the database".to_owned(),
+            script: Vec::new(),
+            hazards: Vec::new(),
+            permissions: vec!["VIEW ANY DATABASE".to_owned(), "VIEW ANY DEFINITION".to_owned()],
+        }
+    }
+
+    async fn observe(&self, _: &Context) -> Result<Observation> {
+        Ok(Observation::NotDone)
+    }
+
+    async fn run(&self, cx: &Context) -> Result<Self::Output> {
+        let read = async {
+            let mut connection = Connection::open(cx, &self.instance, None).await?;
+            DatabaseInfo::require(&mut connection, &self.database).await
+        };
+        read.await.map_err(|error: Error| error.at(NAME, self.target()))
+    }
+}

@@ -1,0 +1,441 @@
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::backup::DatabaseBackup;
+use super::inspect::DatabaseInfo;
+use super::restore_target::{self, Folders, Relocation, Space};
+use crate::context::Context;
+use crate::error::{Effect, Error, ErrorKind, Result};
+use crate::hazard::Hazard;
+use crate::names::{DatabaseName, ServerPath, SqlInstance};
+use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
+use crate::progress::Progress;
+use crate::sql::backup_set::BackupSet;
+use crate::sql::connection::Connection;
+use crate::sql::statement::Statement;
+use crate::sql::watched;
+
+const NAME: &str = "restore database";
+
+/// Restores a full backup as a database.
+///
+/// # Contract
+/// * Where a database of that name exists, the backup is restored *beside* it, under the name
+///   [`beside_as`](Self::beside_as), and the existing one is left alone. Only
+///   [`overwriting`](Self::overwriting) replaces it, with the evidence of what was seen and of a
+///   copy that was made of it.
+/// * Files go to the instance's default folders under new names.
+/// * The set's kind, damage, version, certificates, and the space are checked before anything is
+///   touched.
+/// * The database is restored WITH RESTRICTED_USER: nobody but its owners and the administrators
+///   gets in until it was verified and is opened on purpose.
+///
+/// # Errors
+/// `InvalidInput`, `NotFound`, `PermissionDenied`, `AlreadyExists`, `Incompatible` (newer version),
+/// `NoSpace`, `Corrupt`, `KeyMismatch` (certificate), `ConsentRequired`, `Busy`: with effect `None`
+/// nothing was changed. `Partial`: the database is left RESTORING and closed, and with
+/// `overwriting` the old one is gone. `Unknown`: the answer was lost; observe.
+///
+/// # Cancel safety
+/// Dropping the future closes the connection. The server may go on for a while, or leaves the
+/// database RESTORING and closed; nothing reopens it by itself.
+///
+/// # T-SQL
+/// `RESTORE DATABASE […] FROM DISK = N'…' WITH FILE = n, MOVE N'…' TO N'…', CHECKSUM, RESTRICTED_USER, RECOVERY, STATS = 5`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[must_use]
+pub struct RestoreDatabase {
+    instance: SqlInstance,
+    database: DatabaseName,
+    file: Option<ServerPath>,
+    position: Option<u16>,
+    beside_as: Option<DatabaseName>,
+    overwriting: Option<Overwrite>,
+}
+
+/// The evidence of a database that is overwritten.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Overwrite {
+    seen: String,
+    /// The copy that was made of it before: file and GUID of the backup set.
+    copy: Option<(ServerPath, Option<String>)>,
+}
+
+/// A database that was restored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RestoredDatabase {
+    /// The name it has now.
+    pub name: DatabaseName,
+    /// The existing database beside which it was restored, if there was one.
+    pub beside: Option<DatabaseName>,
+    /// What it was restored from. `backup_finish` is the recovery point.
+    pub set: BackupSet,
+    /// How it is now.
+    pub database: DatabaseInfo,
+}
+
+impl RestoreDatabase {
+    pub(super) const fn new(instance: SqlInstance, database: DatabaseName) -> Self {
+        Self {
+            instance,
+            database,
+            file: None,
+            position: None,
+            beside_as: None,
+            overwriting: None,
+        }
+    }
+
+    /// The backup file. Required.
+    pub fn from_file(mut self, file: ServerPath) -> Self {
+        self.file = Some(file);
+        self
+    }
+
+    /// The place of the backup set in the file, from 1. Needed where there are several.
+    pub fn position(mut self, position: u16) -> Self {
+        self.position = Some(position);
+        self
+    }
+
+    /// The name to take where the wanted one is taken. Default: the wanted one with `_restored`.
+    pub fn beside_as(mut self, name: DatabaseName) -> Self {
+        self.beside_as = Some(name);
+        self
+    }
+
+    /// Consents to deleting the database `existing`, which was seen, and of which `copy` was made.
+    /// Only a database that can't be backed up (not online) may go without a copy.
+    pub fn overwriting(mut self, existing: &DatabaseInfo, copy: Option<&DatabaseBackup>) -> Self {
+        self.overwriting = Some(Overwrite {
+            seen: existing.evidence(),
+            copy: copy.map(|copy| (copy.file.clone(), copy.set.backup_set_guid.clone())),
+        });
+        self
+    }
+
+    fn target(&self) -> String {
+        format!("database {} on {}", self.database, self.instance)
+    }
+
+    fn beside_name(&self) -> Result<DatabaseName> {
+        match &self.beside_as {
+            Some(name) => Ok(name.clone()),
+            None => Ok(format!("{}_restored", self.database).parse()?),
+        }
+    }
+
+    async fn restore(&self, cx: &Context) -> Result<RestoredDatabase> {
+        let file = required(self.file.as_ref(), "from_file")?;
+        cx.check_path("from_file", file)?;
+        let mut connection = Connection::open(cx, &self.instance, None).await?;
+        connection.require_server_permission("CREATE ANY DATABASE").await?;
+        let set = BackupSet::read(&mut connection, file, self.position).await?;
+        set.require_whole_database()?;
+        let folders = Folders::read(&mut connection).await?;
+        refuse_newer(&connection, &set, &folders)?;
+        require_certificates(&mut connection, &set).await?;
+
+        let existing = DatabaseInfo::read(&mut connection, &self.database).await?;
+        let (name, beside) = self.choose_name(&mut connection, existing.as_ref()).await?;
+        let space = restore_target::check_space(&mut connection, &set, &folders).await?;
+        if let Space::Unknown(why) = space {
+            cx.report(&Progress::Notice {
+                operation: NAME,
+                text: format!("whether the files fit can't be told: {why}"),
+            });
+        }
+        let is_overwriting = beside.is_none() && existing.is_some();
+        let files = restore_target::plan(&mut connection, &set, &name, &folders, is_overwriting.then_some(existing.as_ref()).flatten()).await?;
+
+        cx.safe_point()?;
+        cx.report(&Progress::Doing {
+            operation: NAME,
+            what: "restore the backup set",
+        });
+        let batch = statement(&name, file, &set, &files, is_overwriting).batch();
+        self.send(&mut connection, batch, &name, existing.as_ref()).await?;
+        let database = check(&mut connection, &name, &set).await.map_err(|error| error.with_effect(Effect::Done))?;
+        Ok(RestoredDatabase {
+            name,
+            beside,
+            set,
+            database,
+        })
+    }
+
+    /// The name to restore as: the wanted one, or the one beside it.
+    async fn choose_name(
+        &self,
+        connection: &mut Connection<'_>,
+        existing: Option<&DatabaseInfo>,
+    ) -> Result<(DatabaseName, Option<DatabaseName>)> {
+        let changed = |what: &str| {
+            Error::new(ErrorKind::ConsentRequired, format!("overwriting: {what}"))
+                .with_remedy("inspect the database again and decide anew")
+        };
+        match (existing, &self.overwriting) {
+            (None, None) => Ok((self.database.clone(), None)),
+            (None, Some(_)) => Err(changed("the database that was seen is not there any more")),
+            (Some(existing), Some(evidence)) => {
+                if existing.is_in_availability_group {
+                    return Err(Error::new(
+                        ErrorKind::Unsupported,
+                        "the existing database belongs to an availability group, which no operation of this library leaves or joins",
+                    )
+                    .with_remedy("take it out of the group first (ALTER AVAILABILITY GROUP … REMOVE DATABASE), or restore beside it"));
+                }
+                if existing.evidence() != evidence.seen {
+                    return Err(changed("the database is not the one that was seen before"));
+                }
+                require_copy(connection, existing, evidence).await?;
+                Ok((self.database.clone(), None))
+            }
+            (Some(existing), None) => {
+                let name = self.beside_name()?;
+                if DatabaseInfo::read(connection, &name).await?.is_some() {
+                    return Err(Error::new(
+                        ErrorKind::AlreadyExists,
+                        format!("{} exists, and so does {name}, beside it", existing.name),
+                    )
+                    .with_remedy("give another name with .beside_as(name)"));
+                }
+                Ok((name, Some(existing.name.clone())))
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        connection: &mut Connection<'_>,
+        batch: crate::transport::SqlBatch,
+        name: &DatabaseName,
+        existing: Option<&DatabaseInfo>,
+    ) -> Result<()> {
+        let Err(error) = watched::change(connection, NAME, batch).await?.or_error() else {
+            return Ok(());
+        };
+        // The server said no: whether it did so before or after it began is to be seen.
+        let before = existing.filter(|existing| existing.name == *name).map(DatabaseInfo::evidence);
+        let effect = match DatabaseInfo::read(connection, name).await {
+            Ok(after) if after.as_ref().map(DatabaseInfo::evidence) == before
+                && after.as_ref().is_none_or(|after| after.state == existing.map_or("", |e| e.state.as_str())) => Effect::None,
+            Ok(_) => Effect::Partial,
+            Err(_) => Effect::Unknown,
+        };
+        let error = error.with_effect(effect);
+        Err(if effect == Effect::None {
+            error
+        } else {
+            error.with_remedy("the database stays closed; find the cause, then restore again over it with .overwriting(…)")
+        })
+    }
+}
+
+fn statement(
+    name: &DatabaseName,
+    file: &ServerPath,
+    set: &BackupSet,
+    files: &[Relocation],
+    is_overwriting: bool,
+) -> Statement {
+    let mut statement = Statement::new("RESTORE DATABASE ")
+        .identifier(name.as_str())
+        .text(" FROM DISK = ")
+        .literal(file.as_str())
+        .text(" WITH FILE = ")
+        .number(set.position);
+    for file in files {
+        statement = statement
+            .text(", MOVE ")
+            .literal(&file.logical_name)
+            .text(" TO ")
+            .literal(file.to.as_str());
+    }
+    statement
+        .text(if set.has_checksums { ", CHECKSUM" } else { "" })
+        .text(if is_overwriting { ", REPLACE" } else { "" })
+        .text(", RESTRICTED_USER, RECOVERY, STATS = 5")
+}
+
+fn refuse_newer(connection: &Connection<'_>, set: &BackupSet, folders: &Folders) -> Result<()> {
+    let server = connection.identity();
+    let is_newer = set.database_version > folders.database_version
+        || set.software_version_major > i64::from(server.major_version());
+    if !is_newer {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Incompatible,
+        format!(
+            "the backup is of database version {} (made by SQL Server {}), and {} takes {} at most",
+            set.database_version, set.software_version_major, server.product_version, folders.database_version
+        ),
+    )
+    .with_remedy("restore it on the same or a newer version of SQL Server; a backup can't go back to an older one"))
+}
+
+/// A backup or its files can be encrypted by a certificate in `master`, which must be there.
+async fn require_certificates(connection: &mut Connection<'_>, set: &BackupSet) -> Result<()> {
+    let of_files = set.files.iter().filter_map(|file| file.tde_thumbprint.as_ref());
+    for thumbprint in set.encryptor_thumbprint.iter().chain(of_files) {
+        let bytes = hex::decode(thumbprint).unwrap_or_default();
+        let batch = Statement::new(
+            "SELECT (SELECT COUNT(*) FROM master.sys.certificates WHERE thumbprint = ",
+        )
+        .bytes(&bytes)
+        .text(") + (SELECT COUNT(*) FROM master.sys.asymmetric_keys WHERE thumbprint = ")
+        .bytes(&bytes)
+        .text(") AS found")
+        .batch();
+        if connection.look(batch).await?.first()?.integer("found")? == 0 {
+            return Err(Error::new(
+                ErrorKind::KeyMismatch,
+                format!("the backup is encrypted by a certificate with thumbprint 0x{thumbprint}, which is not in master here"),
+            )
+            .with_remedy("bring the certificate with its private key from the old server (BACKUP CERTIFICATE … WITH PRIVATE KEY)"));
+        }
+    }
+    Ok(())
+}
+
+/// REPLACE deletes the database and skips the check of its log's tail (documented): so there is a
+/// copy first, and it is looked at.
+async fn require_copy(connection: &mut Connection<'_>, existing: &DatabaseInfo, evidence: &Overwrite) -> Result<()> {
+    let refuse = |problem: String| {
+        Err(Error::new(ErrorKind::ConsentRequired, format!("overwriting: {problem}"))
+            .with_remedy("back the existing database up first, and give that backup to .overwriting(&existing, Some(&backup))"))
+    };
+    let Some((file, guid)) = &evidence.copy else {
+        if existing.state == "ONLINE" {
+            return refuse(format!("{} is online and no copy of it was made", existing.name));
+        }
+        return Ok(());
+    };
+    let copy = BackupSet::read(connection, file, None).await?;
+    copy.require_whole_database()?;
+    if copy.backup_set_guid != *guid || (existing.family_guid.is_some() && copy.family_guid != existing.family_guid) {
+        return refuse(format!("{file} is not the copy that was made of {}", existing.name));
+    }
+    Ok(())
+}
+
+/// Looks at what was restored; success of the statement alone is not believed.
+async fn check(connection: &mut Connection<'_>, name: &DatabaseName, set: &BackupSet) -> Result<DatabaseInfo> {
+    let database = DatabaseInfo::require(connection, name).await?;
+    if database.state != "ONLINE" {
+        return Err(Error::new(ErrorKind::Corrupt, format!("after the restore the database is {}", database.state)));
+    }
+    if database.family_guid.is_some() && database.family_guid != set.family_guid {
+        return Err(Error::new(
+            ErrorKind::Corrupt,
+            "after the restore the database is not of the family that was backed up",
+        ));
+    }
+    Ok(database)
+}
+
+impl Sealed for RestoreDatabase {}
+
+#[async_trait]
+impl Operation for RestoreDatabase {
+    type Output = RestoredDatabase;
+
+    fn describe(&self) -> Description {
+        let mut script = Statement::new("RESTORE DATABASE ")
+            .identifier(self.database.as_str())
+            .text(" FROM DISK = ")
+            .literal(&shown(self.file.as_ref(), "from_file"))
+            .text(" WITH FILE = ");
+        script = match self.position {
+            Some(position) => script.number(position),
+            None => script.text("<the only one>"),
+        };
+        script = script.text(", MOVE <each file> TO <default folder>, CHECKSUM");
+        if self.overwriting.is_some() {
+            script = script.text(", REPLACE");
+        }
+        let mut hazards = vec![Hazard::RecoveryPoint {
+            backup_finish: "the end of the backup".to_owned(),
+        }];
+        if self.overwriting.is_some() {
+            hazards.push(Hazard::OverwritesDatabase {
+                database: self.database.to_string(),
+            });
+        }
+        Description {
+            target: self.target(),
+            action: if self.overwriting.is_some() {
+                "restore a backup over the existing database".to_owned()
+            } else {
+                "restore a backup as a new database, beside an existing one of that name".to_owned()
+            },
+            script: vec![script.text(", RESTRICTED_USER, RECOVERY, STATS = 5").shown()],
+            hazards,
+            permissions: vec!["CREATE ANY DATABASE".to_owned()],
+        }
+    }
+
+    /// Told by the state of the name (and the one beside it) and by `msdb`'s history of restores.
+    async fn observe(&self, cx: &Context) -> Result<Observation> {
+        let look = async {
+            let file = required(self.file.as_ref(), "from_file")?;
+            cx.check_path("from_file", file)?;
+            let mut connection = Connection::open(cx, &self.instance, None).await?;
+            let set = BackupSet::read(&mut connection, file, self.position).await?;
+            for name in [self.database.clone(), self.beside_name()?] {
+                if let Some(found) = observe_name(&mut connection, &name, &set).await? {
+                    return Ok(found);
+                }
+                if self.overwriting.is_some() {
+                    break;
+                }
+            }
+            Ok(Observation::NotDone)
+        };
+        look.await.map_err(|error: Error| error.at(NAME, self.target()))
+    }
+
+    async fn run(&self, cx: &Context) -> Result<Self::Output> {
+        crate::sql::tell(cx, NAME, &self.target(), self.restore(cx)).await
+    }
+}
+
+/// What a name tells of the restore of a set; `None`: nothing.
+async fn observe_name(
+    connection: &mut Connection<'_>,
+    name: &DatabaseName,
+    set: &BackupSet,
+) -> Result<Option<Observation>> {
+    let Some(database) = DatabaseInfo::read(connection, name).await? else {
+        return Ok(None);
+    };
+    if database.state == "RESTORING" {
+        let batch = Statement::new("SELECT COUNT(*) AS running FROM sys.dm_exec_requests WHERE command = N'RESTORE DATABASE'").batch();
+        let is_running = connection.look(batch).await?.first()?.integer("running")? > 0;
+        return Ok(Some(if is_running {
+            Observation::InProgress
+        } else {
+            Observation::Partial {
+                state: "RESTORING".to_owned(),
+            }
+        }));
+    }
+    let batch = Statement::new(
+        "SELECT TOP (1) b.backup_set_uuid FROM msdb.dbo.restorehistory AS r \
+         JOIN msdb.dbo.backupset AS b ON b.backup_set_id = r.backup_set_id \
+         WHERE r.destination_database_name = ",
+    )
+    .literal(name.as_str())
+    .text(" ORDER BY r.restore_history_id DESC")
+    .batch();
+    let answer = connection.look(batch).await?;
+    let last = answer.rows(0).next().map(|row| row.guid_or_null("backup_set_uuid")).transpose()?;
+    let is_of_set = last.flatten().map(hex::encode) == set.backup_set_guid && set.backup_set_guid.is_some();
+    Ok(is_of_set.then_some(if database.state == "ONLINE" {
+        Observation::Done
+    } else {
+        Observation::Partial { state: database.state }
+    }))
+}

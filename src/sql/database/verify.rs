@@ -1,0 +1,118 @@
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::names::{ServerPath, SqlInstance};
+use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
+use crate::sql::backup_set::BackupSet;
+use crate::sql::connection::Connection;
+use crate::sql::statement::Statement;
+use crate::sql::watched;
+
+const NAME: &str = "verify backup";
+
+/// Verifies that a backup is whole and readable on an instance.
+///
+/// # Contract
+/// * Reads only; may take as long as reading the whole backup.
+/// * It does *not* prove that the data is sound, nor that its keys open: only a restore does.
+///
+/// # Errors
+/// `NotFound`, `PermissionDenied` (CREATE DATABASE, or the service account), `Corrupt`,
+/// `KeyMismatch` (an encrypted backup whose certificate is not there). Nothing is changed.
+///
+/// # Cancel safety
+/// Dropping the future leaves nothing behind; the server may go on reading for a while.
+///
+/// # T-SQL
+/// `RESTORE HEADERONLY`, `RESTORE FILELISTONLY`, `RESTORE VERIFYONLY FROM DISK = N'…' WITH FILE = n, CHECKSUM`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[must_use]
+pub struct VerifyBackup {
+    instance: SqlInstance,
+    file: Option<ServerPath>,
+    position: Option<u16>,
+}
+
+impl VerifyBackup {
+    pub(super) const fn new(instance: SqlInstance) -> Self {
+        Self {
+            instance,
+            file: None,
+            position: None,
+        }
+    }
+
+    /// The backup file. Required.
+    pub fn file(mut self, file: ServerPath) -> Self {
+        self.file = Some(file);
+        self
+    }
+
+    /// The place of the backup set in the file, from 1. Needed where there are several.
+    pub fn position(mut self, position: u16) -> Self {
+        self.position = Some(position);
+        self
+    }
+
+    async fn verify(&self, cx: &Context) -> Result<BackupSet> {
+        let file = required(self.file.as_ref(), "file")?;
+        cx.check_path("file", file)?;
+        let mut connection = Connection::open(cx, &self.instance, None).await?;
+        let set = BackupSet::read(&mut connection, file, self.position).await?;
+        verify_set(&mut connection, NAME, file, &set).await?;
+        Ok(set)
+    }
+}
+
+/// VERIFYONLY of a set whose header was read; with CHECKSUM where it has checksums (3187 else).
+pub(super) async fn verify_set(
+    connection: &mut Connection<'_>,
+    operation: &'static str,
+    file: &ServerPath,
+    set: &BackupSet,
+) -> Result<()> {
+    let batch = Statement::new("RESTORE VERIFYONLY FROM DISK = ")
+        .literal(file.as_str())
+        .text(" WITH FILE = ")
+        .number(set.position)
+        .text(if set.has_checksums { ", CHECKSUM, STATS = 5" } else { ", STATS = 5" })
+        .batch();
+    watched::change(connection, operation, batch)
+        .await
+        .and_then(crate::sql::answer::Answer::or_error)
+        .map(drop)
+        .map_err(|error| error.with_effect(crate::error::Effect::None))
+}
+
+impl Sealed for VerifyBackup {}
+
+#[async_trait]
+impl Operation for VerifyBackup {
+    type Output = BackupSet;
+
+    fn describe(&self) -> Description {
+        let script = Statement::new("RESTORE VERIFYONLY FROM DISK = ")
+            .literal(&shown(self.file.as_ref(), "file"))
+            .text(" WITH CHECKSUM")
+            .shown();
+        Description {
+            target: self.instance.to_string(),
+            action: "verify that a backup is whole and readable".to_owned(),
+            script: vec![script],
+            hazards: Vec::new(),
+            permissions: vec!["CREATE ANY DATABASE".to_owned()],
+        }
+    }
+
+    async fn observe(&self, _: &Context) -> Result<Observation> {
+        Ok(Observation::NotDone)
+    }
+
+    async fn run(&self, cx: &Context) -> Result<Self::Output> {
+        crate::sql::tell(cx, NAME, &self.instance, self.verify(cx))
+            .await
+            .map_err(|error: Error| error)
+    }
+}

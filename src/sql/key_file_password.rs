@@ -1,0 +1,59 @@
+//! The rules for the password of a key file, checked before it is sent.
+
+use crate::error::{Error, Result};
+use crate::secret::{Secret, SecretRef};
+
+/// SQL Server hands the password to the operating system's policy (15116 to 15118): at least 8
+/// characters of three of four classes; SQL Server's own limit is 128 (documented).
+pub(crate) fn check(field: &str, name: &SecretRef, password: &Secret) -> Result<()> {
+    let text = password.expose();
+    let units = text.encode_utf16().count();
+    let problem = if text.contains('\0') {
+        "it holds a NUL character"
+    } else if units < 8 {
+        "it is shorter than 8 characters"
+    } else if units > 128 {
+        "it is longer than 128 characters"
+    } else if classes(text) < 3 {
+        "it has fewer than three of: capital letters, small letters, digits, other characters"
+    } else {
+        return Ok(());
+    };
+    Err(Error::invalid(
+        field,
+        format!("the secret {:?} does not meet SQL Server's password rules: {problem}", name.name()),
+    )
+    .with_remedy("use a generated password of 20 or more mixed characters, and keep it where the key file is not"))
+}
+
+fn classes(text: &str) -> usize {
+    let questions: [fn(char) -> bool; 3] = [char::is_uppercase, char::is_lowercase, |c| c.is_numeric()];
+    let known = questions.iter().filter(|is| text.chars().any(**is)).count();
+    let other = text
+        .chars()
+        .any(|c| !questions.iter().any(|is| is(c)));
+    known + usize::from(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weak_passwords_are_refused_without_showing_them() {
+        let name = SecretRef::named("smk");
+        for (password, part) in [
+            ("Ab1", "shorter"),
+            ("abcdefgh1", "fewer"),
+            ("Abcdefg1\0", "NUL"),
+            (&"Ab1".repeat(100), "longer"),
+        ] {
+            let error = check("encrypted_by", &name, &Secret::new(password.to_owned())).unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains(part) && text.contains("encrypted_by") && !text.contains(password), "{text}");
+        }
+        for good in ["Abcdefg1", "abc defg1", "o'Clock99", "ÄÖÜäöü12"] {
+            check("encrypted_by", &name, &Secret::new(good.to_owned())).unwrap();
+        }
+    }
+}

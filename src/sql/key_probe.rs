@@ -1,0 +1,105 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::names::DatabaseName;
+use crate::sql::connection::Connection;
+use crate::sql::dependents::Dependents;
+use crate::sql::numbers;
+use crate::sql::statement::Statement;
+
+/// Whether a database's master key opens by itself, as it was tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct KeyProbe {
+    /// The database.
+    pub database: DatabaseName,
+    /// What came of it.
+    pub result: ProbeResult,
+}
+
+/// What came of trying a database's master key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ProbeResult {
+    /// It does not open here.
+    DoesNotOpen,
+    /// No asymmetric key and no certificate is protected by it, so there is nothing to try it on.
+    NothingToProbe,
+    /// It opens.
+    Opens,
+}
+
+impl KeyProbe {
+    /// Tries the master key of each database: a constant is encrypted with a public key of the
+    /// database and decrypted with its private key, which the master key protects. Nothing is
+    /// written.
+    pub(crate) async fn all(connection: &mut Connection<'_>, dependents: &Dependents) -> Result<Vec<Self>> {
+        let mut probes = Vec::new();
+        for database in &dependents.databases {
+            if database.state == "ONLINE" {
+                let result = probe(connection, &database.name).await?;
+                probes.push(Self {
+                    database: database.name.clone(),
+                    result,
+                });
+            }
+        }
+        connection.look(Statement::new("USE master").batch()).await?;
+        Ok(probes)
+    }
+}
+
+async fn probe(connection: &mut Connection<'_>, database: &DatabaseName) -> Result<ProbeResult> {
+    let batch = Statement::new("USE ")
+        .identifier(database.as_str())
+        .text(
+            "; SELECT TOP (1) name FROM sys.asymmetric_keys WHERE pvt_key_encryption_type = 'MK' ORDER BY name; \
+             SELECT TOP (1) name FROM sys.certificates WHERE pvt_key_encryption_type = 'MK' ORDER BY name",
+        )
+        .batch();
+    let answer = connection.look(batch).await?;
+    let first = |set: usize| answer.rows(set).next().map(|row| row.text("name")).transpose();
+    let statement = if let Some(key) = first(0)? {
+        Statement::new("SELECT DATALENGTH(DECRYPTBYASYMKEY(ASYMKEY_ID(")
+            .literal(key)
+            .text("), ENCRYPTBYASYMKEY(ASYMKEY_ID(")
+            .literal(key)
+            .text("), 0x50))) AS opened")
+    } else if let Some(certificate) = first(1)? {
+        Statement::new("SELECT DATALENGTH(DECRYPTBYCERT(CERT_ID(")
+            .literal(certificate)
+            .text("), ENCRYPTBYCERT(CERT_ID(")
+            .literal(certificate)
+            .text("), 0x50))) AS opened")
+    } else {
+        return Ok(ProbeResult::NothingToProbe);
+    };
+    // A key that can't be opened shows as NULL or as error 15581; which of the two is unconfirmed.
+    let opens = match connection.look(statement.batch()).await {
+        Ok(answer) => answer.first()?.integer_or_null("opened")? == Some(1),
+        Err(error) if is_closed(&error) => false,
+        Err(error) => return Err(error),
+    };
+    Ok(if opens { ProbeResult::Opens } else { ProbeResult::DoesNotOpen })
+}
+
+fn is_closed(error: &crate::error::Error) -> bool {
+    error
+        .sql_messages()
+        .iter()
+        .any(|m| m.number == numbers::MASTER_KEY_CLOSED || m.number == 15466)
+}
+
+impl fmt::Display for KeyProbe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let result = match self.result {
+            ProbeResult::DoesNotOpen => "does not open",
+            ProbeResult::NothingToProbe => "nothing to try it on",
+            ProbeResult::Opens => "opens",
+        };
+        write!(f, "{}: {result}", self.database)
+    }
+}

@@ -1,0 +1,60 @@
+//! Operations on SQL Server: keys, databases, and who else lives under a key.
+
+mod answer;
+mod backup_set;
+mod connection;
+mod database;
+mod database_keys;
+mod database_master_key;
+mod dependents;
+mod file_examination;
+mod key_file_password;
+mod key_probe;
+mod numbers;
+mod server_identity;
+mod service_master_key;
+mod statement;
+mod watched;
+
+pub use backup_set::{BackupSet, BackupSetFile};
+pub use database::{
+    BackUpDatabase, Database, DatabaseBackup, DatabaseInfo, DatabaseFileInfo, InspectDatabase, RestoreDatabase,
+    RestoredDatabase, VerifyBackup,
+};
+pub use database_keys::{
+    ColumnCount, DatabaseKeys, DatabaseKeysVerified, EncryptedColumn, StoredForm, VerifyDatabaseKeys,
+};
+pub use database_master_key::{DatabaseMasterKey, DatabaseMasterKeyInfo, InspectDatabaseMasterKey};
+pub use dependents::{Completeness, DependentDatabase, Dependents, InspectDependents};
+pub use file_examination::FileExamination;
+pub use key_probe::{KeyProbe, ProbeResult};
+pub use server_identity::ServerIdentity;
+pub use service_master_key::{
+    BackUpServiceMasterKey, InspectServiceMasterKey, KeyBackup, KeyRestoreOutcome, RestoreServiceMasterKey,
+    RestoredKey, ServiceMasterKey, ServiceMasterKeyInfo,
+};
+
+use std::fmt::Display;
+use std::future::Future;
+
+use crate::context::Context;
+use crate::error::Result;
+use crate::progress::Progress;
+
+/// Runs an operation's body: tells its beginning and end, and puts its name to its errors.
+async fn tell<T>(
+    cx: &Context,
+    operation: &'static str,
+    target: &(impl Display + Sync),
+    body: impl Future<Output = Result<T>> + Send,
+) -> Result<T> {
+    cx.report(&Progress::Started {
+        operation,
+        target: target.to_string(),
+    });
+    let result = body.await.map_err(|error| error.at(operation, target));
+    if result.is_ok() {
+        cx.report(&Progress::Finished { operation });
+    }
+    result
+}

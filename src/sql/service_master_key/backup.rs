@@ -1,0 +1,195 @@
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::inspect::{self, ServiceMasterKeyInfo};
+use crate::context::Context;
+use crate::error::{Effect, Error, ErrorKind, Result};
+use crate::names::{ServerPath, SqlInstance};
+use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
+use crate::progress::Progress;
+use crate::secret::{Secret, SecretRef};
+use crate::sql::connection::Connection;
+use crate::sql::file_examination::{self, Existence, FileExamination};
+use crate::sql::server_identity::ServerIdentity;
+use crate::sql::statement::Statement;
+use crate::sql::{key_file_password, numbers};
+
+const NAME: &str = "back up service master key";
+
+/// Backs a service master key up to a file of the server.
+///
+/// # Contract
+/// * The file must be new: SQL Server overwrites no key file, and neither does this.
+/// * The password is checked against SQL Server's rules before anything is sent, and goes over a
+///   protected connection only.
+/// * Afterwards the file is examined through SQL. Whether it really holds the key only a restore
+///   can prove.
+///
+/// # Errors
+/// `InvalidInput` (password, path), `PermissionDenied` (CONTROL SERVER), `AlreadyExists`,
+/// `NotFound` (folder), `Unsupported` (Azure): nothing was changed. With effect `Unknown` the
+/// answer was lost and there may be a file. With effect `Done` SQL Server reported success and the
+/// file was then not found whole.
+///
+/// # Cancel safety
+/// Dropping the future may leave a file of that name behind.
+///
+/// # T-SQL
+/// `BACKUP SERVICE MASTER KEY TO FILE = N'…' ENCRYPTION BY PASSWORD = N'***'`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[must_use]
+pub struct BackUpServiceMasterKey {
+    instance: SqlInstance,
+    file: Option<ServerPath>,
+    encrypted_by: Option<SecretRef>,
+}
+
+/// A service master key that was backed up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct KeyBackup {
+    /// The file, as the server sees it.
+    pub file: ServerPath,
+    /// What was seen of it afterwards.
+    pub examination: FileExamination,
+    /// The name of the password's secret.
+    pub encrypted_by: SecretRef,
+    /// Whose key it is.
+    pub server: ServerIdentity,
+    /// What the catalog showed of the key.
+    pub key: ServiceMasterKeyInfo,
+}
+
+impl BackUpServiceMasterKey {
+    pub(super) const fn new(instance: SqlInstance) -> Self {
+        Self {
+            instance,
+            file: None,
+            encrypted_by: None,
+        }
+    }
+
+    /// The file to write. Required.
+    pub fn to_file(mut self, file: ServerPath) -> Self {
+        self.file = Some(file);
+        self
+    }
+
+    /// The password of the file. Required. If it is lost, so is the key in the file.
+    pub fn encrypted_by(mut self, password: SecretRef) -> Self {
+        self.encrypted_by = Some(password);
+        self
+    }
+
+    async fn back_up(&self, cx: &Context) -> Result<KeyBackup> {
+        let file = required(self.file.as_ref(), "to_file")?;
+        let encrypted_by = required(self.encrypted_by.as_ref(), "encrypted_by")?;
+        cx.check_path("to_file", file)?;
+        let password = cx.secret("encrypted_by", encrypted_by).await?;
+        key_file_password::check("encrypted_by", encrypted_by, &password)?;
+
+        let mut connection = Connection::open(cx, &self.instance, None).await?;
+        connection.identity().refuse_listener(&self.instance)?;
+        connection.require_server_permission("CONTROL SERVER").await?;
+        if let Some(existence) = Existence::of(&mut connection, file).await? {
+            existence.require_free("to_file", file)?;
+        }
+        let key = inspect::read(&mut connection).await?;
+
+        cx.safe_point()?;
+        cx.report(&Progress::Doing {
+            operation: NAME,
+            what: "write the key file",
+        });
+        send(&mut connection, file, &password).await?;
+        let examination = examine(&mut connection, file).await?;
+        Ok(KeyBackup {
+            file: file.clone(),
+            examination,
+            encrypted_by: encrypted_by.clone(),
+            server: connection.identity().clone(),
+            key,
+        })
+    }
+}
+
+async fn send(connection: &mut Connection<'_>, file: &ServerPath, password: &Secret) -> Result<()> {
+    let batch = Statement::new("BACKUP SERVICE MASTER KEY TO FILE = ")
+        .literal(file.as_str())
+        .text(" ENCRYPTION BY PASSWORD = ")
+        .secret(password)
+        .batch();
+    let deadline = Some(connection.cx().deadlines().key);
+    let answer = connection.change(batch, &[password], deadline).await?;
+    match answer.or_error() {
+        Ok(_) => Ok(()),
+        Err(error) if error.sql_messages().iter().any(|m| m.number == numbers::CANNOT_WRITE_KEY_FILE) => {
+            Err(file_examination::explain_unwritable(connection, file, error.sql_messages()).await)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Looks at what was written; success of the statement alone is not believed.
+async fn examine(connection: &mut Connection<'_>, file: &ServerPath) -> Result<FileExamination> {
+    let examination = FileExamination::of_key_file(connection, file)
+        .await
+        .map_err(|error| error.with_effect(Effect::Done))?;
+    let problem = match &examination {
+        FileExamination::Absent => "it is not there",
+        FileExamination::Hashed { size: 0, .. } => "it is empty",
+        _ => return Ok(examination),
+    };
+    Err(Error::new(
+        ErrorKind::Corrupt,
+        format!("SQL Server reported success, but of {file}: {problem}"),
+    )
+    .with_effect(Effect::Done)
+    .with_remedy("back the key up again, to another folder"))
+}
+
+impl Sealed for BackUpServiceMasterKey {}
+
+#[async_trait]
+impl Operation for BackUpServiceMasterKey {
+    type Output = KeyBackup;
+
+    fn describe(&self) -> Description {
+        let script = Statement::new("BACKUP SERVICE MASTER KEY TO FILE = ")
+            .literal(&shown(self.file.as_ref(), "to_file"))
+            .text(" ENCRYPTION BY PASSWORD = '***'")
+            .shown();
+        Description {
+            target: self.instance.to_string(),
+            action: "back up the service master key to a file of the server".to_owned(),
+            script: vec![script],
+            hazards: Vec::new(),
+            permissions: vec!["CONTROL SERVER".to_owned()],
+        }
+    }
+
+    /// A file of that name may be whole or not: only a restore would prove it, so it is
+    /// `Indeterminate`, and the way on is another backup under a fresh name.
+    async fn observe(&self, cx: &Context) -> Result<Observation> {
+        let look = async {
+            let file = required(self.file.as_ref(), "to_file")?;
+            cx.check_path("to_file", file)?;
+            let mut connection = Connection::open(cx, &self.instance, None).await?;
+            Ok(match FileExamination::of_key_file(&mut connection, file).await? {
+                FileExamination::Absent => Observation::NotDone,
+                FileExamination::Hashed { size: 0, .. } => Observation::Partial {
+                    state: format!("{file} is empty"),
+                },
+                FileExamination::NotExamined { reason } => Observation::Indeterminate { seen: reason },
+                FileExamination::Hashed { .. } | FileExamination::Present => Observation::Indeterminate {
+                    seen: format!("{file} exists; whether it holds the key only a restore can prove"),
+                },
+            })
+        };
+        look.await.map_err(|error: Error| error.at(NAME, &self.instance))
+    }
+
+    async fn run(&self, cx: &Context) -> Result<Self::Output> {
+        super::super::tell(cx, NAME, &self.instance, self.back_up(cx)).await
+    }
+}

@@ -1,0 +1,361 @@
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::backup::KeyBackup;
+use crate::context::Context;
+use crate::error::{Effect, Error, ErrorKind, Result};
+use crate::hazard::Hazard;
+use crate::names::{ServerPath, SqlInstance};
+use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
+use crate::progress::Progress;
+use crate::secret::{Secret, SecretRef};
+use crate::sql::connection::Connection;
+use crate::sql::dependents::{Dependents, DependentsEvidence};
+use crate::sql::file_examination::FileExamination;
+use crate::sql::key_probe::{KeyProbe, ProbeResult};
+use crate::sql::numbers;
+use crate::sql::statement::Statement;
+use crate::transport::MessageSupport;
+
+const NAME: &str = "restore service master key";
+
+/// Replaces the service master key of an instance with that of a key file.
+///
+/// (Microsoft's recovery page prints `BACKUP SERVICE MASTER KEY` at this step; RESTORE is meant.)
+///
+/// # Contract
+/// * Where other databases, credentials or linked logins live under the instance's key, the
+///   operation carries what was seen of them ([`replacing`](Self::replacing)) and a backup of the
+///   key that is replaced ([`keeping`](Self::keeping)); else it is refused. What was seen is
+///   compared again before anything is sent.
+/// * What could not be seen whole is never replaced under.
+/// * Every database with a master key must be online, writable and open before, and is probed
+///   again after.
+/// * It is sent once and never repeated.
+///
+/// # Errors
+/// `ConsentRequired` (no evidence, or other evidence than what is there now; or the server says
+/// that something under the old key would be lost), `KeyMismatch` (SQL Server does not tell a wrong
+/// password from a file that is missing or no key file), `NotFound`, `Corrupt` (empty file, other
+/// hash), `PermissionDenied`, `Busy` (a database is not online). The effect is `None`, but `Unknown`
+/// when the answer was lost and `Done` when the key was replaced and something did not open after.
+///
+/// # Cancel safety
+/// Not cancellable once it was sent: dropping the future leaves it to the server to finish. Observe
+/// the dependents before anything else.
+///
+/// # T-SQL
+/// `RESTORE SERVICE MASTER KEY FROM FILE = N'…' DECRYPTION BY PASSWORD = N'***'`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[must_use]
+pub struct RestoreServiceMasterKey {
+    instance: SqlInstance,
+    file: Option<ServerPath>,
+    decrypted_by: Option<SecretRef>,
+    expecting_sha256: Option<String>,
+    replacing: Option<DependentsEvidence>,
+    keeping: Option<KeptKey>,
+}
+
+/// The backup of the key that is replaced: the evidence that nothing is lost for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct KeptKey {
+    file: ServerPath,
+    server: String,
+    examination: FileExamination,
+}
+
+/// What became of the instance's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum KeyRestoreOutcome {
+    /// The transport reports no messages, so it can't be told whether the file's key was the
+    /// instance's own.
+    NotTold,
+    /// The file's key took the place of another one.
+    Replaced,
+    /// The file's key was the instance's own already (15588).
+    Same,
+}
+
+/// A service master key that was restored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RestoredKey {
+    /// What became of the instance's key.
+    pub outcome: KeyRestoreOutcome,
+    /// What was seen of the key file before.
+    pub examination: FileExamination,
+    /// Each database with a master key, as it was found after.
+    pub probed: Vec<KeyProbe>,
+}
+
+impl RestoreServiceMasterKey {
+    pub(super) const fn new(instance: SqlInstance) -> Self {
+        Self {
+            instance,
+            file: None,
+            decrypted_by: None,
+            expecting_sha256: None,
+            replacing: None,
+            keeping: None,
+        }
+    }
+
+    /// The key file. Required.
+    pub fn from_file(mut self, file: ServerPath) -> Self {
+        self.file = Some(file);
+        self
+    }
+
+    /// The password of the key file. Required.
+    pub fn decrypted_by(mut self, password: SecretRef) -> Self {
+        self.decrypted_by = Some(password);
+        self
+    }
+
+    /// The SHA-256 that the key file must have, in hexadecimal.
+    pub fn expecting_sha256(mut self, sha256: impl Into<String>) -> Self {
+        self.expecting_sha256 = Some(sha256.into().to_lowercase());
+        self
+    }
+
+    /// Consents to replacing the key under which `dependents` live, which were seen.
+    pub fn replacing(mut self, dependents: &Dependents) -> Self {
+        self.replacing = Some(dependents.evidence());
+        self
+    }
+
+    /// The backup of the key that is replaced.
+    pub fn keeping(mut self, backup: &KeyBackup) -> Self {
+        self.keeping = Some(KeptKey {
+            file: backup.file.clone(),
+            server: backup.server.names(),
+            examination: backup.examination.clone(),
+        });
+        self
+    }
+
+    async fn restore(&self, cx: &Context) -> Result<RestoredKey> {
+        let file = required(self.file.as_ref(), "from_file")?;
+        let decrypted_by = required(self.decrypted_by.as_ref(), "decrypted_by")?;
+        cx.check_path("from_file", file)?;
+        let password = cx.secret("decrypted_by", decrypted_by).await?;
+        if password.expose().is_empty() || password.expose().contains('\0') {
+            return Err(Error::invalid("decrypted_by", "the password is empty or holds a NUL character"));
+        }
+
+        let mut connection = Connection::open(cx, &self.instance, None).await?;
+        connection.identity().refuse_listener(&self.instance)?;
+        connection.require_server_permission("CONTROL SERVER").await?;
+        let examination = self.examine(&mut connection, file).await?;
+
+        let dependents = Dependents::read(&mut connection).await?;
+        self.check_evidence(&mut connection, &dependents).await?;
+        let before = KeyProbe::all(&mut connection, &dependents).await?;
+        refuse_closed(&before)?;
+
+        cx.safe_point()?;
+        cx.report(&Progress::Doing {
+            operation: NAME,
+            what: "restore the key; this can't be cancelled",
+        });
+        let outcome = send(&mut connection, file, &password).await?;
+
+        let probed = KeyProbe::all(&mut connection, &dependents)
+            .await
+            .map_err(|error| error.with_effect(Effect::Done))?;
+        refuse_closed(&probed).map_err(|error| error.with_effect(Effect::Done))?;
+        Ok(RestoredKey {
+            outcome,
+            examination,
+            probed,
+        })
+    }
+
+    async fn examine(&self, connection: &mut Connection<'_>, file: &ServerPath) -> Result<FileExamination> {
+        let examination = FileExamination::of_key_file(connection, file).await?;
+        match (&examination, &self.expecting_sha256) {
+            (FileExamination::Absent, _) => Err(Error::new(
+                ErrorKind::NotFound,
+                format!("from_file: {file} does not exist on the server, or its service account may not see it"),
+            )
+            .with_remedy("copy the key file to where SQL Server's service account can read it")),
+            (FileExamination::Hashed { size: 0, .. }, _) => {
+                Err(Error::new(ErrorKind::Corrupt, format!("from_file: {file} is empty")))
+            }
+            (FileExamination::Hashed { sha256, .. }, Some(expected)) if sha256 != expected => Err(Error::new(
+                ErrorKind::Corrupt,
+                format!("from_file: {file} has SHA-256 {sha256}, not {expected}: it is another file, or was changed"),
+            )
+            .with_remedy("use the copy that was made when the key was backed up")),
+            (FileExamination::Hashed { .. }, _) | (_, None) => Ok(examination),
+            (FileExamination::Present | FileExamination::NotExamined { .. }, Some(_)) => Err(Error::new(
+                ErrorKind::PermissionDenied,
+                format!("from_file: the hash of {file} is to be checked and its content can't be read"),
+            )
+            .with_remedy("GRANT ADMINISTER BULK OPERATIONS to the login, or don't ask for the hash")),
+        }
+    }
+
+    /// Refuses to endanger what nobody has looked at.
+    async fn check_evidence(&self, connection: &mut Connection<'_>, dependents: &Dependents) -> Result<()> {
+        dependents.require_complete()?;
+        dependents.require_online()?;
+        if dependents.is_empty() {
+            return Ok(());
+        }
+        let Some(seen) = &self.replacing else {
+            return Err(Error::new(
+                ErrorKind::ConsentRequired,
+                format!(
+                    "under the service master key of this instance also live: {}",
+                    dependents.names().join(", ")
+                ),
+            )
+            .with_remedy("read Dependents::inspect, back this instance's own key up, and call .replacing(&dependents).keeping(&backup)"));
+        };
+        if *seen != dependents.evidence() {
+            return Err(Error::new(
+                ErrorKind::ConsentRequired,
+                format!(
+                    "what lives under the service master key is not what was seen before; now: {}",
+                    dependents.names().join(", ")
+                ),
+            )
+            .with_remedy("inspect the dependents again and decide anew"));
+        }
+        self.check_kept(connection).await
+    }
+
+    /// The safeguard is looked at, not believed.
+    async fn check_kept(&self, connection: &mut Connection<'_>) -> Result<()> {
+        let refuse = |problem: String| {
+            Err(Error::new(ErrorKind::ConsentRequired, format!("keeping: {problem}"))
+                .with_remedy("back this instance's own service master key up first, and call .keeping(&backup)"))
+        };
+        let Some(kept) = &self.keeping else {
+            return refuse("the key that would be replaced has no backup".to_owned());
+        };
+        if kept.server != connection.identity().names() {
+            return refuse(format!("the backup is of the key of {}, not of this instance's", kept.server));
+        }
+        let now = FileExamination::of_key_file(connection, &kept.file).await?;
+        let is_whole = matches!(now, FileExamination::Hashed { size: 1.., .. } | FileExamination::Present);
+        if !is_whole || now != kept.examination {
+            return refuse(format!("{} is not what was written when the key was backed up", kept.file));
+        }
+        Ok(())
+    }
+}
+
+/// Every database that has a master key must open.
+fn refuse_closed(probes: &[KeyProbe]) -> Result<()> {
+    let closed: Vec<&str> = probes
+        .iter()
+        .filter(|probe| probe.result == ProbeResult::DoesNotOpen)
+        .map(|probe| probe.database.as_str())
+        .collect();
+    if closed.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::KeyMismatch,
+        format!("the master key of these databases does not open: {}", closed.join(", ")),
+    )
+    .with_remedy("open them first (OPEN MASTER KEY … ADD ENCRYPTION BY SERVICE MASTER KEY); else what they hold can be lost with the key"))
+}
+
+async fn send(connection: &mut Connection<'_>, file: &ServerPath, password: &Secret) -> Result<KeyRestoreOutcome> {
+    let batch = Statement::new("RESTORE SERVICE MASTER KEY FROM FILE = ")
+        .literal(file.as_str())
+        .text(" DECRYPTION BY PASSWORD = ")
+        .secret(password)
+        .batch();
+    let cx = connection.cx();
+    let answer = connection
+        .change(batch, &[password], Some(cx.deadlines().key))
+        .await?
+        .or_error()
+        .map_err(explain)?;
+    Ok(if cx.sql().capabilities().messages == MessageSupport::None {
+        KeyRestoreOutcome::NotTold
+    } else if answer.messages().iter().any(|m| m.number == numbers::KEYS_IDENTICAL) {
+        KeyRestoreOutcome::Same
+    } else {
+        KeyRestoreOutcome::Replaced
+    })
+}
+
+/// Says what SQL Server's refusal means, and no more than it means.
+fn explain(error: Error) -> Error {
+    let number = error.sql_messages().iter().find(|m| m.is_error()).map_or(0, |m| m.number);
+    let messages = error.sql_messages().to_vec();
+    if numbers::KEY_FILE_FAMILY.contains(&number) {
+        return Error::new(
+            ErrorKind::KeyMismatch,
+            format!("SQL Server error {number}: the password is wrong, or the file is missing, damaged or no key file; SQL Server does not tell which"),
+        )
+        .with_messages(messages)
+        .with_remedy("check the password and the file's SHA-256 against what was kept when the key was backed up");
+    }
+    if numbers::WOULD_LOSE.contains(&number) {
+        let lost: Vec<&str> = messages
+            .iter()
+            .filter(|m| numbers::WOULD_LOSE.contains(&m.number))
+            .map(|m| m.text.as_str())
+            .collect();
+        return Error::new(
+            ErrorKind::ConsentRequired,
+            format!("the server refused, because the new key would lose: {}", lost.join(" / ")),
+        )
+        .with_messages(messages.clone())
+        .with_remedy("mend or drop what the old key does not open; there may be more than is named here");
+    }
+    error
+}
+
+impl Sealed for RestoreServiceMasterKey {}
+
+#[async_trait]
+impl Operation for RestoreServiceMasterKey {
+    type Output = RestoredKey;
+
+    fn describe(&self) -> Description {
+        let script = Statement::new("RESTORE SERVICE MASTER KEY FROM FILE = ")
+            .literal(&shown(self.file.as_ref(), "from_file"))
+            .text(" DECRYPTION BY PASSWORD = '***'")
+            .shown();
+        Description {
+            target: self.instance.to_string(),
+            action: "replace the service master key with that of a key file".to_owned(),
+            script: vec![script],
+            hazards: vec![Hazard::ReplacesServiceMasterKey {
+                dependents: self.replacing.as_ref().map(|seen| seen.names.clone()).unwrap_or_default(),
+            }],
+            permissions: vec!["CONTROL SERVER".to_owned()],
+        }
+    }
+
+    /// Which key an instance has can't be read; what can be seen is whether its databases open.
+    async fn observe(&self, cx: &Context) -> Result<Observation> {
+        let look = async {
+            let mut connection = Connection::open(cx, &self.instance, None).await?;
+            let dependents = Dependents::read(&mut connection).await?;
+            let probes = KeyProbe::all(&mut connection, &dependents).await?;
+            let seen: Vec<String> = probes.iter().map(ToString::to_string).collect();
+            Ok(Observation::Indeterminate {
+                seen: format!(
+                    "which key the instance has can't be read; its databases: {}",
+                    if seen.is_empty() { "none has a master key".to_owned() } else { seen.join(", ") }
+                ),
+            })
+        };
+        look.await.map_err(|error: Error| error.at(NAME, &self.instance))
+    }
+
+    async fn run(&self, cx: &Context) -> Result<Self::Output> {
+        super::super::tell(cx, NAME, &self.instance, self.restore(cx)).await
+    }
+}
