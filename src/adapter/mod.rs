@@ -1,0 +1,5 @@
+//! What we ship behind the ports.
+
+pub mod secrets;
+#[cfg(feature = "tiberius")]
+pub mod tiberius;

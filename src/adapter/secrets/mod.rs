@@ -1,0 +1,18 @@
+//! Where secrets come from: the environment, a file, a prompt, or the host's own hands.
+
+mod environment;
+mod file;
+mod map;
+mod prompt;
+
+pub use environment::EnvironmentSecrets;
+pub use file::FileSecrets;
+pub use map::MapSecrets;
+pub use prompt::PromptSecrets;
+
+use crate::secret::SecretRef;
+use crate::transport::{TransportError, TransportErrorKind};
+
+fn unknown(name: &SecretRef, problem: impl std::fmt::Display) -> TransportError {
+    TransportError::new(TransportErrorKind::Unsupported, format!("{problem} (secret {:?})", name.name()))
+}
