@@ -19,6 +19,10 @@ pub struct ModellingChoices {
     pub master_key_flag_from_master: bool,
     /// Whether a batch goes on when its client is gone, as backups were seen to for a while.
     pub batch_outlives_socket: bool,
+    /// Whether an attention is acknowledged in a message of its own, after the end of the batch
+    /// that it stopped (seen by a capture, and the only form that all drivers take).
+    /// `false`: both in one message.
+    pub attention_in_own_message: bool,
 }
 
 impl Default for ModellingChoices {
@@ -29,6 +33,7 @@ impl Default for ModellingChoices {
             offline_database_stops_key_restore: true,
             master_key_flag_from_master: true,
             batch_outlives_socket: false,
+            attention_in_own_message: true,
         }
     }
 }

@@ -46,7 +46,12 @@ pub(crate) struct Output(mpsc::Sender<Reply>);
 impl Output {
     /// A stream of replies and the end that reads it.
     pub(crate) fn channel() -> (Self, mpsc::Receiver<Reply>) {
-        let (sender, receiver) = mpsc::channel(64);
+        Self::of_capacity(64)
+    }
+
+    /// The same, for that many replies at a time.
+    pub(crate) fn of_capacity(replies: usize) -> (Self, mpsc::Receiver<Reply>) {
+        let (sender, receiver) = mpsc::channel(replies);
         (Self(sender), receiver)
     }
 

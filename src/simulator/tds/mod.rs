@@ -1,1 +1,24 @@
-//! The wire: TDS 7.4, by hand.
+//! The wire: TDS 7.2 to 7.4, by hand.
+//!
+//! `packet` cuts messages and puts them together; `prelogin`, `handshake` and `login` bring a
+//! client in; `request` and `rpc` read what it asks; `token`, `column` and `value` write what it
+//! is answered, in the order that `reply` knows; `connection` holds the conversation.
+
+mod calendar;
+mod code_page;
+mod column;
+mod connection;
+mod cursor;
+mod handshake;
+mod login;
+mod packet;
+mod parameter;
+mod prelogin;
+mod reply;
+mod request;
+mod rpc;
+mod token;
+mod value;
+mod variant;
+
+pub(crate) use connection::{Endpoint, serve};

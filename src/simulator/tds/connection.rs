@@ -1,0 +1,332 @@
+//! The conversation with one client, from its first byte to its last.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::server::TlsStream;
+
+use crate::simulator::Version;
+use crate::simulator::engine::{LoginRequest, Request, Session};
+use crate::simulator::instance::Instance;
+use crate::simulator::running_request::{RunningRequest, Step};
+use crate::simulator::server_error::{ServerError, message};
+use crate::simulator::tds::cursor::RequestError;
+use crate::simulator::tds::handshake::HandshakeStream;
+use crate::simulator::tds::login::{FEATURE_UTF8, Login};
+use crate::simulator::tds::packet::{
+    ATTENTION, INITIAL_PACKET_SIZE, LOGIN7, MessageReader, MessageWriter, PRELOGIN, REPLY,
+};
+use crate::simulator::tds::prelogin::{Agreement, Prelogin};
+use crate::simulator::tds::reply::{Broken, ReplyWriter, Shape};
+use crate::simulator::tds::request::{self, ClientRequest};
+use crate::simulator::tds::token::{
+    self, DONE_ATTENTION, DONE_ERROR, DoneKind, TextChange, TransactionChange,
+};
+use crate::simulator::tls::TlsMode;
+
+const LANGUAGE: &str = "us_english";
+/// `CurCmd` of the DONE that acknowledges an attention, as captured.
+const ATTENTION_COMMAND: u16 = 253;
+/// How many bytes may wait for a slow client before its statement waits too.
+const MOST_WAITING: usize = 64 * 1024;
+
+/// What the connections of a listener have in common.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) instance: Arc<Instance>,
+    pub(crate) mode: TlsMode,
+    /// There where the mode needs it.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
+}
+
+/// Talks with a client until one of the two ends it.
+pub(crate) async fn serve(endpoint: &Endpoint, stream: TcpStream) -> io::Result<()> {
+    // Messages are sent when they are complete: waiting for more would only delay them.
+    stream.set_nodelay(true)?;
+    let Some((agreement, stream)) = prelogin(endpoint, stream).await? else {
+        return Ok(());
+    };
+    match agreement {
+        Agreement::Plain => converse(endpoint, stream).await,
+        Agreement::Encrypted => {
+            let stream = handshake(endpoint, stream).await?;
+            Box::pin(converse(endpoint, stream)).await
+        }
+        Agreement::None => Err(io::Error::other(
+            "encryption is required, and the client doesn't support it",
+        )),
+    }
+}
+
+/// The first exchange; `None` when the client left.
+async fn prelogin(
+    endpoint: &Endpoint,
+    stream: TcpStream,
+) -> io::Result<Option<(Agreement, TcpStream)>> {
+    let mut reader = MessageReader::new(stream);
+    let Some(message) = reader.next().await? else {
+        return Ok(None);
+    };
+    if message.kind != PRELOGIN {
+        return Err(invalid("the client did not begin with PRELOGIN"));
+    }
+    let prelogin = Prelogin::read(&message.body).map_err(malformed)?;
+    let (agreement, encryption) = prelogin.agree(endpoint.mode);
+    let instance = &endpoint.instance;
+    let mut writer = MessageWriter::new(reader.into_stream(), REPLY);
+    *writer.body() = prelogin.answer(instance.version, &instance.name, encryption);
+    writer.end_message();
+    writer.flush().await?;
+    Ok(Some((agreement, writer.into_stream())))
+}
+
+async fn handshake(
+    endpoint: &Endpoint,
+    stream: TcpStream,
+) -> io::Result<TlsStream<HandshakeStream<TcpStream>>> {
+    let config = endpoint
+        .tls
+        .clone()
+        .ok_or_else(|| io::Error::other("the listener has no certificate"))?;
+    let mut stream = TlsAcceptor::from(config)
+        .accept(HandshakeStream::new(stream))
+        .await?;
+    stream.flush().await?;
+    stream.get_mut().0.end_handshake();
+    Ok(stream)
+}
+
+async fn converse<S>(endpoint: &Endpoint, stream: S) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Send,
+{
+    let (read, write) = tokio::io::split(stream);
+    let mut connection = Connection {
+        endpoint,
+        reader: MessageReader::new(read),
+        writer: MessageWriter::new(write, REPLY),
+        transactions: 0,
+    };
+    if let Some(session) = connection.sign_in().await? {
+        connection.serve_requests(session).await?;
+    }
+    // The last packets must arrive: closing without this may overtake them.
+    connection.writer.into_stream().shutdown().await
+}
+
+/// A client that got past PRELOGIN.
+#[derive(Debug)]
+struct Connection<'a, S> {
+    endpoint: &'a Endpoint,
+    reader: MessageReader<ReadHalf<S>>,
+    writer: MessageWriter<WriteHalf<S>>,
+    /// Transactions begun by request, counted: the last one's descriptor.
+    transactions: u64,
+}
+
+impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
+    async fn sign_in(&mut self) -> io::Result<Option<Session>> {
+        let Some(message) = self.reader.next().await? else {
+            return Ok(None);
+        };
+        if message.kind != LOGIN7 {
+            return Err(invalid("the client did not sign in"));
+        }
+        let opened = match Login::read(&message.body) {
+            Ok(login) => self.open_session(&login).map(|session| (login, session)),
+            Err(RequestError::Unsupported(what)) => Err(ServerError::unsupported(what)),
+            Err(error) => return Err(malformed(error)),
+        };
+        match opened {
+            Ok((login, session)) => {
+                self.accept(&login, &session);
+                self.writer.flush().await?;
+                self.writer.set_packet_size(login.packet_size);
+                Ok(Some(session))
+            }
+            Err(error) => {
+                self.put_failure(&error);
+                self.writer.flush().await?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn open_session(&self, login: &Login) -> Result<Session, ServerError> {
+        if login.is_integrated {
+            return Err(ServerError::new(
+                18452,
+                14,
+                1,
+                "Login failed. The login is from an untrusted domain and cannot be used with \
+                 Integrated authentication.",
+            ));
+        }
+        if login.changes_password {
+            return Err(ServerError::unsupported("a new password at sign-in"));
+        }
+        if login.attaches_file {
+            return Err(ServerError::unsupported("attaching a file at sign-in"));
+        }
+        let request = LoginRequest {
+            user: login.user.clone(),
+            password: login.password.to_string(),
+            database: login.database.clone(),
+            host_name: login.host_name.clone(),
+            program_name: login.program_name.clone(),
+        };
+        Session::open(&self.endpoint.instance, &request)
+    }
+
+    /// Writes what a client is told when it is in, in the order of MS-TDS's example.
+    fn accept(&mut self, login: &Login, session: &Session) {
+        let Instance { name, version, .. } = &*self.endpoint.instance;
+        let out = self.writer.body();
+        let database = &session.database;
+        token::put_text_change(out, TextChange::Database, database, "master");
+        let context = format!("Changed database context to '{database}'.");
+        token::put_message(out, &message(5701, 0, 2, context), name);
+        token::put_collation(out);
+        token::put_text_change(out, TextChange::Language, LANGUAGE, "");
+        let language = format!("Changed language setting to {LANGUAGE}.");
+        token::put_message(out, &message(5703, 0, 1, language), name);
+        token::put_login_ack(out, login.tds_version, *version);
+        let (old, new) = (
+            INITIAL_PACKET_SIZE.to_string(),
+            login.packet_size.to_string(),
+        );
+        token::put_text_change(out, TextChange::PacketSize, &new, &old);
+        if let Some(features) = &login.features {
+            let has_utf8 = features.contains(&FEATURE_UTF8) && *version >= Version::Sql2019;
+            let granted: &[(u8, &[u8])] = if has_utf8 {
+                &[(FEATURE_UTF8, &[1])]
+            } else {
+                &[]
+            };
+            token::put_feature_ack(out, granted);
+        }
+        token::put_done(out, DoneKind::Statement, 0, 0, None);
+        self.writer.end_message();
+    }
+
+    async fn serve_requests(&mut self, mut session: Session) -> io::Result<()> {
+        loop {
+            let message = tokio::select! {
+                biased;
+                () = session.killed.cancelled() => return Ok(()),
+                message = self.reader.next() => message?,
+            };
+            let Some(message) = message else {
+                return Ok(());
+            };
+            match request::read(&message) {
+                Ok(ClientRequest::Run(request, shape)) => {
+                    match self.run(session, request, shape).await? {
+                        Some(kept) => session = kept,
+                        None => return Ok(()),
+                    }
+                }
+                Ok(ClientRequest::Attention) => self.acknowledge_attention(false),
+                Err(RequestError::Unsupported(what)) => {
+                    self.put_failure(&ServerError::unsupported(what));
+                }
+                Err(error) => return Err(malformed(error)),
+            }
+            self.writer.flush().await?;
+        }
+    }
+
+    /// Runs a request. The session is given back unless the conversation is over.
+    ///
+    /// A client that leaves meanwhile takes its statement with it: that is decided where
+    /// `running` is dropped.
+    async fn run(
+        &mut self,
+        session: Session,
+        request: Request,
+        shape: Shape,
+    ) -> io::Result<Option<Session>> {
+        if shape == Shape::Transaction(TransactionChange::Begun) {
+            self.transactions += 1;
+        }
+        let mut running = RunningRequest::start(session, request);
+        let mut reply = ReplyWriter::new(&self.endpoint.instance.name, shape);
+        loop {
+            tokio::select! {
+                biased;
+                message = self.reader.next() => match message? {
+                    Some(message) if message.kind == ATTENTION => {
+                        let session = running.stop().await;
+                        self.acknowledge_attention(true);
+                        return Ok(Some(session));
+                    }
+                    Some(_) => return Err(invalid("a request came before the last one's end")),
+                    None => return Ok(None),
+                },
+                flushed = self.writer.flush(), if !self.writer.is_flushed() => flushed?,
+                step = running.next(), if self.writer.waiting() < MOST_WAITING => match step {
+                    Step::Reply(item) => match reply.put(self.writer.body(), item) {
+                        Ok(()) if running.is_silent() => self.writer.cut_all(),
+                        Ok(()) => self.writer.cut(),
+                        Err(Broken) => return self.hang_up().await,
+                    },
+                    Step::Ended(session, Ok(())) => {
+                        reply.end(self.writer.body(), self.transactions);
+                        self.writer.end_message();
+                        return Ok(Some(session));
+                    }
+                    Step::Ended(_, Err(_)) => return self.hang_up().await,
+                },
+            }
+        }
+    }
+
+    /// Sends what there is, without the end that a reply has, for the connection to be closed.
+    async fn hang_up(&mut self) -> io::Result<Option<Session>> {
+        self.writer.cut_all();
+        self.writer.flush().await?;
+        Ok(None)
+    }
+
+    fn acknowledge_attention(&mut self, was_running: bool) {
+        let choices = &self.endpoint.instance.choices;
+        let mut status = DONE_ATTENTION;
+        if was_running && choices.attention_in_own_message {
+            let out = self.writer.body();
+            token::put_done(
+                out,
+                DoneKind::Statement,
+                DONE_ERROR,
+                ATTENTION_COMMAND,
+                None,
+            );
+            self.writer.end_message();
+        } else if was_running {
+            status |= DONE_ERROR;
+        }
+        let out = self.writer.body();
+        token::put_done(out, DoneKind::Statement, status, ATTENTION_COMMAND, None);
+        self.writer.end_message();
+    }
+
+    fn put_failure(&mut self, error: &ServerError) {
+        let out = self.writer.body();
+        for message in &error.0 {
+            token::put_message(out, message, &self.endpoint.instance.name);
+        }
+        token::put_done(out, DoneKind::Statement, DONE_ERROR, 0, None);
+        self.writer.end_message();
+    }
+}
+
+fn malformed(error: RequestError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+fn invalid(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}

@@ -1,0 +1,271 @@
+//! LOGIN7: who signs in, and with what wishes.
+
+use zeroize::Zeroizing;
+
+use crate::simulator::tds::cursor::{Cursor, RequestError, utf16_text};
+
+/// The newest TDS version spoken here, 7.4.
+const NEWEST: u32 = 0x7400_0004;
+/// TDS 7.2, the first with `ALL_HEADERS` and row counts of eight bytes.
+const OLDEST: u32 = 0x7209_0002;
+
+/// TDS 8.0, whose number is below all others.
+const VERSION_8: u32 = 0x0800_0000;
+
+const FIXED_LENGTH: usize = 94;
+const SMALLEST_PACKET: u32 = 512;
+const LARGEST_PACKET: u32 = 32_767;
+const INTEGRATED_SECURITY: u8 = 0x80;
+const HAS_EXTENSION: u8 = 0x10;
+const END_OF_FEATURES: u8 = 0xFF;
+
+/// Text collated in UTF-8.
+pub(super) const FEATURE_UTF8: u8 = 0x0A;
+
+/// What a client says as it signs in.
+#[derive(Debug)]
+pub(super) struct Login {
+    /// The version both sides speak from now on.
+    pub(super) tds_version: u32,
+    pub(super) packet_size: u16,
+    pub(super) host_name: String,
+    pub(super) user: String,
+    pub(super) password: Zeroizing<String>,
+    pub(super) program_name: String,
+    pub(super) database: Option<String>,
+    /// It wants to sign in as who it is to the operating system.
+    pub(super) is_integrated: bool,
+    pub(super) changes_password: bool,
+    pub(super) attaches_file: bool,
+    /// The features it asks for, `None` where it asks about none.
+    pub(super) features: Option<Vec<u8>>,
+}
+
+impl Login {
+    pub(super) fn read(body: &[u8]) -> Result<Self, RequestError> {
+        let mut fixed = Cursor::new(body);
+        let length = fixed.length()?;
+        let body = body
+            .get(..length)
+            .filter(|body| body.len() >= FIXED_LENGTH)
+            .ok_or(RequestError::Malformed("its login has another length"))?;
+        let tds_version = agreed_version(fixed.u32()?)?;
+        let packet_size = fixed.u32()?;
+        let _client_version_process_connection: [u8; 12] = fixed.array()?;
+        let [_, flags_2, _, flags_3] = fixed.array()?;
+        let _time_zone_and_language: [u8; 8] = fixed.array()?;
+
+        let mut text = || Field::read(&mut fixed)?.text(body);
+        let host_name = text()?;
+        let user = text()?;
+        let password = Field::read(&mut fixed)?.password(body)?;
+        let mut text = || Field::read(&mut fixed)?.text(body);
+        let program_name = text()?;
+        let _server_name = text()?;
+        let extension = Field::read(&mut fixed)?;
+        let mut text = || Field::read(&mut fixed)?.text(body);
+        let _library = text()?;
+        let _language = text()?;
+        let database = text()?;
+        let _client_id: [u8; 6] = fixed.array()?;
+        let _sspi = Field::read(&mut fixed)?;
+        let attached_file = Field::read(&mut fixed)?;
+        let new_password = Field::read(&mut fixed)?;
+
+        let features = (flags_3 & HAS_EXTENSION != 0)
+            .then(|| extension.features(body))
+            .transpose()?;
+        Ok(Self {
+            tds_version,
+            packet_size: agreed_packet_size(packet_size),
+            host_name,
+            user,
+            password,
+            program_name,
+            database: Some(database).filter(|name| !name.is_empty()),
+            is_integrated: flags_2 & INTEGRATED_SECURITY != 0,
+            changes_password: new_password.length > 0,
+            attaches_file: attached_file.length > 0,
+            features,
+        })
+    }
+}
+
+/// The older of the client's newest version and ours.
+fn agreed_version(asked: u32) -> Result<u32, RequestError> {
+    match asked {
+        VERSION_8 => Ok(NEWEST),
+        0..OLDEST => Err(RequestError::Unsupported(format!(
+            "TDS before 7.2 (the client speaks {asked:#010x})"
+        ))),
+        _ => Ok(asked.min(NEWEST)),
+    }
+}
+
+/// Zero means: as the server likes.
+fn agreed_packet_size(asked: u32) -> u16 {
+    let size = match asked {
+        0 => super::packet::INITIAL_PACKET_SIZE.into(),
+        asked => asked.clamp(SMALLEST_PACKET, LARGEST_PACKET),
+    };
+    u16::try_from(size).unwrap_or(super::packet::INITIAL_PACKET_SIZE)
+}
+
+/// Where a field of variable length is.
+#[derive(Clone, Copy, Debug)]
+struct Field {
+    offset: usize,
+    /// In characters, or bytes where it is no text.
+    length: usize,
+}
+
+impl Field {
+    fn read(fixed: &mut Cursor<'_>) -> Result<Self, RequestError> {
+        Ok(Self {
+            offset: usize::from(fixed.u16()?),
+            length: usize::from(fixed.u16()?),
+        })
+    }
+
+    fn bytes(self, body: &[u8], count: usize) -> Result<&[u8], RequestError> {
+        let mut cursor = Cursor::new(body);
+        // Where there is nothing, the offset may point anywhere.
+        if count == 0 {
+            return Ok(&[]);
+        }
+        cursor.bytes(self.offset)?;
+        cursor.bytes(count)
+    }
+
+    fn text(self, body: &[u8]) -> Result<String, RequestError> {
+        utf16_text(self.bytes(body, self.length * 2)?)
+    }
+
+    fn password(self, body: &[u8]) -> Result<Zeroizing<String>, RequestError> {
+        let clear: Zeroizing<Vec<u8>> = Zeroizing::new(
+            self.bytes(body, self.length * 2)?
+                .iter()
+                .map(|byte| (byte ^ 0xA5).rotate_left(4))
+                .collect(),
+        );
+        utf16_text(&clear).map(Zeroizing::new)
+    }
+
+    /// The extension holds the offset of the features, not the features.
+    fn features(self, body: &[u8]) -> Result<Vec<u8>, RequestError> {
+        let offset = Cursor::new(self.bytes(body, self.length)?).length()?;
+        let mut cursor = Cursor::new(body);
+        cursor.bytes(offset)?;
+        let mut features = Vec::new();
+        loop {
+            let feature = cursor.u8()?;
+            if feature == END_OF_FEATURES {
+                return Ok(features);
+            }
+            let length = cursor.length()?;
+            cursor.bytes(length)?;
+            features.push(feature);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utf16(text: &str) -> Vec<u8> {
+        text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+    }
+
+    /// A LOGIN7 with these texts (host, user, password, program) and one feature.
+    fn login(version: u32, packet_size: u32, texts: [&str; 4], database: &str) -> Vec<u8> {
+        let mut fixed = vec![0; 4];
+        fixed.extend_from_slice(&version.to_le_bytes());
+        fixed.extend_from_slice(&packet_size.to_le_bytes());
+        fixed.extend_from_slice(&[0; 12]);
+        fixed.extend_from_slice(&[0xE0, 0x03, 0, HAS_EXTENSION]);
+        fixed.extend_from_slice(&[0; 8]);
+        let mut data = Vec::new();
+        let field = |fixed: &mut Vec<u8>, data: &mut Vec<u8>, bytes: &[u8], length: usize| {
+            let offset = u16::try_from(FIXED_LENGTH + data.len()).unwrap();
+            fixed.extend_from_slice(&offset.to_le_bytes());
+            fixed.extend_from_slice(&u16::try_from(length).unwrap().to_le_bytes());
+            data.extend_from_slice(bytes);
+        };
+        for (at, text) in texts.iter().enumerate() {
+            let mut bytes = utf16(text);
+            if at == 2 {
+                for byte in &mut bytes {
+                    *byte = byte.rotate_left(4) ^ 0xA5;
+                }
+            }
+            field(&mut fixed, &mut data, &bytes, bytes.len() / 2);
+        }
+        field(&mut fixed, &mut data, &[], 0);
+        let features_offset = FIXED_LENGTH + data.len() + 4 + database.len() * 2;
+        let features_offset = u32::try_from(features_offset).unwrap().to_le_bytes();
+        field(&mut fixed, &mut data, &features_offset, 4);
+        field(&mut fixed, &mut data, &[], 0);
+        field(&mut fixed, &mut data, &[], 0);
+        field(&mut fixed, &mut data, &utf16(database), database.len());
+        fixed.extend_from_slice(&[0; 6]);
+        fixed.extend_from_slice(&[0; 16]);
+        data.extend_from_slice(&[FEATURE_UTF8, 1, 0, 0, 0, 1, END_OF_FEATURES]);
+        fixed.extend_from_slice(&data);
+        let length = u32::try_from(fixed.len()).unwrap();
+        fixed[..4].copy_from_slice(&length.to_le_bytes());
+        fixed
+    }
+
+    const TEXTS: [&str; 4] = ["client", "sa", "pä$$wörd", "sqlcmd"];
+
+    #[test]
+    fn all_of_a_login_is_read() {
+        let login = Login::read(&login(0x7400_0004, 8000, TEXTS, "Orchestrator")).unwrap();
+        assert_eq!(login.host_name, "client");
+        assert_eq!(login.user, "sa");
+        assert_eq!(*login.password, "pä$$wörd");
+        assert_eq!(login.program_name, "sqlcmd");
+        assert_eq!(login.database.as_deref(), Some("Orchestrator"));
+        assert_eq!(login.packet_size, 8000);
+        assert_eq!(login.features.as_deref(), Some(&[FEATURE_UTF8][..]));
+        assert!(!login.is_integrated && !login.changes_password && !login.attaches_file);
+    }
+
+    #[test]
+    fn the_password_is_unscrambled_as_ms_tds_has_it() {
+        // 'a' is 61 00; with its halves swapped and then XOR 0xA5: B3 A5.
+        let field = Field {
+            offset: 0,
+            length: 1,
+        };
+        assert_eq!(*field.password(&[0xB3, 0xA5]).unwrap(), "a");
+    }
+
+    #[test]
+    fn versions_and_sizes_are_agreed() {
+        for (asked, agreed) in [(0, 4096), (1, 512), (100_000, 32_767)] {
+            let login = Login::read(&login(0x0800_0000, asked, TEXTS, "")).unwrap();
+            assert_eq!(login.packet_size, agreed);
+            assert_eq!(login.database, None);
+        }
+        let old = Login::read(&login(0x7209_0002, 0, TEXTS, "")).unwrap();
+        assert_eq!(old.tds_version, 0x7209_0002);
+        assert!(matches!(
+            Login::read(&login(0x7100_0001, 0, TEXTS, "")),
+            Err(RequestError::Unsupported(_))
+        ));
+    }
+
+    #[test]
+    fn no_cut_of_a_login_is_read_beyond_its_end() {
+        let whole = login(0x7400_0004, 4096, TEXTS, "x");
+        for end in 0..whole.len() {
+            let mut cut = whole[..end].to_vec();
+            if end >= 4 {
+                cut[..4].copy_from_slice(&u32::try_from(end).unwrap().to_le_bytes());
+            }
+            assert!(Login::read(&cut).is_err(), "{end}");
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! Parameters of procedure calls: their types and values, read.
+
+use crate::simulator::tds::column::{
+    BIG_INT, BINARY, BIT, BIT_N, CHAR, DATE, DATE_TIME, DATE_TIME_2, DATE_TIME_N, DECIMAL_N, FLOAT,
+    FLOAT_N, GUID, INT, INT_N, MAX_LENGTH, MONEY, MONEY_N, NCHAR, NULL, NUMERIC_N, NVAR_CHAR, REAL,
+    SMALL_DATE_TIME, SMALL_INT, SMALL_MONEY, TINY_INT, VAR_BINARY, VAR_CHAR,
+};
+use crate::simulator::tds::cursor::{Cursor, RequestError, utf16_text};
+use crate::simulator::tds::{calendar, code_page};
+use crate::simulator::wire_type::WireType;
+use crate::transport::SqlValue;
+
+const IMAGE: u8 = 0x22;
+const TEXT: u8 = 0x23;
+const NTEXT: u8 = 0x63;
+const XML: u8 = 0xF1;
+
+const MONEY_TYPE: WireType = WireType::Decimal {
+    precision: 19,
+    scale: 4,
+};
+/// The total length of a value in chunks that is NULL.
+const CHUNKS_NULL: u64 = u64::MAX;
+
+type Read<T> = Result<T, RequestError>;
+
+/// Reads `TYPE_INFO` and the value after it.
+pub(super) fn read(cursor: &mut Cursor<'_>) -> Read<(WireType, SqlValue)> {
+    let kind = cursor.u8()?;
+    match kind {
+        NULL => Ok((WireType::NVarChar(Some(1)), SqlValue::Null)),
+        TINY_INT | BIT | SMALL_INT | INT | BIG_INT | REAL | FLOAT | MONEY | SMALL_MONEY
+        | DATE_TIME | SMALL_DATE_TIME => {
+            let (wire, length) = fixed(kind);
+            let bytes = cursor.bytes(length)?;
+            Ok((wire, short_value(wire, bytes, is_money(kind))?))
+        }
+        INT_N | BIT_N | FLOAT_N | MONEY_N | DATE_TIME_N | GUID => {
+            let wire = of_length(kind, cursor.u8()?)?;
+            let value = nullable_short(cursor, wire, is_money(kind))?;
+            Ok((wire, value))
+        }
+        DECIMAL_N | NUMERIC_N => {
+            let [_, precision, scale] = cursor.array()?;
+            if precision == 0 || precision > 38 || scale > precision {
+                return Err(RequestError::Malformed("a decimal has no such precision"));
+            }
+            let wire = WireType::Decimal { precision, scale };
+            Ok((wire, nullable_short(cursor, wire, false)?))
+        }
+        DATE => Ok((
+            WireType::Date,
+            nullable_short(cursor, WireType::Date, false)?,
+        )),
+        DATE_TIME_2 => {
+            let wire = WireType::DateTime2(cursor.u8()?);
+            Ok((wire, nullable_short(cursor, wire, false)?))
+        }
+        NVAR_CHAR | NCHAR | VAR_CHAR | CHAR | VAR_BINARY | BINARY => long(cursor, kind),
+        TEXT | NTEXT | IMAGE => old_long(cursor, kind),
+        XML => {
+            if cursor.u8()? != 0 {
+                return Err(RequestError::Unsupported("typed XML parameters".to_owned()));
+            }
+            let bytes = chunks(cursor)?;
+            value_of(WireType::NVarChar(None), bytes.as_deref())
+        }
+        other => Err(RequestError::Unsupported(format!(
+            "parameters of type {other:#04x}"
+        ))),
+    }
+}
+
+/// A type without a length, and the length it has.
+const fn fixed(kind: u8) -> (WireType, usize) {
+    match kind {
+        TINY_INT => (WireType::TinyInt, 1),
+        BIT => (WireType::Bit, 1),
+        SMALL_INT => (WireType::SmallInt, 2),
+        INT => (WireType::Int, 4),
+        BIG_INT => (WireType::BigInt, 8),
+        REAL => (WireType::Real, 4),
+        FLOAT => (WireType::Float, 8),
+        SMALL_MONEY => (MONEY_TYPE, 4),
+        MONEY => (MONEY_TYPE, 8),
+        SMALL_DATE_TIME => (WireType::DateTime, 4),
+        _ => (WireType::DateTime, 8),
+    }
+}
+
+const fn is_money(kind: u8) -> bool {
+    matches!(kind, MONEY | SMALL_MONEY | MONEY_N)
+}
+
+/// A type that its length makes definite.
+fn of_length(kind: u8, length: u8) -> Read<WireType> {
+    match (kind, length) {
+        (INT_N, 1) => Ok(WireType::TinyInt),
+        (INT_N, 2) => Ok(WireType::SmallInt),
+        (INT_N, 4) => Ok(WireType::Int),
+        (INT_N, 8) => Ok(WireType::BigInt),
+        (BIT_N, 1) => Ok(WireType::Bit),
+        (FLOAT_N, 4) => Ok(WireType::Real),
+        (FLOAT_N, 8) => Ok(WireType::Float),
+        (MONEY_N, 4 | 8) => Ok(MONEY_TYPE),
+        (DATE_TIME_N, 4 | 8) => Ok(WireType::DateTime),
+        (GUID, 16) => Ok(WireType::UniqueIdentifier),
+        _ => Err(RequestError::Malformed("a type has no such length")),
+    }
+}
+
+/// A value behind its length of one byte; zero is NULL.
+fn nullable_short(cursor: &mut Cursor<'_>, wire: WireType, is_money: bool) -> Read<SqlValue> {
+    match usize::from(cursor.u8()?) {
+        0 => Ok(SqlValue::Null),
+        length => short_value(wire, cursor.bytes(length)?, is_money),
+    }
+}
+
+fn short_value(wire: WireType, bytes: &[u8], is_money: bool) -> Read<SqlValue> {
+    let value = match (wire, bytes) {
+        (WireType::Bit, [bit]) => Some(SqlValue::Bit(*bit != 0)),
+        (WireType::TinyInt, [byte]) => Some(SqlValue::Int(i64::from(*byte))),
+        (WireType::SmallInt | WireType::Int | WireType::BigInt, _) => {
+            signed(bytes).map(SqlValue::Int)
+        }
+        (WireType::Real, _) => bytes
+            .try_into()
+            .ok()
+            .map(|bytes| SqlValue::Float(f64::from(f32::from_le_bytes(bytes)))),
+        (WireType::Float, _) => bytes
+            .try_into()
+            .ok()
+            .map(|bytes| SqlValue::Float(f64::from_le_bytes(bytes))),
+        (WireType::Decimal { scale, .. }, _) if is_money => money(bytes, scale),
+        (WireType::Decimal { scale, .. }, _) => decimal(bytes, scale),
+        (WireType::UniqueIdentifier, _) => bytes.try_into().ok().map(SqlValue::Guid),
+        (WireType::DateTime, _) => date_time(bytes),
+        (WireType::DateTime2(scale), _) => date_time_2(bytes, scale),
+        (WireType::Date, _) => days(bytes)
+            .and_then(calendar::from_days)
+            .map(|date| SqlValue::DateTime(date.midnight())),
+        _ => None,
+    };
+    value.ok_or(RequestError::Malformed("a value is not of its type"))
+}
+
+fn signed(bytes: &[u8]) -> Option<i64> {
+    match *bytes {
+        [a, b] => Some(i64::from(i16::from_le_bytes([a, b]))),
+        [a, b, c, d] => Some(i64::from(i32::from_le_bytes([a, b, c, d]))),
+        _ => bytes.try_into().ok().map(i64::from_le_bytes),
+    }
+}
+
+/// Eight bytes of money have their upper half first.
+fn money(bytes: &[u8], scale: u8) -> Option<SqlValue> {
+    let unscaled = match bytes {
+        [_, _, _, _] => signed(bytes)?,
+        _ => {
+            let (upper, lower) = bytes.split_first_chunk::<4>()?;
+            signed(&[lower, upper].concat())?
+        }
+    };
+    Some(SqlValue::Decimal {
+        unscaled: i128::from(unscaled),
+        scale,
+    })
+}
+
+fn decimal(bytes: &[u8], scale: u8) -> Option<SqlValue> {
+    let (sign, digits) = bytes.split_first()?;
+    let mut wide = [0; 16];
+    wide.get_mut(..digits.len())?.copy_from_slice(digits);
+    let magnitude = i128::try_from(u128::from_le_bytes(wide)).ok()?;
+    Some(SqlValue::Decimal {
+        unscaled: if *sign == 0 { -magnitude } else { magnitude },
+        scale,
+    })
+}
+
+fn date_time(bytes: &[u8]) -> Option<SqlValue> {
+    let (days, rest) = bytes.split_at_checked(bytes.len() / 2)?;
+    let value = if bytes.len() == 4 {
+        let days = u16::from_le_bytes(days.try_into().ok()?);
+        calendar::from_smalldatetime(days, u16::from_le_bytes(rest.try_into().ok()?))
+    } else {
+        let days = i32::from_le_bytes(days.try_into().ok()?);
+        calendar::from_datetime(days, u32::from_le_bytes(rest.try_into().ok()?))
+    };
+    value.map(SqlValue::DateTime)
+}
+
+fn date_time_2(bytes: &[u8], scale: u8) -> Option<SqlValue> {
+    let (units, date) = bytes.split_at_checked(calendar::time_length(scale))?;
+    let mut wide = [0; 8];
+    wide.get_mut(..units.len())?.copy_from_slice(units);
+    calendar::from_datetime2(days(date)?, u64::from_le_bytes(wide), scale).map(SqlValue::DateTime)
+}
+
+fn days(bytes: &[u8]) -> Option<u32> {
+    match *bytes {
+        [a, b, c] => Some(u32::from_le_bytes([a, b, c, 0])),
+        _ => None,
+    }
+}
+
+/// A type with a length of two bytes, or in chunks.
+fn long(cursor: &mut Cursor<'_>, kind: u8) -> Read<(WireType, SqlValue)> {
+    let greatest = cursor.u16()?;
+    if matches!(kind, NVAR_CHAR | NCHAR | VAR_CHAR | CHAR) {
+        let _collation: [u8; 5] = cursor.array()?;
+    }
+    let length = Some(greatest).filter(|length| *length != MAX_LENGTH);
+    let wire = match (kind, length) {
+        (NVAR_CHAR, length) => WireType::NVarChar(length.map(|length| length / 2)),
+        (NCHAR, Some(length)) => WireType::NChar(length / 2),
+        (VAR_CHAR, length) => WireType::VarChar(length),
+        (CHAR, Some(length)) => WireType::Char(length),
+        (VAR_BINARY, length) => WireType::VarBinary(length),
+        (BINARY, Some(length)) => WireType::Binary(length),
+        _ => return Err(RequestError::Malformed("a type has no such length")),
+    };
+    if length.is_none() {
+        let bytes = chunks(cursor)?;
+        return value_of(wire, bytes.as_deref());
+    }
+    let bytes = match cursor.u16()? {
+        MAX_LENGTH => None,
+        length => Some(cursor.bytes(usize::from(length))?),
+    };
+    value_of(wire, bytes)
+}
+
+/// `text`, `ntext` and `image`: taken as the `max` types that replaced them.
+fn old_long(cursor: &mut Cursor<'_>, kind: u8) -> Read<(WireType, SqlValue)> {
+    let _greatest = cursor.u32()?;
+    let wire = match kind {
+        IMAGE => WireType::VarBinary(None),
+        TEXT => WireType::VarChar(None),
+        _ => WireType::NVarChar(None),
+    };
+    if kind != IMAGE {
+        let _collation: [u8; 5] = cursor.array()?;
+    }
+    let bytes = match cursor.length()? {
+        0xFFFF_FFFF => None,
+        length => Some(cursor.bytes(length)?),
+    };
+    value_of(wire, bytes)
+}
+
+/// A value in chunks, as `max` types come.
+fn chunks(cursor: &mut Cursor<'_>) -> Read<Option<Vec<u8>>> {
+    if cursor.u64()? == CHUNKS_NULL {
+        return Ok(None);
+    }
+    // The total is a hint that may say "unknown"; the chunks tell the truth.
+    let mut bytes = Vec::new();
+    loop {
+        match cursor.length()? {
+            0 => return Ok(Some(bytes)),
+            length => bytes.extend_from_slice(cursor.bytes(length)?),
+        }
+    }
+}
+
+fn value_of(wire: WireType, bytes: Option<&[u8]>) -> Read<(WireType, SqlValue)> {
+    let value = match (wire, bytes) {
+        (_, None) => SqlValue::Null,
+        (WireType::NVarChar(_) | WireType::NChar(_), Some(bytes)) => {
+            SqlValue::Text(utf16_text(bytes)?)
+        }
+        (WireType::VarChar(_) | WireType::Char(_), Some(bytes)) => {
+            SqlValue::Text(code_page::decode(bytes))
+        }
+        (_, Some(bytes)) => SqlValue::Bytes(bytes.to_vec()),
+    };
+    Ok((wire, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::simulator::tds::column::put_type;
+    use crate::simulator::tds::value::put_value;
+
+    /// Types and values that servers write are read back as they were.
+    #[test]
+    fn what_is_written_is_read() {
+        let moment = || SqlValue::DateTime(datetime!(2024-02-29 12:00:00.5));
+        let decimal = WireType::Decimal {
+            precision: 38,
+            scale: 4,
+        };
+        for (kind, value) in [
+            (WireType::Bit, SqlValue::Bit(true)),
+            (WireType::TinyInt, SqlValue::Int(255)),
+            (WireType::SmallInt, SqlValue::Int(-1)),
+            (WireType::Int, SqlValue::Int(-70_000)),
+            (WireType::BigInt, SqlValue::Int(i64::MIN)),
+            (WireType::Real, SqlValue::Float(0.5)),
+            (WireType::Float, SqlValue::Float(-0.1)),
+            (
+                decimal,
+                SqlValue::Decimal {
+                    unscaled: -1_234_567,
+                    scale: 4,
+                },
+            ),
+            (WireType::NVarChar(Some(10)), SqlValue::Text("a😀".into())),
+            (WireType::NVarChar(None), SqlValue::Text("x".repeat(70_000))),
+            (WireType::NChar(2), SqlValue::Text("ab".into())),
+            (WireType::VarChar(Some(10)), SqlValue::Text("€".into())),
+            (WireType::VarChar(None), SqlValue::Text("ü".into())),
+            (WireType::Char(1), SqlValue::Text("D".into())),
+            (WireType::VarBinary(Some(3)), SqlValue::Bytes(vec![1, 2, 3])),
+            (WireType::VarBinary(None), SqlValue::Bytes(Vec::new())),
+            (WireType::Binary(1), SqlValue::Bytes(vec![1])),
+            (WireType::UniqueIdentifier, SqlValue::Guid([9; 16])),
+            (WireType::DateTime, moment()),
+            (WireType::DateTime2(3), moment()),
+            (
+                WireType::Date,
+                SqlValue::DateTime(datetime!(2024-02-29 00:00)),
+            ),
+        ] {
+            for (value, nullable) in [(&value, true), (&value, false), (&SqlValue::Null, true)] {
+                let mut bytes = Vec::new();
+                put_type(&mut bytes, kind, nullable);
+                put_value(&mut bytes, kind, nullable, value).unwrap();
+                let mut cursor = Cursor::new(&bytes);
+                assert_eq!(read(&mut cursor).unwrap(), (kind, value.clone()));
+                assert!(cursor.is_at_end(), "{kind:?}");
+                for end in 0..bytes.len() {
+                    assert!(read(&mut Cursor::new(&bytes[..end])).is_err(), "{kind:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn types_that_servers_do_not_write_are_read_too() {
+        for (bytes, kind, value) in [
+            ("1f", WireType::NVarChar(Some(1)), SqlValue::Null),
+            (
+                "3c0000000010270000",
+                MONEY_TYPE,
+                SqlValue::Decimal {
+                    unscaled: 10_000,
+                    scale: 4,
+                },
+            ),
+            (
+                "6e0404f0d8ffff",
+                MONEY_TYPE,
+                SqlValue::Decimal {
+                    unscaled: -10_000,
+                    scale: 4,
+                },
+            ),
+            (
+                "3a01000100",
+                WireType::DateTime,
+                SqlValue::DateTime(datetime!(1900-01-02 00:01)),
+            ),
+            (
+                "22ffffff7f020000000102",
+                WireType::VarBinary(None),
+                SqlValue::Bytes(vec![1, 2]),
+            ),
+            (
+                "63ffffff7f0904d00034020000006100",
+                WireType::NVarChar(None),
+                SqlValue::Text("a".into()),
+            ),
+            (
+                "e7ffff0904d00034feffffffffffffff0200000061000200000062000000000000",
+                WireType::NVarChar(None),
+                SqlValue::Text("ab".into()),
+            ),
+        ] {
+            let bytes = hex::decode(bytes).unwrap();
+            assert_eq!(read(&mut Cursor::new(&bytes)).unwrap(), (kind, value));
+        }
+    }
+
+    #[test]
+    fn what_is_no_value_of_its_type_is_refused() {
+        for bad in [
+            "2603", "680202", "26040300", "6a052700", "2410010a", "2a0901", "38",
+        ] {
+            let bytes = hex::decode(bad).unwrap();
+            assert!(read(&mut Cursor::new(&bytes)).is_err(), "{bad}");
+        }
+        assert!(matches!(
+            read(&mut Cursor::new(&[0xF3])),
+            Err(RequestError::Unsupported(_))
+        ));
+    }
+}

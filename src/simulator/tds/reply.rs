@@ -1,0 +1,227 @@
+//! The reply to a request: its tokens in their order, ended as its shape wants it.
+
+use crate::simulator::output::Reply;
+use crate::simulator::server_error::message;
+use crate::simulator::tds::token::{
+    self, DONE_ERROR, DONE_MORE, DoneKind, TextChange, TransactionChange,
+};
+use crate::simulator::wire_type::WireColumn;
+
+/// `CurCmd` of the end of a call: EXECUTE.
+const EXECUTE: u16 = 224;
+
+/// What kind of request is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    Batch,
+    /// Of a procedure: ends with DONEPROC.
+    Call,
+    /// Of the transaction manager: if all goes well, the change is told too.
+    Transaction(TransactionChange),
+}
+
+/// Writes the replies to one request as tokens.
+///
+/// The last DONE of a message is the one that says so. Which one is the last is known only
+/// afterwards, so each is held back until the next token or the end.
+#[derive(Debug)]
+pub(super) struct ReplyWriter<'a> {
+    server: &'a str,
+    shape: Shape,
+    columns: Vec<WireColumn>,
+    held: Option<Done>,
+    has_failed: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Done {
+    command: u16,
+    rows: Option<u64>,
+    is_error: bool,
+}
+
+impl<'a> ReplyWriter<'a> {
+    pub(super) const fn new(server: &'a str, shape: Shape) -> Self {
+        Self {
+            server,
+            shape,
+            columns: Vec::new(),
+            held: None,
+            has_failed: false,
+        }
+    }
+
+    /// Writes a reply, or holds it back. `Err` is a fault of the engine, told to the client; the
+    /// connection must end, since the rest would make no sense.
+    pub(super) fn put(&mut self, out: &mut Vec<u8>, reply: Reply) -> Result<(), Broken> {
+        if let Some(done) = self.held.take() {
+            self.put_done(out, done, DONE_MORE);
+        }
+        let written = match reply {
+            Reply::Columns(columns) => {
+                token::put_columns(out, &columns);
+                self.columns = columns;
+                Ok(())
+            }
+            Reply::Row(row) => {
+                token::put_row(out, &self.columns, &row).map_err(|error| error.to_string())
+            }
+            Reply::Message(message) => {
+                self.has_failed |= message.is_error();
+                token::put_message(out, &message, self.server);
+                Ok(())
+            }
+            Reply::Done {
+                command,
+                rows,
+                is_error,
+            } => {
+                self.has_failed |= is_error;
+                self.held = Some(Done {
+                    command,
+                    rows,
+                    is_error,
+                });
+                Ok(())
+            }
+            Reply::Database { from, to } => {
+                token::put_text_change(out, TextChange::Database, &to, &from);
+                Ok(())
+            }
+            Reply::ReturnValue {
+                ordinal,
+                name,
+                kind,
+                value,
+            } => token::put_return_value(out, ordinal, &name, kind, &value)
+                .map_err(|error| error.to_string()),
+            Reply::ReturnStatus(status) => {
+                token::put_return_status(out, status);
+                Ok(())
+            }
+        };
+        written.map_err(|text| {
+            tracing::error!(%text, "the simulator made a reply that can't be sent");
+            let text = format!("The simulator made a reply that can't be sent: {text}.");
+            token::put_message(out, &message(50_901, 20, 1, text), self.server);
+            Broken
+        })
+    }
+
+    /// Writes what ends the reply. `descriptor` is the transaction that a change is about.
+    pub(super) fn end(mut self, out: &mut Vec<u8>, descriptor: u64) {
+        let held = self.held.take();
+        let error = if self.has_failed { DONE_ERROR } else { 0 };
+        match self.shape {
+            Shape::Call => {
+                if let Some(done) = held {
+                    self.put_done(out, done, DONE_MORE);
+                }
+                token::put_done(out, DoneKind::Procedure, error, EXECUTE, None);
+                return;
+            }
+            Shape::Transaction(change) if !self.has_failed => {
+                token::put_transaction(out, change, descriptor);
+            }
+            Shape::Transaction(_) | Shape::Batch => {}
+        }
+        match held {
+            Some(done) => self.put_done(out, done, 0),
+            None => token::put_done(out, DoneKind::Statement, error, 0, None),
+        }
+    }
+
+    fn put_done(&self, out: &mut Vec<u8>, done: Done, more: u16) {
+        let kind = match self.shape {
+            Shape::Call => DoneKind::InProcedure,
+            Shape::Batch | Shape::Transaction(_) => DoneKind::Statement,
+        };
+        let error = if done.is_error { DONE_ERROR } else { 0 };
+        token::put_done(out, kind, more | error, done.command, done.rows);
+    }
+}
+
+/// The reply can't go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Broken;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulator::wire_type::WireType;
+    use crate::transport::SqlValue;
+
+    fn reply(shape: Shape, replies: Vec<Reply>) -> String {
+        let mut out = Vec::new();
+        let mut writer = ReplyWriter::new("S", shape);
+        for reply in replies {
+            writer.put(&mut out, reply).unwrap();
+        }
+        writer.end(&mut out, 5);
+        hex::encode(out)
+    }
+
+    fn done(command: u16, rows: Option<u64>, is_error: bool) -> Reply {
+        Reply::Done {
+            command,
+            rows,
+            is_error,
+        }
+    }
+
+    #[test]
+    fn only_the_last_done_says_that_nothing_follows() {
+        assert_eq!(
+            reply(
+                Shape::Batch,
+                vec![done(193, Some(1), false), done(228, None, true)]
+            ),
+            "fd1100c1000100000000000000 fd0200e4000000000000000000".replace(' ', "")
+        );
+    }
+
+    #[test]
+    fn every_reply_has_an_end() {
+        assert_eq!(reply(Shape::Batch, vec![]), "fd000000000000000000000000");
+        let failed = reply(Shape::Batch, vec![Reply::Message(message(102, 15, 1, ""))]);
+        assert!(failed.ends_with("fd020000000000000000000000"), "{failed}");
+    }
+
+    #[test]
+    fn a_call_ends_with_its_own_done() {
+        assert_eq!(
+            reply(
+                Shape::Call,
+                vec![done(193, Some(1), false), Reply::ReturnStatus(0)]
+            ),
+            "ff1100c1000100000000000000 7900000000 fe0000e0000000000000000000".replace(' ', "")
+        );
+        assert_eq!(
+            reply(Shape::Call, vec![done(193, None, true)]),
+            "ff0300c1000000000000000000 fe0200e0000000000000000000".replace(' ', "")
+        );
+    }
+
+    #[test]
+    fn a_transaction_is_told_unless_it_failed() {
+        let begun = Shape::Transaction(TransactionChange::Begun);
+        assert_eq!(
+            reply(begun, vec![done(212, None, false)]),
+            "e30b0008080500000000000000 00 fd0000d4000000000000000000".replace(' ', "")
+        );
+        let failed = reply(begun, vec![Reply::Message(message(3902, 16, 1, ""))]);
+        assert!(!failed.contains("e30b00"), "{failed}");
+    }
+
+    #[test]
+    fn what_can_not_be_sent_breaks_the_connection_loudly() {
+        let mut out = Vec::new();
+        let mut writer = ReplyWriter::new("S", Shape::Batch);
+        let columns = vec![WireColumn::new("n", WireType::Int)];
+        writer.put(&mut out, Reply::Columns(columns)).unwrap();
+        let start = out.len();
+        let row = Reply::Row(vec![SqlValue::Text("x".into())]);
+        assert_eq!(writer.put(&mut out, row), Err(Broken));
+        assert_eq!(out[start], 0xAA);
+    }
+}

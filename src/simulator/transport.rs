@@ -1,0 +1,190 @@
+//! The shortest way to an instance: a transport without a socket.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::names::{DatabaseName, SqlInstance};
+use crate::secret::Secret;
+use crate::simulator::SimulatedInstance;
+use crate::simulator::engine::{LoginRequest, Request, Session};
+use crate::simulator::output::Reply;
+use crate::simulator::running_request::{RunningRequest, Step};
+use crate::simulator::server_error::ServerError;
+use crate::transport::{
+    CancelSupport, ErrorSupport, MessageSupport, SqlBatch, SqlCapabilities, SqlColumn, SqlSession,
+    SqlSink, SqlTransport, TransportError, TransportErrorKind, Wire,
+};
+
+/// Connects to simulated instances inside this process.
+#[derive(Clone, Debug, Default)]
+pub struct SimulatorTransport {
+    instances: BTreeMap<SqlInstance, Target>,
+}
+
+#[derive(Clone, Debug)]
+struct Target {
+    instance: SimulatedInstance,
+    login: String,
+    password: Secret,
+}
+
+/// Sets up a [`SimulatorTransport`].
+#[derive(Debug, Default)]
+pub struct SimulatorTransportBuilder {
+    transport: SimulatorTransport,
+}
+
+impl SimulatorTransport {
+    /// Begins with no instances.
+    #[must_use]
+    pub fn builder() -> SimulatorTransportBuilder {
+        SimulatorTransportBuilder::default()
+    }
+}
+
+impl SimulatorTransportBuilder {
+    /// Lets the transport reach `instance` under `name`, signing in as `login`.
+    #[must_use]
+    pub fn instance(
+        mut self,
+        name: SqlInstance,
+        instance: &SimulatedInstance,
+        login: &str,
+        password: Secret,
+    ) -> Self {
+        let target = Target {
+            instance: instance.clone(),
+            login: login.to_owned(),
+            password,
+        };
+        self.transport.instances.insert(name, target);
+        self
+    }
+
+    /// The transport.
+    #[must_use]
+    pub fn build(self) -> SimulatorTransport {
+        self.transport
+    }
+}
+
+#[async_trait]
+impl SqlTransport for SimulatorTransport {
+    fn capabilities(&self) -> SqlCapabilities {
+        SqlCapabilities {
+            messages: MessageSupport::Live,
+            errors: ErrorSupport::All,
+            cancel: CancelSupport::Attention,
+        }
+    }
+
+    async fn connect(
+        &self,
+        instance: &SqlInstance,
+        database: Option<&DatabaseName>,
+    ) -> Result<Box<dyn SqlSession>, TransportError> {
+        let target = self.instances.get(instance).ok_or_else(|| {
+            TransportError::new(
+                TransportErrorKind::Unsupported,
+                format!("this transport knows no instance {instance}; give it to its builder"),
+            )
+        })?;
+        let request = LoginRequest {
+            user: target.login.clone(),
+            password: target.password.expose().to_owned(),
+            database: database.map(|name| name.as_str().to_owned()),
+            host_name: "simulator".to_owned(),
+            program_name: env!("CARGO_PKG_NAME").to_owned(),
+        };
+        let session =
+            Session::open(&target.instance.inner, &request).map_err(|error| refused(&error))?;
+        Ok(Box::new(InProcessSession {
+            session: Some(session),
+        }))
+    }
+}
+
+fn refused(error: &ServerError) -> TransportError {
+    let texts: Vec<String> = error
+        .0
+        .iter()
+        .map(|message| format!("{} {}", message.number, message.text))
+        .collect();
+    TransportError::new(TransportErrorKind::Authenticate, texts.join(" "))
+}
+
+/// A session without a connection under it.
+struct InProcessSession {
+    /// `None` when it is over, or a statement was abandoned.
+    session: Option<Session>,
+}
+
+#[async_trait]
+impl SqlSession for InProcessSession {
+    async fn execute(
+        &mut self,
+        batch: SqlBatch,
+        sink: &mut dyn SqlSink,
+    ) -> Result<(), TransportError> {
+        let over = || {
+            TransportError::new(
+                TransportErrorKind::Connect,
+                "the session is over; connect again",
+            )
+        };
+        let session = self.session.take().ok_or_else(over)?;
+        if session.killed.is_cancelled() {
+            return Err(over());
+        }
+        let request = Request::Batch(batch.clear_text().to_owned());
+        let mut running = RunningRequest::start(session, request);
+        loop {
+            match running.next().await {
+                Step::Reply(reply) => give(sink, reply),
+                Step::Ended(session, Ok(())) => {
+                    self.session = Some(session);
+                    return Ok(());
+                }
+                Step::Ended(_, Err(_)) => {
+                    return Err(TransportError::new(
+                        TransportErrorKind::Interrupted,
+                        "the server closed the connection",
+                    ));
+                }
+            }
+        }
+    }
+
+    fn wire(&self) -> Wire {
+        Wire::InProcess
+    }
+}
+
+impl fmt::Debug for InProcessSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InProcessSession")
+            .field("spid", &self.session.as_ref().map(|session| session.spid))
+            .finish()
+    }
+}
+
+/// What a reply is to a sink. Ends of statements and changes of the session are nothing to it.
+fn give(sink: &mut dyn SqlSink, reply: Reply) {
+    match reply {
+        Reply::Columns(columns) => {
+            let columns: Vec<SqlColumn> = columns
+                .into_iter()
+                .map(|column| SqlColumn { name: column.name })
+                .collect();
+            sink.columns(&columns);
+        }
+        Reply::Row(row) => sink.row(row),
+        Reply::Message(message) => sink.message(message),
+        Reply::Done { .. }
+        | Reply::Database { .. }
+        | Reply::ReturnValue { .. }
+        | Reply::ReturnStatus(_) => {}
+    }
+}
