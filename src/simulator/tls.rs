@@ -73,7 +73,7 @@ fn authority(instance: &str) -> Result<CertifiedIssuer<'static, KeyPair>, rcgen:
 }
 
 fn server_parameters(instance: &str) -> Result<CertificateParams, rcgen::Error> {
-    let host = instance.split(['\\', ',']).next().unwrap_or(instance);
+    let host = instance.split('\\').next().unwrap_or(instance);
     let mut parameters = valid_now();
     parameters
         .distinguished_name
