@@ -7,10 +7,11 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
 use crate::sql::{
-    BackUpDatabase, BackUpServiceMasterKey, BackupSet, DatabaseBackup, DatabaseInfo, DatabaseKeysVerified,
-    DatabaseMasterKeyInfo, Dependents, InspectDatabase, InspectDatabaseMasterKey, InspectDependents,
-    InspectServiceMasterKey, KeyBackup, RestoreDatabase, RestoreServiceMasterKey, RestoredDatabase, RestoredKey,
-    ServiceMasterKeyInfo, VerifyBackup, VerifyDatabaseKeys,
+    BackUpDatabase, BackUpServiceMasterKey, BackupSet, DatabaseBackup, DatabaseInfo,
+    DatabaseKeysVerified, DatabaseMasterKeyInfo, Dependents, InspectDatabase,
+    InspectDatabaseMasterKey, InspectDependents, InspectServiceMasterKey, KeyBackup,
+    RestoreDatabase, RestoreServiceMasterKey, RestoredDatabase, RestoredKey, ServiceMasterKeyInfo,
+    VerifyBackup, VerifyDatabaseKeys,
 };
 
 /// Declares the enums of operations and of their outputs, and hands every call through.

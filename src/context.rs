@@ -104,9 +104,9 @@ impl ContextBuilder {
     /// # Errors
     /// `InvalidInput` when no SQL transport was given.
     pub fn build(self) -> Result<Context> {
-        let sql = self
-            .sql
-            .ok_or_else(|| Error::invalid("sql", "no transport was given; call ContextBuilder::sql"))?;
+        let sql = self.sql.ok_or_else(|| {
+            Error::invalid("sql", "no transport was given; call ContextBuilder::sql")
+        })?;
         Ok(Context(Arc::new(Inner {
             sql,
             secrets: self.secrets,
@@ -159,11 +159,17 @@ impl Context {
         let Some(source) = &self.0.secrets else {
             return Err(Error::invalid(
                 field,
-                format!("the secret {name:?} is needed and the context has no secret source; call ContextBuilder::secrets", name = name.name()),
+                format!(
+                    "the secret {name:?} is needed and the context has no secret source; call ContextBuilder::secrets",
+                    name = name.name()
+                ),
             ));
         };
         source.fetch(name).await.map_err(|error| {
-            Error::invalid(field, format!("the secret {:?} can't be had: {error}", name.name()))
+            Error::invalid(
+                field,
+                format!("the secret {:?} can't be had: {error}", name.name()),
+            )
         })
     }
 

@@ -228,7 +228,8 @@ impl From<NameError> for Error {
 /// direction of writing are escaped.
 pub(crate) fn printable(text: &str) -> String {
     let is_hostile = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
@@ -247,9 +248,12 @@ mod tests {
 
     #[test]
     fn display_is_one_line_and_says_what_changed() {
-        let error = Error::new(ErrorKind::SqlServer, "SQL Server error 15240:\x1b[31m red\nnext")
-            .at("back up service master key", r"SQL01\ORCH")
-            .at("another", "ignored");
+        let error = Error::new(
+            ErrorKind::SqlServer,
+            "SQL Server error 15240:\x1b[31m red\nnext",
+        )
+        .at("back up service master key", r"SQL01\ORCH")
+        .at("another", "ignored");
         assert_eq!(
             error.to_string(),
             r"back up service master key on SQL01\ORCH: SQL Server error 15240:\u{1b}[31m red\u{a}next (nothing was changed)"
@@ -268,7 +272,11 @@ mod tests {
             (T::Interrupted, Effect::Unknown),
             (T::Unknown, Effect::Unknown),
         ] {
-            assert_eq!(Error::from_transport(TransportError::new(kind, "")).effect(), effect, "{kind:?}");
+            assert_eq!(
+                Error::from_transport(TransportError::new(kind, "")).effect(),
+                effect,
+                "{kind:?}"
+            );
         }
     }
 }

@@ -36,7 +36,10 @@ impl fmt::Display for Hazard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DependentsIncomplete { what } => {
-                write!(f, "not everything under the service master key could be seen: {what}")
+                write!(
+                    f,
+                    "not everything under the service master key could be seen: {what}"
+                )
             }
             Self::OverwritesDatabase { database } => write!(
                 f,
@@ -51,7 +54,10 @@ impl fmt::Display for Hazard {
                 dependents.join(", ")
             ),
             Self::RecoveryPoint { backup_finish } => {
-                write!(f, "everything after {backup_finish} (the backup's end, server time) is lost")
+                write!(
+                    f,
+                    "everything after {backup_finish} (the backup's end, server time) is lost"
+                )
             }
         }
     }

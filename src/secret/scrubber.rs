@@ -32,7 +32,9 @@ impl Scrubber {
                 forms.push(Zeroizing::new(hex::encode(bytes)));
                 forms.push(Zeroizing::new(hex::encode_upper(bytes)));
                 forms.push(Zeroizing::new(BASE64.encode(bytes)));
-                forms.push(Zeroizing::new(bytes.iter().map(|b| char::from(*b)).collect()));
+                forms.push(Zeroizing::new(
+                    bytes.iter().map(|b| char::from(*b)).collect(),
+                ));
             }
         }
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
@@ -94,7 +96,10 @@ mod tests {
         ] {
             assert_eq!(scrubber.text(text), clean);
         }
-        let wide: String = "Pa55'w0rd-of-the-key".chars().flat_map(|c| [c, '\0']).collect();
+        let wide: String = "Pa55'w0rd-of-the-key"
+            .chars()
+            .flat_map(|c| [c, '\0'])
+            .collect();
         assert_eq!(scrubber.text(&wide), "***");
     }
 

@@ -83,13 +83,20 @@ impl Answer {
     /// The answer, or the first error in it.
     pub(crate) fn or_error(self) -> Result<Self> {
         if self.is_too_large {
-            return Err(Error::new(ErrorKind::Corrupt, "the answer is larger than any of its kind"));
+            return Err(Error::new(
+                ErrorKind::Corrupt,
+                "the answer is larger than any of its kind",
+            ));
         }
         match self.messages.iter().find(|message| message.is_error()) {
             None => Ok(self),
             Some(first) => Err(Error::new(
                 numbers::kind_of(first),
-                format!("SQL Server error {}: {}", first.number, printable(&first.text)),
+                format!(
+                    "SQL Server error {}: {}",
+                    first.number,
+                    printable(&first.text)
+                ),
             )
             .with_messages(self.messages)),
         }
@@ -150,7 +157,9 @@ impl<'a> Row<'a> {
             SqlValue::Decimal { unscaled, scale: 0 } => i64::try_from(*unscaled)
                 .map(Some)
                 .map_err(|_| corrupt(format!("column {name} is out of range"))),
-            other => Err(corrupt(format!("column {name} is no whole number: {other:?}"))),
+            other => Err(corrupt(format!(
+                "column {name} is no whole number: {other:?}"
+            ))),
         }
     }
 
@@ -183,7 +192,9 @@ impl<'a> Row<'a> {
         match self.value(name)? {
             SqlValue::Null => Ok(None),
             SqlValue::Bytes(bytes) => Ok(Some(bytes)),
-            other => Err(corrupt(format!("column {name} is no binary value: {other:?}"))),
+            other => Err(corrupt(format!(
+                "column {name} is no binary value: {other:?}"
+            ))),
         }
     }
 

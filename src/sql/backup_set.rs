@@ -71,20 +71,36 @@ impl BackupSet {
         path: &ServerPath,
         position: Option<u16>,
     ) -> Result<Self> {
-        let batch = Statement::new("RESTORE HEADERONLY FROM DISK = ").literal(path.as_str()).batch();
+        let batch = Statement::new("RESTORE HEADERONLY FROM DISK = ")
+            .literal(path.as_str())
+            .batch();
         let headers = connection.look(batch).await?;
-        let mut sets = headers.rows(0).map(Self::from_header).collect::<Result<Vec<_>>>()?;
+        let mut sets = headers
+            .rows(0)
+            .map(Self::from_header)
+            .collect::<Result<Vec<_>>>()?;
         let mut set = match (position, sets.len()) {
-            (_, 0) => return Err(Error::new(ErrorKind::Corrupt, format!("there is no backup set on {path}"))),
+            (_, 0) => {
+                return Err(Error::new(
+                    ErrorKind::Corrupt,
+                    format!("there is no backup set on {path}"),
+                ));
+            }
             (None, 1) => sets.remove(0),
             (None, count) => {
-                return Err(Error::invalid("position", format!("{path} holds {count} backup sets; say which"))
-                    .with_remedy("call .position(n) with the place of the set that is meant"));
+                return Err(Error::invalid(
+                    "position",
+                    format!("{path} holds {count} backup sets; say which"),
+                )
+                .with_remedy("call .position(n) with the place of the set that is meant"));
             }
             (Some(position), count) => {
                 let position = i64::from(position);
                 let Some(found) = sets.into_iter().find(|set| set.position == position) else {
-                    return Err(Error::invalid("position", format!("{path} has no set {position}; it holds {count}")));
+                    return Err(Error::invalid(
+                        "position",
+                        format!("{path} has no set {position}; it holds {count}"),
+                    ));
                 };
                 found
             }
@@ -95,12 +111,16 @@ impl BackupSet {
             .number(set.position)
             .batch();
         let files = connection.look(batch).await?;
-        set.files = files.rows(0).map(BackupSetFile::from_row).collect::<Result<_>>()?;
+        set.files = files
+            .rows(0)
+            .map(BackupSetFile::from_row)
+            .collect::<Result<_>>()?;
         Ok(set)
     }
 
     fn from_header(row: Row<'_>) -> Result<Self> {
-        let text = |name: &str| Ok::<_, Error>(row.text_or_null(name)?.unwrap_or_default().to_owned());
+        let text =
+            |name: &str| Ok::<_, Error>(row.text_or_null(name)?.unwrap_or_default().to_owned());
         let number = |name: &str| Ok::<_, Error>(row.integer_or_null(name)?.unwrap_or(0));
         let time = |name: &str| Ok::<_, Error>(row.time_or_null(name)?.map(|at| at.to_string()));
         let guid = |name: &str| Ok::<_, Error>(row.guid_or_null(name)?.map(hex::encode));
@@ -145,18 +165,27 @@ impl BackupSet {
                 .with_remedy("give a full backup; a chain of differential and log backups is not applied by this version"));
         }
         if self.is_damaged || self.has_incomplete_metadata {
-            return Err(Error::new(ErrorKind::Corrupt, "the backup set is marked as damaged or incomplete")
-                .with_remedy("use another backup"));
+            return Err(Error::new(
+                ErrorKind::Corrupt,
+                "the backup set is marked as damaged or incomplete",
+            )
+            .with_remedy("use another backup"));
         }
         if self.files.is_empty() {
-            return Err(Error::new(ErrorKind::Corrupt, "the backup set lists no files"));
+            return Err(Error::new(
+                ErrorKind::Corrupt,
+                "the backup set lists no files",
+            ));
         }
         Ok(())
     }
 
     /// The bytes that the files take when restored.
     pub(crate) fn restored_size(&self) -> i64 {
-        self.files.iter().map(|file| file.size.max(0)).fold(0, i64::saturating_add)
+        self.files
+            .iter()
+            .map(|file| file.size.max(0))
+            .fold(0, i64::saturating_add)
     }
 }
 

@@ -112,15 +112,20 @@ impl<'a> Connection<'a> {
             ErrorKind::PermissionDenied,
             format!("the login lacks {permission}"),
         )
-        .with_remedy(format!("GRANT {permission} to the login, or use one that has it")))
+        .with_remedy(format!(
+            "GRANT {permission} to the login, or use one that has it"
+        )))
     }
 }
 
 async fn look(cx: &Context, session: &mut dyn SqlSession, batch: SqlBatch) -> Result<Answer> {
     tracing::trace!(batch = batch.redacted(), "looking");
     let mut answer = Answer::default();
-    cx.within(Some(cx.deadlines().look), session.execute(batch, &mut answer))
-        .await
-        .map_err(|error| Error::from_transport(error).with_effect(Effect::None))?;
+    cx.within(
+        Some(cx.deadlines().look),
+        session.execute(batch, &mut answer),
+    )
+    .await
+    .map_err(|error| Error::from_transport(error).with_effect(Effect::None))?;
     answer.or_error()
 }

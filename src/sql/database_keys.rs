@@ -46,7 +46,10 @@ pub enum StoredForm {
 
 /// A column that holds encrypted values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(clippy::exhaustive_structs, reason = "callers write it; a column is named by these")]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "callers write it; a column is named by these"
+)]
 pub struct EncryptedColumn {
     /// The schema of the table.
     pub schema: SchemaName,
@@ -149,7 +152,9 @@ impl VerifyDatabaseKeys {
         Ok(Statement::new("OPEN SYMMETRIC KEY ")
             .identifier(required(self.symmetric_key.as_ref(), "symmetric_key")?.as_str())
             .text(" DECRYPTION BY ASYMMETRIC KEY ")
-            .identifier(required(self.asymmetric_key.as_ref(), "opened_by_asymmetric_key")?.as_str()))
+            .identifier(
+                required(self.asymmetric_key.as_ref(), "opened_by_asymmetric_key")?.as_str(),
+            ))
     }
 
     async fn verify(&self, cx: &Context) -> Result<DatabaseKeysVerified> {
@@ -177,7 +182,10 @@ async fn count(connection: &mut Connection<'_>, column: &EncryptedColumn) -> Res
         StoredForm::DelimitedHexadecimal { delimiter } => {
             let units = i64::try_from(delimiter.encode_utf16().count()).unwrap_or(i64::MAX);
             if units == 0 {
-                return Err(Error::invalid("delimiter", "it is empty; give what stands around the digits"));
+                return Err(Error::invalid(
+                    "delimiter",
+                    "it is empty; give what stands around the digits",
+                ));
             }
             let is_stored = |statement: Statement| {
                 statement
@@ -231,7 +239,11 @@ async fn count(connection: &mut Connection<'_>, column: &EncryptedColumn) -> Res
 }
 
 fn explain(error: Error) -> Error {
-    if !error.sql_messages().iter().any(|m| m.number == numbers::MASTER_KEY_CLOSED) {
+    if !error
+        .sql_messages()
+        .iter()
+        .any(|m| m.number == numbers::MASTER_KEY_CLOSED)
+    {
         return error;
     }
     let messages = error.sql_messages().to_vec();
@@ -253,7 +265,10 @@ impl Operation for VerifyDatabaseKeys {
         let script = Statement::new("OPEN SYMMETRIC KEY ")
             .identifier(&shown(self.symmetric_key.as_ref(), "symmetric_key"))
             .text(" DECRYPTION BY ASYMMETRIC KEY ")
-            .identifier(&shown(self.asymmetric_key.as_ref(), "opened_by_asymmetric_key"))
+            .identifier(&shown(
+                self.asymmetric_key.as_ref(),
+                "opened_by_asymmetric_key",
+            ))
             .shown();
         Description {
             target: format!("database {} on {}", self.database, self.instance),

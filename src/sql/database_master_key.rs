@@ -82,8 +82,10 @@ impl InspectDatabaseMasterKey {
         .batch();
         let server = connection.look(batch).await?;
         let Some(row) = server.rows(0).next() else {
-            return Err(Error::new(ErrorKind::NotFound, "there is no database of that name")
-                .with_remedy("check the name, and that the login may see it"));
+            return Err(
+                Error::new(ErrorKind::NotFound, "there is no database of that name")
+                    .with_remedy("check the name, and that the login may see it"),
+            );
         };
         let batch = Statement::new("SELECT algorithm_desc FROM ")
             .identifier(self.database.as_str())
@@ -92,7 +94,11 @@ impl InspectDatabaseMasterKey {
             .text(".sys.key_encryptions WHERE key_id = 101 GROUP BY crypt_type")
             .batch();
         let inside = connection.look(batch).await?;
-        let algorithm = inside.rows(0).next().map(|row| row.text("algorithm_desc")).transpose()?;
+        let algorithm = inside
+            .rows(0)
+            .next()
+            .map(|row| row.text("algorithm_desc"))
+            .transpose()?;
         let (mut passwords, mut has_copy) = (0, false);
         for copy in inside.rows(1) {
             match copy.text("crypt_type")?.trim_end() {

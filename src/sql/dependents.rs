@@ -85,12 +85,21 @@ impl Dependents {
     /// What was found, each in a few words.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        let databases = self.databases.iter().map(|database| match database.has_master_key {
-            Some(_) => format!("database {}", database.name),
-            None => format!("perhaps database {} ({})", database.name, database.state),
-        });
-        let credentials = self.credentials.iter().map(|name| format!("credential {name}"));
-        let logins = self.linked_logins.iter().map(|name| format!("linked login {name}"));
+        let databases = self
+            .databases
+            .iter()
+            .map(|database| match database.has_master_key {
+                Some(_) => format!("database {}", database.name),
+                None => format!("perhaps database {} ({})", database.name, database.state),
+            });
+        let credentials = self
+            .credentials
+            .iter()
+            .map(|name| format!("credential {name}"));
+        let logins = self
+            .linked_logins
+            .iter()
+            .map(|name| format!("linked login {name}"));
         databases.chain(credentials).chain(logins).collect()
     }
 
@@ -116,7 +125,11 @@ impl Dependents {
         let Completeness::Incomplete { what, why } = &self.completeness else {
             return Ok(());
         };
-        let kind = if self.databases.iter().any(|database| database.has_master_key.is_none()) {
+        let kind = if self
+            .databases
+            .iter()
+            .any(|database| database.has_master_key.is_none())
+        {
             ErrorKind::Busy
         } else {
             ErrorKind::PermissionDenied
@@ -135,7 +148,11 @@ impl Dependents {
             .iter()
             .filter(|database| database.state != "ONLINE" || database.is_read_only)
             .map(|database| {
-                let how = if database.is_read_only { "read-only" } else { &database.state };
+                let how = if database.is_read_only {
+                    "read-only"
+                } else {
+                    &database.state
+                };
                 format!("{} ({how})", database.name)
             })
             .collect();
@@ -159,7 +176,8 @@ impl Dependents {
             .collect();
         let completeness = if !sees_all {
             Completeness::Incomplete {
-                what: "credentials, linked logins and databases that the login may not see".to_owned(),
+                what: "credentials, linked logins and databases that the login may not see"
+                    .to_owned(),
                 why: "use a login that has CONTROL SERVER".to_owned(),
             }
         } else if unknown.is_empty() {
@@ -204,7 +222,11 @@ async fn read_databases(connection: &mut Connection<'_>) -> Result<Vec<Dependent
         let mut statement = Statement::new("");
         for (index, at) in some.iter().enumerate() {
             statement = statement
-                .text(if index == 0 { "SELECT " } else { " UNION ALL SELECT " })
+                .text(if index == 0 {
+                    "SELECT "
+                } else {
+                    " UNION ALL SELECT "
+                })
                 .number(i64::try_from(*at).unwrap_or(i64::MAX))
                 .text(" AS ordinal, COUNT(*) AS master_keys FROM ")
                 .identifier(databases[*at].name.as_str())
@@ -237,7 +259,13 @@ async fn read_server(connection: &mut Connection<'_>) -> Result<(Vec<String>, Ve
         .collect::<Result<_>>()?;
     let linked_logins = answer
         .rows(2)
-        .map(|row| Ok(format!("{}: {}", row.text("server_name")?, row.text("remote_name")?)))
+        .map(|row| {
+            Ok(format!(
+                "{}: {}",
+                row.text("server_name")?,
+                row.text("remote_name")?
+            ))
+        })
         .collect::<Result<_>>()?;
     Ok((credentials, linked_logins, answer.first()?.is("allowed")?))
 }
@@ -286,6 +314,7 @@ impl Operation for InspectDependents {
             let mut connection = Connection::open(cx, &self.instance, None).await?;
             Dependents::read(&mut connection).await
         };
-        read.await.map_err(|error: Error| error.at(NAME, &self.instance))
+        read.await
+            .map_err(|error: Error| error.at(NAME, &self.instance))
     }
 }

@@ -44,7 +44,10 @@ pub(crate) struct Existence {
 impl FileExamination {
     /// Reads a key file through `OPENROWSET(BULK …)`, which needs ADMINISTER BULK OPERATIONS; else
     /// asks `xp_fileexist`.
-    pub(crate) async fn of_key_file(connection: &mut Connection<'_>, path: &ServerPath) -> Result<Self> {
+    pub(crate) async fn of_key_file(
+        connection: &mut Connection<'_>,
+        path: &ServerPath,
+    ) -> Result<Self> {
         let existence = Existence::of(connection, path).await?;
         if existence.is_some_and(|existence| !existence.is_file) {
             return Ok(Self::Absent);
@@ -91,7 +94,10 @@ impl FileExamination {
 impl Existence {
     /// Asks the server whether there is a file of that path. `None`: this login can't be told (for
     /// logins without CONTROL SERVER `xp_fileexist` says "no" to everything).
-    pub(crate) async fn of(connection: &mut Connection<'_>, path: &ServerPath) -> Result<Option<Self>> {
+    pub(crate) async fn of(
+        connection: &mut Connection<'_>,
+        path: &ServerPath,
+    ) -> Result<Option<Self>> {
         let batch = Statement::new(
             "SELECT HAS_PERMS_BY_NAME(NULL, NULL, N'CONTROL SERVER') AS allowed; \
              EXEC master.dbo.xp_fileexist ",
@@ -144,12 +150,28 @@ pub(crate) async fn explain_unwritable(
 ) -> Error {
     let existence = Existence::of(connection, path).await.ok().flatten();
     let (kind, cause) = match existence {
-        Some(Existence { is_file: true, .. }) => (ErrorKind::AlreadyExists, "the file exists already"),
-        Some(Existence { has_parent: false, .. }) => (ErrorKind::NotFound, "its folder does not exist on the server"),
-        Some(_) => (ErrorKind::PermissionDenied, "SQL Server's service account may not write there, or the disk is full"),
-        None => (ErrorKind::SqlServer, "the file exists already, its folder does not, or the service account may not write there; SQL Server does not tell which"),
+        Some(Existence { is_file: true, .. }) => {
+            (ErrorKind::AlreadyExists, "the file exists already")
+        }
+        Some(Existence {
+            has_parent: false, ..
+        }) => (
+            ErrorKind::NotFound,
+            "its folder does not exist on the server",
+        ),
+        Some(_) => (
+            ErrorKind::PermissionDenied,
+            "SQL Server's service account may not write there, or the disk is full",
+        ),
+        None => (
+            ErrorKind::SqlServer,
+            "the file exists already, its folder does not, or the service account may not write there; SQL Server does not tell which",
+        ),
     };
-    Error::new(kind, format!("SQL Server error 15240: {path} can't be written: {cause}"))
-        .with_messages(messages.to_vec())
-        .with_remedy("choose a fresh name in a folder that the service account may write to")
+    Error::new(
+        kind,
+        format!("SQL Server error 15240: {path} can't be written: {cause}"),
+    )
+    .with_messages(messages.to_vec())
+    .with_remedy("choose a fresh name in a folder that the service account may write to")
 }

@@ -27,11 +27,10 @@ pub(crate) fn check(field: &str, name: &SecretRef, password: &Secret) -> Result<
 }
 
 fn classes(text: &str) -> usize {
-    let questions: [fn(char) -> bool; 3] = [char::is_uppercase, char::is_lowercase, |c| c.is_numeric()];
+    let questions: [fn(char) -> bool; 3] =
+        [char::is_uppercase, char::is_lowercase, |c| c.is_numeric()];
     let known = questions.iter().filter(|is| text.chars().any(**is)).count();
-    let other = text
-        .chars()
-        .any(|c| !questions.iter().any(|is| is(c)));
+    let other = text.chars().any(|c| !questions.iter().any(|is| is(c)));
     known + usize::from(other)
 }
 
@@ -48,9 +47,13 @@ mod tests {
             ("Abcdefg1\0", "NUL"),
             (&"Ab1".repeat(100), "longer"),
         ] {
-            let error = check("encrypted_by", &name, &Secret::new(password.to_owned())).unwrap_err();
+            let error =
+                check("encrypted_by", &name, &Secret::new(password.to_owned())).unwrap_err();
             let text = error.to_string();
-            assert!(text.contains(part) && text.contains("encrypted_by") && !text.contains(password), "{text}");
+            assert!(
+                text.contains(part) && text.contains("encrypted_by") && !text.contains(password),
+                "{text}"
+            );
         }
         for good in ["Abcdefg1", "abc defg1", "o'Clock99", "ÄÖÜäöü12"] {
             check("encrypted_by", &name, &Secret::new(good.to_owned())).unwrap();

@@ -36,7 +36,10 @@ impl KeyProbe {
     /// Tries the master key of each database: a constant is encrypted with a public key of the
     /// database and decrypted with its private key, which the master key protects. Nothing is
     /// written.
-    pub(crate) async fn all(connection: &mut Connection<'_>, dependents: &Dependents) -> Result<Vec<Self>> {
+    pub(crate) async fn all(
+        connection: &mut Connection<'_>,
+        dependents: &Dependents,
+    ) -> Result<Vec<Self>> {
         let mut probes = Vec::new();
         for database in &dependents.databases {
             if database.state == "ONLINE" {
@@ -47,7 +50,9 @@ impl KeyProbe {
                 });
             }
         }
-        connection.look(Statement::new("USE master").batch()).await?;
+        connection
+            .look(Statement::new("USE master").batch())
+            .await?;
         Ok(probes)
     }
 }
@@ -61,7 +66,13 @@ async fn probe(connection: &mut Connection<'_>, database: &DatabaseName) -> Resu
         )
         .batch();
     let answer = connection.look(batch).await?;
-    let first = |set: usize| answer.rows(set).next().map(|row| row.text("name")).transpose();
+    let first = |set: usize| {
+        answer
+            .rows(set)
+            .next()
+            .map(|row| row.text("name"))
+            .transpose()
+    };
     let statement = if let Some(key) = first(0)? {
         Statement::new("SELECT DATALENGTH(DECRYPTBYASYMKEY(ASYMKEY_ID(")
             .literal(key)
@@ -83,7 +94,11 @@ async fn probe(connection: &mut Connection<'_>, database: &DatabaseName) -> Resu
         Err(error) if is_closed(&error) => false,
         Err(error) => return Err(error),
     };
-    Ok(if opens { ProbeResult::Opens } else { ProbeResult::DoesNotOpen })
+    Ok(if opens {
+        ProbeResult::Opens
+    } else {
+        ProbeResult::DoesNotOpen
+    })
 }
 
 fn is_closed(error: &crate::error::Error) -> bool {

@@ -18,11 +18,12 @@ mod watched;
 
 pub use backup_set::{BackupSet, BackupSetFile};
 pub use database::{
-    BackUpDatabase, Database, DatabaseBackup, DatabaseInfo, DatabaseFileInfo, InspectDatabase, RestoreDatabase,
-    RestoredDatabase, VerifyBackup,
+    BackUpDatabase, Database, DatabaseBackup, DatabaseFileInfo, DatabaseInfo, InspectDatabase,
+    RestoreDatabase, RestoredDatabase, VerifyBackup,
 };
 pub use database_keys::{
-    ColumnCount, DatabaseKeys, DatabaseKeysVerified, EncryptedColumn, StoredForm, VerifyDatabaseKeys,
+    ColumnCount, DatabaseKeys, DatabaseKeysVerified, EncryptedColumn, StoredForm,
+    VerifyDatabaseKeys,
 };
 pub use database_master_key::{DatabaseMasterKey, DatabaseMasterKeyInfo, InspectDatabaseMasterKey};
 pub use dependents::{Completeness, DependentDatabase, Dependents, InspectDependents};
@@ -30,8 +31,8 @@ pub use file_examination::FileExamination;
 pub use key_probe::{KeyProbe, ProbeResult};
 pub use server_identity::ServerIdentity;
 pub use service_master_key::{
-    BackUpServiceMasterKey, InspectServiceMasterKey, KeyBackup, KeyRestoreOutcome, RestoreServiceMasterKey,
-    RestoredKey, ServiceMasterKey, ServiceMasterKeyInfo,
+    BackUpServiceMasterKey, InspectServiceMasterKey, KeyBackup, KeyRestoreOutcome,
+    RestoreServiceMasterKey, RestoredKey, ServiceMasterKey, ServiceMasterKeyInfo,
 };
 
 use std::fmt::Display;

@@ -18,9 +18,19 @@ pub(crate) const CANNOT_WRITE_KEY_FILE: i32 = 15240;
 /// The kind of an error message, from its number.
 pub(crate) fn kind_of(message: &SqlMessage) -> ErrorKind {
     match message.number {
-        229 | 230 | 262 | 297 | 300 | 916 | 3110 | 4834 | 15247 | 18452 | 18456 | 18470 | 18486..=18488 => {
-            ErrorKind::PermissionDenied
-        }
+        229
+        | 230
+        | 262
+        | 297
+        | 300
+        | 916
+        | 3110
+        | 4834
+        | 15247
+        | 18452
+        | 18456
+        | 18470
+        | 18486..=18488 => ErrorKind::PermissionDenied,
         208 | 911 | 4060 | 4064 | 5011 | 15151 => ErrorKind::NotFound,
         924 | 927 | 942 | 945 | 1205 | 3023 | 3101 | 3102 | 5061 | 5064 | 5070 => ErrorKind::Busy,
         1834 | 3142 | 3154 | 3156 | 15240 => ErrorKind::AlreadyExists,
@@ -73,13 +83,21 @@ mod tests {
     #[test]
     fn device_errors_are_told_apart_by_the_operating_systems_number() {
         for (error, kind) in [
-            ("2(The system cannot find the file specified.)", ErrorKind::NotFound),
+            (
+                "2(The system cannot find the file specified.)",
+                ErrorKind::NotFound,
+            ),
             ("5(Zugriff verweigert)", ErrorKind::PermissionDenied),
-            ("112(There is not enough space on the disk.)", ErrorKind::NoSpace),
+            (
+                "112(There is not enough space on the disk.)",
+                ErrorKind::NoSpace,
+            ),
             ("32(in use)", ErrorKind::Busy),
             ("no number at all", ErrorKind::SqlServer),
         ] {
-            let text = format!("Cannot open backup device 'C:\\x(5).bak'. Operating system error {error}.");
+            let text = format!(
+                "Cannot open backup device 'C:\\x(5).bak'. Operating system error {error}."
+            );
             assert_eq!(kind_of(&message(3201, &text)), kind, "{text}");
         }
         assert_eq!(kind_of(&message(50_000, "")), ErrorKind::SqlServer);

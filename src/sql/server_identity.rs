@@ -45,7 +45,8 @@ impl ServerIdentity {
     }
 
     pub(crate) fn read(row: Row<'_>) -> Result<Self> {
-        let text = |name: &str| Ok::<_, Error>(row.text_or_null(name)?.unwrap_or_default().to_owned());
+        let text =
+            |name: &str| Ok::<_, Error>(row.text_or_null(name)?.unwrap_or_default().to_owned());
         Ok(Self {
             server_name: text("server_name")?,
             machine_name: text("machine_name")?,
@@ -86,7 +87,9 @@ impl ServerIdentity {
         };
         Err(Error::new(
             ErrorKind::Unsupported,
-            format!("the server is {product}, which has no service master key files and no backups to files"),
+            format!(
+                "the server is {product}, which has no service master key files and no backups to files"
+            ),
         ))
     }
 
@@ -98,7 +101,11 @@ impl ServerIdentity {
         let asked = instance.as_str();
         let host = asked.split(['\\', ',']).next().unwrap_or(asked);
         let label = host.split('.').next().unwrap_or(host);
-        let own = self.property_server_name.split('\\').next().unwrap_or_default();
+        let own = self
+            .property_server_name
+            .split('\\')
+            .next()
+            .unwrap_or_default();
         if label.eq_ignore_ascii_case(&self.machine_name) || label.eq_ignore_ascii_case(own) {
             return Ok(());
         }

@@ -56,7 +56,11 @@ async fn poll(
             .number(session_id)
             .batch();
         let answer = watcher.look(batch).await?;
-        let percent = answer.rows(0).next().map(|row| row.float_or_null("percent_complete")).transpose()?;
+        let percent = answer
+            .rows(0)
+            .next()
+            .map(|row| row.float_or_null("percent_complete"))
+            .transpose()?;
         if let Some(percent) = percent.flatten() {
             cx.report(&Progress::Percent { operation, percent });
         }

@@ -27,7 +27,13 @@ impl EnvironmentSecrets {
         let name: String = name
             .name()
             .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+            .map(|c| {
+                if c.is_ascii_alphanumeric() {
+                    c.to_ascii_uppercase()
+                } else {
+                    '_'
+                }
+            })
             .collect();
         format!("{}{name}", self.prefix)
     }
@@ -39,13 +45,18 @@ impl SecretSource for EnvironmentSecrets {
         let variable = self.variable(name);
         match std::env::var(&variable) {
             Ok(value) if !value.is_empty() => Ok(Secret::new(value)),
-            Ok(_) => Err(unknown(name, format_args!("the environment variable {variable} is empty"))),
-            Err(std::env::VarError::NotPresent) => {
-                Err(unknown(name, format_args!("the environment variable {variable} is not set")))
-            }
-            Err(std::env::VarError::NotUnicode(_)) => {
-                Err(unknown(name, format_args!("the environment variable {variable} is no Unicode text")))
-            }
+            Ok(_) => Err(unknown(
+                name,
+                format_args!("the environment variable {variable} is empty"),
+            )),
+            Err(std::env::VarError::NotPresent) => Err(unknown(
+                name,
+                format_args!("the environment variable {variable} is not set"),
+            )),
+            Err(std::env::VarError::NotUnicode(_)) => Err(unknown(
+                name,
+                format_args!("the environment variable {variable} is no Unicode text"),
+            )),
         }
     }
 }
@@ -57,8 +68,14 @@ mod tests {
     #[tokio::test]
     async fn a_variable_that_is_missing_is_named() {
         let secrets = EnvironmentSecrets::with_prefix("SCORCH_NOT_SET_");
-        let error = secrets.fetch(&SecretRef::named("smk-backup")).await.unwrap_err();
-        assert!(error.to_string().contains("SCORCH_NOT_SET_SMK_BACKUP"), "{error}");
+        let error = secrets
+            .fetch(&SecretRef::named("smk-backup"))
+            .await
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("SCORCH_NOT_SET_SMK_BACKUP"),
+            "{error}"
+        );
     }
 
     #[tokio::test]

@@ -36,7 +36,9 @@ impl FileSecrets {
         let leaf = name.name();
         let is_plain = !leaf.is_empty()
             && !leaf.starts_with('.')
-            && leaf.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
+            && leaf
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
         if !is_plain {
             return Err(unknown(name, "its name is no plain file name"));
         }
@@ -48,8 +50,12 @@ impl FileSecrets {
         }
         let file = File::open(&path).map_err(io)?;
         check(&file, &path).map_err(|problem| failed(&problem))?;
-        let mut text = Zeroizing::new(String::with_capacity(usize::try_from(MOST_BYTES).unwrap_or(0) + 1));
-        file.take(MOST_BYTES + 1).read_to_string(&mut text).map_err(io)?;
+        let mut text = Zeroizing::new(String::with_capacity(
+            usize::try_from(MOST_BYTES).unwrap_or(0) + 1,
+        ));
+        file.take(MOST_BYTES + 1)
+            .read_to_string(&mut text)
+            .map_err(io)?;
         if text.len() as u64 > MOST_BYTES {
             return Err(failed("it is too large for a secret"));
         }
@@ -112,7 +118,10 @@ mod tests {
 
     async fn fetch(folder: &tempfile::TempDir, name: &str) -> Result<Secret, String> {
         let secrets = FileSecrets::in_folder(folder.path());
-        secrets.fetch(&SecretRef::named(name)).await.map_err(|error| error.to_string())
+        secrets
+            .fetch(&SecretRef::named(name))
+            .await
+            .map_err(|error| error.to_string())
     }
 
     #[tokio::test]
@@ -126,9 +135,15 @@ mod tests {
     #[tokio::test]
     async fn what_others_may_read_or_point_elsewhere_is_refused() {
         let shared = folder_with(b"canary", 0o640);
-        assert!(fetch(&shared, "smk").await.unwrap_err().contains("chmod 600"));
+        assert!(
+            fetch(&shared, "smk")
+                .await
+                .unwrap_err()
+                .contains("chmod 600")
+        );
         let private = folder_with(b"canary", 0o600);
-        std::os::unix::fs::symlink(private.path().join("smk"), private.path().join("link")).unwrap();
+        std::os::unix::fs::symlink(private.path().join("smk"), private.path().join("link"))
+            .unwrap();
         for (name, part) in [
             ("link", "link"),
             ("../smk", "plain file name"),

@@ -14,5 +14,8 @@ use crate::secret::SecretRef;
 use crate::transport::{TransportError, TransportErrorKind};
 
 fn unknown(name: &SecretRef, problem: impl std::fmt::Display) -> TransportError {
-    TransportError::new(TransportErrorKind::Unsupported, format!("{problem} (secret {:?})", name.name()))
+    TransportError::new(
+        TransportErrorKind::Unsupported,
+        format!("{problem} (secret {:?})", name.name()),
+    )
 }

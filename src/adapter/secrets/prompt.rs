@@ -28,7 +28,10 @@ impl SecretSource for PromptSecrets {
         match asked {
             Ok(Ok(text)) if !text.is_empty() => Ok(Secret::new(text)),
             Ok(Ok(_)) => Err(unknown(name, "nothing was typed")),
-            Ok(Err(error)) => Err(unknown(name, format_args!("it can't be asked for: {error}"))),
+            Ok(Err(error)) => Err(unknown(
+                name,
+                format_args!("it can't be asked for: {error}"),
+            )),
             Err(_) => Err(unknown(name, "the prompt was given up")),
         }
     }

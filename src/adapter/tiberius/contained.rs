@@ -12,13 +12,13 @@ use tracing::subscriber::NoSubscriber;
 /// seen half-changed. Its events hold the server's words, which can echo a secret.
 pub(super) async fn contained<F: Future>(work: F) -> Result<F::Output, String> {
     let mut work = pin!(work.with_subscriber(NoSubscriber::default()));
-    poll_fn(|cx| {
-        match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+    poll_fn(
+        |cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
             Err(panic) => Poll::Ready(Err(words(&*panic))),
-        }
-    })
+        },
+    )
     .await
 }
 

@@ -25,8 +25,8 @@ use self::session::TiberiusSession;
 use crate::error::{Error, Result};
 use crate::names::{DatabaseName, SqlInstance};
 use crate::transport::{
-    CancelSupport, ErrorSupport, MessageSupport, SqlCapabilities, SqlSession, SqlTransport, TransportError,
-    TransportErrorKind, Wire,
+    CancelSupport, ErrorSupport, MessageSupport, SqlCapabilities, SqlSession, SqlTransport,
+    TransportError, TransportErrorKind, Wire,
 };
 
 /// Reaches SQL Server through tiberius.
@@ -59,7 +59,8 @@ impl TiberiusTransport {
             .map_err(|error| failed(format!("{}:{}: {error}", endpoint.host, endpoint.port)))?;
         prepare(&stream).map_err(|error| failed(error.to_string()))?;
         let config = config(endpoint, login, database)?;
-        let client = contained(Client::connect(config, stream.compat_write())).await;
+        // The driver keeps its buffers in the future; on the heap it does not weigh on every caller.
+        let client = Box::pin(contained(Client::connect(config, stream.compat_write()))).await;
         match client {
             Ok(Ok(client)) => Ok(Box::new(TiberiusSession::new(client, endpoint.tls.wire()))),
             Ok(Err(error)) => Err(session::login_error(&error, login)),
@@ -77,7 +78,11 @@ fn prepare(stream: &TcpStream) -> std::io::Result<()> {
     socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
-fn config(endpoint: &Endpoint, login: &Login, database: Option<&DatabaseName>) -> Result<Config, TransportError> {
+fn config(
+    endpoint: &Endpoint,
+    login: &Login,
+    database: Option<&DatabaseName>,
+) -> Result<Config, TransportError> {
     let mut config = Config::new();
     config.host(&endpoint.host);
     config.port(endpoint.port);
@@ -153,7 +158,9 @@ impl SqlTransport for TiberiusTransport {
         let Some((endpoint, login)) = self.instances.get(instance) else {
             return Err(TransportError::new(
                 TransportErrorKind::Connect,
-                format!("no endpoint was given for {instance}; call TiberiusTransportBuilder::instance"),
+                format!(
+                    "no endpoint was given for {instance}; call TiberiusTransportBuilder::instance"
+                ),
             ));
         };
         Self::open(endpoint, login, database).await

@@ -42,7 +42,11 @@ impl TiberiusSession {
 
 #[async_trait]
 impl SqlSession for TiberiusSession {
-    async fn execute(&mut self, batch: SqlBatch, sink: &mut dyn SqlSink) -> Result<(), TransportError> {
+    async fn execute(
+        &mut self,
+        batch: SqlBatch,
+        sink: &mut dyn SqlSink,
+    ) -> Result<(), TransportError> {
         // Taken out for the while: if this future is dropped, so is the connection, and no later
         // batch reads the rest of this one's answer.
         let Some(mut client) = self.client.take() else {
@@ -118,11 +122,20 @@ fn message(error: &TokenError) -> SqlMessage {
 /// An answer that did not come whole.
 fn lost(error: &Error) -> TransportError {
     let (kind, detail) = match error {
-        Error::Io { kind: IoErrorKind::TimedOut, message } => (TransportErrorKind::Timeout, message.clone()),
+        Error::Io {
+            kind: IoErrorKind::TimedOut,
+            message,
+        } => (TransportErrorKind::Timeout, message.clone()),
         Error::Io { message, .. } => (TransportErrorKind::Interrupted, message.clone()),
         // What the driver says of a malformed answer can hold bytes of the wire.
-        Error::Routing { .. } => (TransportErrorKind::Interrupted, "the server sent a redirection in the middle".to_owned()),
-        _ => (TransportErrorKind::Interrupted, "the answer can't be read: it breaks the protocol".to_owned()),
+        Error::Routing { .. } => (
+            TransportErrorKind::Interrupted,
+            "the server sent a redirection in the middle".to_owned(),
+        ),
+        _ => (
+            TransportErrorKind::Interrupted,
+            "the answer can't be read: it breaks the protocol".to_owned(),
+        ),
     };
     TransportError::new(kind, detail)
 }
@@ -136,11 +149,16 @@ pub(super) fn login_error(error: &Error, login: &Login) -> TransportError {
         ),
         Error::Routing { host, port } => (
             TransportErrorKind::Connect,
-            format!("the server sends clients on to {host}:{port}, which is not followed; name that instance itself"),
+            format!(
+                "the server sends clients on to {host}:{port}, which is not followed; name that instance itself"
+            ),
         ),
         Error::Io { message, .. } => (TransportErrorKind::Connect, message.clone()),
         Error::Tls(problem) => (TransportErrorKind::Connect, format!("TLS: {problem}")),
-        _ => (TransportErrorKind::Connect, "the server's answer breaks the protocol".to_owned()),
+        _ => (
+            TransportErrorKind::Connect,
+            "the server's answer breaks the protocol".to_owned(),
+        ),
     };
     TransportError::new(kind, Scrubber::of(&[&login.password]).text(&detail))
 }

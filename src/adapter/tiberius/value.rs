@@ -31,7 +31,11 @@ fn convert(data: ColumnData<'static>) -> Option<SqlValue> {
         }
         ColumnData::SmallDateTime(value) => {
             let value = value?;
-            at(1900, value.days().into(), i64::from(value.seconds_fragments()) * 60_000_000_000)?
+            at(
+                1900,
+                value.days().into(),
+                i64::from(value.seconds_fragments()) * 60_000_000_000,
+            )?
         }
         ColumnData::Date(value) => at(1, value?.days().into(), 0)?,
         ColumnData::Time(value) => at(1900, 0, nanoseconds(value?)?)?,
@@ -77,7 +81,10 @@ mod tests {
             SqlValue::DateTime(datetime!(2025-12-11 01:00:00.003))
         );
         let date = tiberius::time::Date::new(0);
-        assert_eq!(value(ColumnData::Date(Some(date))), SqlValue::DateTime(datetime!(0001-01-01 00:00)));
+        assert_eq!(
+            value(ColumnData::Date(Some(date))),
+            SqlValue::DateTime(datetime!(0001-01-01 00:00))
+        );
         let time = tiberius::time::Time::new(15, 1);
         let value2 = tiberius::time::DateTime2::new(tiberius::time::Date::new(730_119), time);
         assert_eq!(
@@ -90,8 +97,14 @@ mod tests {
     fn null_stays_null_and_numbers_stay_exact() {
         assert_eq!(value(ColumnData::I32(None)), SqlValue::Null);
         assert_eq!(
-            value(ColumnData::Numeric(Some(Numeric::new_with_scale(37_000_000_012_300_001, 0)))),
-            SqlValue::Decimal { unscaled: 37_000_000_012_300_001, scale: 0 }
+            value(ColumnData::Numeric(Some(Numeric::new_with_scale(
+                37_000_000_012_300_001,
+                0
+            )))),
+            SqlValue::Decimal {
+                unscaled: 37_000_000_012_300_001,
+                scale: 0
+            }
         );
         let guid = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
         let wire = tiberius::Uuid::from_bytes_le(guid);

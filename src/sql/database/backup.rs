@@ -81,7 +81,11 @@ impl BackUpDatabase {
             .text(" TO DISK = ")
             .literal(file)
             .text(" WITH COPY_ONLY, CHECKSUM, ")
-            .text(if has_compression { "COMPRESSION, " } else { "NO_COMPRESSION, " })
+            .text(if has_compression {
+                "COMPRESSION, "
+            } else {
+                "NO_COMPRESSION, "
+            })
             .text("FORMAT, INIT, STATS = 5")
     }
 
@@ -93,7 +97,10 @@ impl BackUpDatabase {
         if database.state != "ONLINE" {
             return Err(Error::new(
                 ErrorKind::Busy,
-                format!("the database is {}, and only an online one can be backed up", database.state),
+                format!(
+                    "the database is {}, and only an online one can be backed up",
+                    database.state
+                ),
             ));
         }
         require_absent(&mut connection, file).await?;
@@ -125,7 +132,10 @@ impl BackUpDatabase {
             let set = BackupSet::read(&mut connection, file, None).await?;
             set.require_whole_database()?;
             verify_set(&mut connection, NAME, file, &set).await?;
-            if !set.database_name.eq_ignore_ascii_case(self.database.as_str()) {
+            if !set
+                .database_name
+                .eq_ignore_ascii_case(self.database.as_str())
+            {
                 return Err(Error::new(
                     ErrorKind::Corrupt,
                     format!("the file holds a backup of {}", set.database_name),
@@ -133,7 +143,9 @@ impl BackUpDatabase {
             }
             Ok(set)
         };
-        let set = verified.await.map_err(|error: Error| error.with_effect(Effect::Done))?;
+        let set = verified
+            .await
+            .map_err(|error: Error| error.with_effect(Effect::Done))?;
         Ok(DatabaseBackup {
             file: file.clone(),
             set,
@@ -148,15 +160,24 @@ async fn require_absent(connection: &mut Connection<'_>, file: &ServerPath) -> R
         return existence.require_free("to_file", file);
     }
     // Without CONTROL SERVER the file system can't be asked, but a device can be looked at.
-    let batch = Statement::new("RESTORE LABELONLY FROM DISK = ").literal(file.as_str()).batch();
+    let batch = Statement::new("RESTORE LABELONLY FROM DISK = ")
+        .literal(file.as_str())
+        .batch();
     let problem = match connection.look(batch).await {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) if error.sql_messages().is_empty() => return Err(error),
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => "this login can't tell whether it exists",
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            "this login can't tell whether it exists"
+        }
         _ => "it exists already and is not overwritten",
     };
-    Err(Error::new(ErrorKind::AlreadyExists, format!("to_file: {file}: {problem}"))
-        .with_remedy("choose a fresh name, or use a login that has CONTROL SERVER or CREATE ANY DATABASE"))
+    Err(Error::new(
+        ErrorKind::AlreadyExists,
+        format!("to_file: {file}: {problem}"),
+    )
+    .with_remedy(
+        "choose a fresh name, or use a login that has CONTROL SERVER or CREATE ANY DATABASE",
+    ))
 }
 
 impl Sealed for BackUpDatabase {}
@@ -178,7 +199,10 @@ impl Operation for BackUpDatabase {
                     .shown(),
             ],
             hazards: Vec::new(),
-            permissions: vec!["BACKUP DATABASE in the database".to_owned(), "CREATE ANY DATABASE".to_owned()],
+            permissions: vec![
+                "BACKUP DATABASE in the database".to_owned(),
+                "CREATE ANY DATABASE".to_owned(),
+            ],
         }
     }
 
@@ -188,22 +212,29 @@ impl Operation for BackUpDatabase {
             cx.check_path("to_file", file)?;
             let mut connection = Connection::open(cx, &self.instance, None).await?;
             match BackupSet::read(&mut connection, file, None).await {
-                Ok(set) => Ok(if !set.database_name.eq_ignore_ascii_case(self.database.as_str()) {
-                    Observation::Indeterminate {
-                        seen: format!("{file} holds a backup of {}", set.database_name),
-                    }
-                } else if set.require_whole_database().is_err() {
-                    Observation::Partial {
-                        state: format!("{file} holds no whole backup"),
-                    }
-                } else {
-                    verify_set(&mut connection, NAME, file, &set).await.map_or_else(
-                        |error| Observation::Partial {
-                            state: error.detail().to_owned(),
-                        },
-                        |()| Observation::Done,
-                    )
-                }),
+                Ok(set) => Ok(
+                    if !set
+                        .database_name
+                        .eq_ignore_ascii_case(self.database.as_str())
+                    {
+                        Observation::Indeterminate {
+                            seen: format!("{file} holds a backup of {}", set.database_name),
+                        }
+                    } else if set.require_whole_database().is_err() {
+                        Observation::Partial {
+                            state: format!("{file} holds no whole backup"),
+                        }
+                    } else {
+                        verify_set(&mut connection, NAME, file, &set)
+                            .await
+                            .map_or_else(
+                                |error| Observation::Partial {
+                                    state: error.detail().to_owned(),
+                                },
+                                |()| Observation::Done,
+                            )
+                    },
+                ),
                 Err(error) => match error.kind() {
                     ErrorKind::NotFound => Ok(Observation::NotDone),
                     ErrorKind::Corrupt => Ok(Observation::Partial {
@@ -214,7 +245,8 @@ impl Operation for BackUpDatabase {
                 },
             }
         };
-        look.await.map_err(|error: Error| error.at(NAME, self.target()))
+        look.await
+            .map_err(|error: Error| error.at(NAME, self.target()))
     }
 
     async fn run(&self, cx: &Context) -> Result<Self::Output> {

@@ -77,7 +77,10 @@ impl DatabaseInfo {
     }
 
     /// Reads a database over a connection that is open already; `None` where there is none.
-    pub(crate) async fn read(connection: &mut Connection<'_>, name: &DatabaseName) -> Result<Option<Self>> {
+    pub(crate) async fn read(
+        connection: &mut Connection<'_>,
+        name: &DatabaseName,
+    ) -> Result<Option<Self>> {
         let batch = Statement::new(
             "SELECT d.name, d.state_desc, d.user_access_desc, d.recovery_model_desc, \
              CONVERT(nvarchar(30), d.create_date, 126) AS created, \
@@ -98,7 +101,8 @@ impl DatabaseInfo {
         let Some(row) = answer.rows(0).next() else {
             return Ok(None);
         };
-        let text = |name: &str| Ok::<_, Error>(row.text_or_null(name)?.unwrap_or_default().to_owned());
+        let text =
+            |name: &str| Ok::<_, Error>(row.text_or_null(name)?.unwrap_or_default().to_owned());
         let files = answer
             .rows(1)
             .map(|file| {
@@ -123,7 +127,10 @@ impl DatabaseInfo {
     }
 
     /// The same, where the database must be there.
-    pub(crate) async fn require(connection: &mut Connection<'_>, name: &DatabaseName) -> Result<Self> {
+    pub(crate) async fn require(
+        connection: &mut Connection<'_>,
+        name: &DatabaseName,
+    ) -> Result<Self> {
         Self::read(connection, name).await?.ok_or_else(|| {
             Error::new(ErrorKind::NotFound, "there is no database of that name")
                 .with_remedy("check the name, and that the login may see it (VIEW ANY DATABASE)")
@@ -153,7 +160,10 @@ impl Operation for InspectDatabase {
             action: "read what the catalog shows of the database".to_owned(),
             script: Vec::new(),
             hazards: Vec::new(),
-            permissions: vec!["VIEW ANY DATABASE".to_owned(), "VIEW ANY DEFINITION".to_owned()],
+            permissions: vec![
+                "VIEW ANY DATABASE".to_owned(),
+                "VIEW ANY DEFINITION".to_owned(),
+            ],
         }
     }
 
@@ -166,6 +176,7 @@ impl Operation for InspectDatabase {
             let mut connection = Connection::open(cx, &self.instance, None).await?;
             DatabaseInfo::require(&mut connection, &self.database).await
         };
-        read.await.map_err(|error: Error| error.at(NAME, self.target()))
+        read.await
+            .map_err(|error: Error| error.at(NAME, self.target()))
     }
 }

@@ -43,7 +43,11 @@ impl Database {
     /// A name for a backup file that nobody used before: instance, database, and the time to the
     /// second.
     #[must_use]
-    pub fn fresh_file_name(instance: &SqlInstance, database: &DatabaseName, at: time::OffsetDateTime) -> String {
+    pub fn fresh_file_name(
+        instance: &SqlInstance,
+        database: &DatabaseName,
+        at: time::OffsetDateTime,
+    ) -> String {
         super::service_master_key::fresh_name(instance.as_str(), database.as_str(), at, "bak")
     }
 }

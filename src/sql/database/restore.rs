@@ -130,7 +130,9 @@ impl RestoreDatabase {
         let file = required(self.file.as_ref(), "from_file")?;
         cx.check_path("from_file", file)?;
         let mut connection = Connection::open(cx, &self.instance, None).await?;
-        connection.require_server_permission("CREATE ANY DATABASE").await?;
+        connection
+            .require_server_permission("CREATE ANY DATABASE")
+            .await?;
         let set = BackupSet::read(&mut connection, file, self.position).await?;
         set.require_whole_database()?;
         let folders = Folders::read(&mut connection).await?;
@@ -147,7 +149,14 @@ impl RestoreDatabase {
             });
         }
         let is_overwriting = beside.is_none() && existing.is_some();
-        let files = restore_target::plan(&mut connection, &set, &name, &folders, is_overwriting.then_some(existing.as_ref()).flatten()).await?;
+        let files = restore_target::plan(
+            &mut connection,
+            &set,
+            &name,
+            &folders,
+            is_overwriting.then_some(existing.as_ref()).flatten(),
+        )
+        .await?;
 
         cx.safe_point()?;
         cx.report(&Progress::Doing {
@@ -155,8 +164,11 @@ impl RestoreDatabase {
             what: "restore the backup set",
         });
         let batch = statement(&name, file, &set, &files, is_overwriting).batch();
-        self.send(&mut connection, batch, &name, existing.as_ref()).await?;
-        let database = check(&mut connection, &name, &set).await.map_err(|error| error.with_effect(Effect::Done))?;
+        self.send(&mut connection, batch, &name, existing.as_ref())
+            .await?;
+        let database = check(&mut connection, &name, &set)
+            .await
+            .map_err(|error| error.with_effect(Effect::Done))?;
         Ok(RestoredDatabase {
             name,
             beside,
@@ -217,10 +229,18 @@ impl RestoreDatabase {
             return Ok(());
         };
         // The server said no: whether it did so before or after it began is to be seen.
-        let before = existing.filter(|existing| existing.name == *name).map(DatabaseInfo::evidence);
+        let before = existing
+            .filter(|existing| existing.name == *name)
+            .map(DatabaseInfo::evidence);
         let effect = match DatabaseInfo::read(connection, name).await {
-            Ok(after) if after.as_ref().map(DatabaseInfo::evidence) == before
-                && after.as_ref().is_none_or(|after| after.state == existing.map_or("", |e| e.state.as_str())) => Effect::None,
+            Ok(after)
+                if after.as_ref().map(DatabaseInfo::evidence) == before
+                    && after.as_ref().is_none_or(|after| {
+                        after.state == existing.map_or("", |e| e.state.as_str())
+                    }) =>
+            {
+                Effect::None
+            }
             Ok(_) => Effect::Partial,
             Err(_) => Effect::Unknown,
         };
@@ -278,7 +298,10 @@ fn refuse_newer(connection: &Connection<'_>, set: &BackupSet, folders: &Folders)
 
 /// A backup or its files can be encrypted by a certificate in `master`, which must be there.
 async fn require_certificates(connection: &mut Connection<'_>, set: &BackupSet) -> Result<()> {
-    let of_files = set.files.iter().filter_map(|file| file.tde_thumbprint.as_ref());
+    let of_files = set
+        .files
+        .iter()
+        .filter_map(|file| file.tde_thumbprint.as_ref());
     for thumbprint in set.encryptor_thumbprint.iter().chain(of_files) {
         let bytes = hex::decode(thumbprint).unwrap_or_default();
         let batch = Statement::new(
@@ -302,30 +325,49 @@ async fn require_certificates(connection: &mut Connection<'_>, set: &BackupSet) 
 
 /// REPLACE deletes the database and skips the check of its log's tail (documented): so there is a
 /// copy first, and it is looked at.
-async fn require_copy(connection: &mut Connection<'_>, existing: &DatabaseInfo, evidence: &Overwrite) -> Result<()> {
+async fn require_copy(
+    connection: &mut Connection<'_>,
+    existing: &DatabaseInfo,
+    evidence: &Overwrite,
+) -> Result<()> {
     let refuse = |problem: String| {
         Err(Error::new(ErrorKind::ConsentRequired, format!("overwriting: {problem}"))
             .with_remedy("back the existing database up first, and give that backup to .overwriting(&existing, Some(&backup))"))
     };
     let Some((file, guid)) = &evidence.copy else {
         if existing.state == "ONLINE" {
-            return refuse(format!("{} is online and no copy of it was made", existing.name));
+            return refuse(format!(
+                "{} is online and no copy of it was made",
+                existing.name
+            ));
         }
         return Ok(());
     };
     let copy = BackupSet::read(connection, file, None).await?;
     copy.require_whole_database()?;
-    if copy.backup_set_guid != *guid || (existing.family_guid.is_some() && copy.family_guid != existing.family_guid) {
-        return refuse(format!("{file} is not the copy that was made of {}", existing.name));
+    if copy.backup_set_guid != *guid
+        || (existing.family_guid.is_some() && copy.family_guid != existing.family_guid)
+    {
+        return refuse(format!(
+            "{file} is not the copy that was made of {}",
+            existing.name
+        ));
     }
     Ok(())
 }
 
 /// Looks at what was restored; success of the statement alone is not believed.
-async fn check(connection: &mut Connection<'_>, name: &DatabaseName, set: &BackupSet) -> Result<DatabaseInfo> {
+async fn check(
+    connection: &mut Connection<'_>,
+    name: &DatabaseName,
+    set: &BackupSet,
+) -> Result<DatabaseInfo> {
     let database = DatabaseInfo::require(connection, name).await?;
     if database.state != "ONLINE" {
-        return Err(Error::new(ErrorKind::Corrupt, format!("after the restore the database is {}", database.state)));
+        return Err(Error::new(
+            ErrorKind::Corrupt,
+            format!("after the restore the database is {}", database.state),
+        ));
     }
     if database.family_guid.is_some() && database.family_guid != set.family_guid {
         return Err(Error::new(
@@ -371,7 +413,11 @@ impl Operation for RestoreDatabase {
             } else {
                 "restore a backup as a new database, beside an existing one of that name".to_owned()
             },
-            script: vec![script.text(", RESTRICTED_USER, RECOVERY, STATS = 5").shown()],
+            script: vec![
+                script
+                    .text(", RESTRICTED_USER, RECOVERY, STATS = 5")
+                    .shown(),
+            ],
             hazards,
             permissions: vec!["CREATE ANY DATABASE".to_owned()],
         }
@@ -394,7 +440,8 @@ impl Operation for RestoreDatabase {
             }
             Ok(Observation::NotDone)
         };
-        look.await.map_err(|error: Error| error.at(NAME, self.target()))
+        look.await
+            .map_err(|error: Error| error.at(NAME, self.target()))
     }
 
     async fn run(&self, cx: &Context) -> Result<Self::Output> {
@@ -431,11 +478,18 @@ async fn observe_name(
     .text(" ORDER BY r.restore_history_id DESC")
     .batch();
     let answer = connection.look(batch).await?;
-    let last = answer.rows(0).next().map(|row| row.guid_or_null("backup_set_uuid")).transpose()?;
-    let is_of_set = last.flatten().map(hex::encode) == set.backup_set_guid && set.backup_set_guid.is_some();
+    let last = answer
+        .rows(0)
+        .next()
+        .map(|row| row.guid_or_null("backup_set_uuid"))
+        .transpose()?;
+    let is_of_set =
+        last.flatten().map(hex::encode) == set.backup_set_guid && set.backup_set_guid.is_some();
     Ok(is_of_set.then_some(if database.state == "ONLINE" {
         Observation::Done
     } else {
-        Observation::Partial { state: database.state }
+        Observation::Partial {
+            state: database.state,
+        }
     }))
 }

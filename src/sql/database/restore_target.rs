@@ -34,7 +34,12 @@ pub(super) async fn plan(
         };
         let to = ServerPath::in_folder(folder, &leaf)?;
         // The files of a database that is replaced go with it, and their places may be taken.
-        let is_own = replaced.is_some_and(|replaced| replaced.files.iter().any(|file| file.path.eq_ignore_ascii_case(to.as_str())));
+        let is_own = replaced.is_some_and(|replaced| {
+            replaced
+                .files
+                .iter()
+                .any(|file| file.path.eq_ignore_ascii_case(to.as_str()))
+        });
         match Existence::of(connection, &to).await? {
             _ if is_own => {}
             Some(existence) => existence.require_free("files of the restored database", &to)?,
@@ -51,9 +56,10 @@ pub(super) async fn plan(
 /// Without CONTROL SERVER the file system can't be asked; the catalog knows the attached files, and
 /// RESTORE itself refuses the others as long as REPLACE is not said.
 async fn refuse_used(connection: &mut Connection<'_>, to: &ServerPath) -> Result<()> {
-    let batch = Statement::new("SELECT COUNT(*) AS used FROM sys.master_files WHERE physical_name = ")
-        .literal(to.as_str())
-        .batch();
+    let batch =
+        Statement::new("SELECT COUNT(*) AS used FROM sys.master_files WHERE physical_name = ")
+            .literal(to.as_str())
+            .batch();
     if connection.look(batch).await?.first()?.integer("used")? > 0 {
         return Err(Error::new(
             ErrorKind::AlreadyExists,
@@ -67,7 +73,13 @@ async fn refuse_used(connection: &mut Connection<'_>, to: &ServerPath) -> Result
 fn sanitised(name: &str) -> String {
     let clean: String = name
         .chars()
-        .map(|c| if c.is_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' })
+        .map(|c| {
+            if c.is_alphanumeric() || matches!(c, '-' | '_') {
+                c
+            } else {
+                '_'
+            }
+        })
         .take(60)
         .collect();
     // Behind the prefix no name can be a device such as NUL.
@@ -127,7 +139,11 @@ pub(super) enum Space {
 }
 
 /// Refuses when the files can't fit on their volume.
-pub(super) async fn check_space(connection: &mut Connection<'_>, set: &BackupSet, folders: &Folders) -> Result<Space> {
+pub(super) async fn check_space(
+    connection: &mut Connection<'_>,
+    set: &BackupSet,
+    folders: &Folders,
+) -> Result<Space> {
     let batch = Statement::new(
         "SELECT DISTINCT v.volume_mount_point, v.available_bytes FROM sys.master_files AS f \
          CROSS APPLY sys.dm_os_volume_stats(f.database_id, f.file_id) AS v",
@@ -140,7 +156,10 @@ pub(super) async fn check_space(connection: &mut Connection<'_>, set: &BackupSet
     };
     let mut volumes = Vec::new();
     for row in answer.rows(0) {
-        volumes.push((row.text("volume_mount_point")?.to_owned(), row.integer("available_bytes")?));
+        volumes.push((
+            row.text("volume_mount_point")?.to_owned(),
+            row.integer("available_bytes")?,
+        ));
     }
     let volume_of = |folder: &str| {
         volumes
@@ -149,11 +168,15 @@ pub(super) async fn check_space(connection: &mut Connection<'_>, set: &BackupSet
             .max_by_key(|(mount, _)| mount.len())
     };
     let (Some(data), Some(log)) = (volume_of(&folders.data), volume_of(&folders.log)) else {
-        return Ok(Space::Unknown("the volume of the default folders is not among those the server shows".to_owned()));
+        return Ok(Space::Unknown(
+            "the volume of the default folders is not among those the server shows".to_owned(),
+        ));
     };
     let size_of = |is_log: bool| {
         let files = set.files.iter().filter(|file| file.is_log() == is_log);
-        files.map(|file| file.size.max(0)).fold(0_i64, i64::saturating_add)
+        files
+            .map(|file| file.size.max(0))
+            .fold(0_i64, i64::saturating_add)
     };
     let needs = if data.0 == log.0 {
         vec![(data, set.restored_size())]
@@ -179,8 +202,19 @@ mod tests {
     #[test]
     fn file_names_are_plain_and_distinct() {
         assert_eq!(sanitised("Orchestrator"), "Orchestrator");
-        let names = ["NUL", "com1", "a]b'c", "a_b_c", r"..\..\x", "漢/字", "a.b", "a_b", &"x".repeat(128)];
-        let files: std::collections::BTreeSet<String> = names.iter().map(|name| sanitised(name)).collect();
+        let names = [
+            "NUL",
+            "com1",
+            "a]b'c",
+            "a_b_c",
+            r"..\..\x",
+            "漢/字",
+            "a.b",
+            "a_b",
+            &"x".repeat(128),
+        ];
+        let files: std::collections::BTreeSet<String> =
+            names.iter().map(|name| sanitised(name)).collect();
         assert_eq!(files.len(), names.len());
         for file in files {
             let path = format!(r"C:\data\{file}.mdf");

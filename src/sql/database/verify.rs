@@ -77,7 +77,11 @@ pub(super) async fn verify_set(
         .literal(file.as_str())
         .text(" WITH FILE = ")
         .number(set.position)
-        .text(if set.has_checksums { ", CHECKSUM, STATS = 5" } else { ", STATS = 5" })
+        .text(if set.has_checksums {
+            ", CHECKSUM, STATS = 5"
+        } else {
+            ", STATS = 5"
+        })
         .batch();
     watched::change(connection, operation, batch)
         .await

@@ -90,7 +90,9 @@ impl BackUpServiceMasterKey {
 
         let mut connection = Connection::open(cx, &self.instance, None).await?;
         connection.identity().refuse_listener(&self.instance)?;
-        connection.require_server_permission("CONTROL SERVER").await?;
+        connection
+            .require_server_permission("CONTROL SERVER")
+            .await?;
         if let Some(existence) = Existence::of(&mut connection, file).await? {
             existence.require_free("to_file", file)?;
         }
@@ -123,7 +125,12 @@ async fn send(connection: &mut Connection<'_>, file: &ServerPath, password: &Sec
     let answer = connection.change(batch, &[password], deadline).await?;
     match answer.or_error() {
         Ok(_) => Ok(()),
-        Err(error) if error.sql_messages().iter().any(|m| m.number == numbers::CANNOT_WRITE_KEY_FILE) => {
+        Err(error)
+            if error
+                .sql_messages()
+                .iter()
+                .any(|m| m.number == numbers::CANNOT_WRITE_KEY_FILE) =>
+        {
             Err(file_examination::explain_unwritable(connection, file, error.sql_messages()).await)
         }
         Err(error) => Err(error),
@@ -175,18 +182,27 @@ impl Operation for BackUpServiceMasterKey {
             let file = required(self.file.as_ref(), "to_file")?;
             cx.check_path("to_file", file)?;
             let mut connection = Connection::open(cx, &self.instance, None).await?;
-            Ok(match FileExamination::of_key_file(&mut connection, file).await? {
-                FileExamination::Absent => Observation::NotDone,
-                FileExamination::Hashed { size: 0, .. } => Observation::Partial {
-                    state: format!("{file} is empty"),
+            Ok(
+                match FileExamination::of_key_file(&mut connection, file).await? {
+                    FileExamination::Absent => Observation::NotDone,
+                    FileExamination::Hashed { size: 0, .. } => Observation::Partial {
+                        state: format!("{file} is empty"),
+                    },
+                    FileExamination::NotExamined { reason } => {
+                        Observation::Indeterminate { seen: reason }
+                    }
+                    FileExamination::Hashed { .. } | FileExamination::Present => {
+                        Observation::Indeterminate {
+                            seen: format!(
+                                "{file} exists; whether it holds the key only a restore can prove"
+                            ),
+                        }
+                    }
                 },
-                FileExamination::NotExamined { reason } => Observation::Indeterminate { seen: reason },
-                FileExamination::Hashed { .. } | FileExamination::Present => Observation::Indeterminate {
-                    seen: format!("{file} exists; whether it holds the key only a restore can prove"),
-                },
-            })
+            )
         };
-        look.await.map_err(|error: Error| error.at(NAME, &self.instance))
+        look.await
+            .map_err(|error: Error| error.at(NAME, &self.instance))
     }
 
     async fn run(&self, cx: &Context) -> Result<Self::Output> {

@@ -25,6 +25,7 @@ const NAME: &str = "inspect service master key";
 /// # T-SQL
 /// `SELECT … FROM master.sys.symmetric_keys WHERE symmetric_key_id = 102`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[must_use]
 pub struct InspectServiceMasterKey {
     instance: SqlInstance,
 }
@@ -100,6 +101,8 @@ impl Operation for InspectServiceMasterKey {
     }
 
     async fn run(&self, cx: &Context) -> Result<Self::Output> {
-        self.inspect(cx).await.map_err(|error| error.at(NAME, &self.instance))
+        self.inspect(cx)
+            .await
+            .map_err(|error| error.at(NAME, &self.instance))
     }
 }

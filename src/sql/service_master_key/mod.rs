@@ -21,19 +21,16 @@ pub struct ServiceMasterKey;
 
 impl ServiceMasterKey {
     /// Reads what the catalog shows of the key of `instance`.
-    #[must_use]
     pub fn inspect(instance: &SqlInstance) -> InspectServiceMasterKey {
         InspectServiceMasterKey::new(instance.clone())
     }
 
     /// Backs the key of `instance` up to a file: `.to_file(path).encrypted_by(secret)`.
-    #[must_use]
     pub fn backup(instance: &SqlInstance) -> BackUpServiceMasterKey {
         BackUpServiceMasterKey::new(instance.clone())
     }
 
     /// Replaces the key of `instance` with that of a file: `.from_file(path).decrypted_by(secret)`.
-    #[must_use]
     pub fn restore(instance: &SqlInstance) -> RestoreServiceMasterKey {
         RestoreServiceMasterKey::new(instance.clone())
     }
@@ -47,10 +44,21 @@ impl ServiceMasterKey {
 }
 
 /// `SQL01_ORCH-service-master-key-20261122T104500Z.key`: what a file system takes everywhere.
-pub(crate) fn fresh_name(of: &str, what: &str, at: time::OffsetDateTime, extension: &str) -> String {
+pub(crate) fn fresh_name(
+    of: &str,
+    what: &str,
+    at: time::OffsetDateTime,
+    extension: &str,
+) -> String {
     let of: String = of
         .chars()
-        .map(|c| if c.is_alphanumeric() || c == '-' { c } else { '_' })
+        .map(|c| {
+            if c.is_alphanumeric() || c == '-' {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect();
     let at = at.to_offset(time::UtcOffset::UTC);
     format!(
@@ -63,4 +71,3 @@ pub(crate) fn fresh_name(of: &str, what: &str, at: time::OffsetDateTime, extensi
         at.second()
     )
 }
-

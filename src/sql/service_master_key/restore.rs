@@ -143,12 +143,17 @@ impl RestoreServiceMasterKey {
         cx.check_path("from_file", file)?;
         let password = cx.secret("decrypted_by", decrypted_by).await?;
         if password.expose().is_empty() || password.expose().contains('\0') {
-            return Err(Error::invalid("decrypted_by", "the password is empty or holds a NUL character"));
+            return Err(Error::invalid(
+                "decrypted_by",
+                "the password is empty or holds a NUL character",
+            ));
         }
 
         let mut connection = Connection::open(cx, &self.instance, None).await?;
         connection.identity().refuse_listener(&self.instance)?;
-        connection.require_server_permission("CONTROL SERVER").await?;
+        connection
+            .require_server_permission("CONTROL SERVER")
+            .await?;
         let examination = self.examine(&mut connection, file).await?;
 
         let dependents = Dependents::read(&mut connection).await?;
@@ -174,7 +179,11 @@ impl RestoreServiceMasterKey {
         })
     }
 
-    async fn examine(&self, connection: &mut Connection<'_>, file: &ServerPath) -> Result<FileExamination> {
+    async fn examine(
+        &self,
+        connection: &mut Connection<'_>,
+        file: &ServerPath,
+    ) -> Result<FileExamination> {
         let examination = FileExamination::of_key_file(connection, file).await?;
         match (&examination, &self.expecting_sha256) {
             (FileExamination::Absent, _) => Err(Error::new(
@@ -200,7 +209,11 @@ impl RestoreServiceMasterKey {
     }
 
     /// Refuses to endanger what nobody has looked at.
-    async fn check_evidence(&self, connection: &mut Connection<'_>, dependents: &Dependents) -> Result<()> {
+    async fn check_evidence(
+        &self,
+        connection: &mut Connection<'_>,
+        dependents: &Dependents,
+    ) -> Result<()> {
         dependents.require_complete()?;
         dependents.require_online()?;
         if dependents.is_empty() {
@@ -239,12 +252,21 @@ impl RestoreServiceMasterKey {
             return refuse("the key that would be replaced has no backup".to_owned());
         };
         if kept.server != connection.identity().names() {
-            return refuse(format!("the backup is of the key of {}, not of this instance's", kept.server));
+            return refuse(format!(
+                "the backup is of the key of {}, not of this instance's",
+                kept.server
+            ));
         }
         let now = FileExamination::of_key_file(connection, &kept.file).await?;
-        let is_whole = matches!(now, FileExamination::Hashed { size: 1.., .. } | FileExamination::Present);
+        let is_whole = matches!(
+            now,
+            FileExamination::Hashed { size: 1.., .. } | FileExamination::Present
+        );
         if !is_whole || now != kept.examination {
-            return refuse(format!("{} is not what was written when the key was backed up", kept.file));
+            return refuse(format!(
+                "{} is not what was written when the key was backed up",
+                kept.file
+            ));
         }
         Ok(())
     }
@@ -267,7 +289,11 @@ fn refuse_closed(probes: &[KeyProbe]) -> Result<()> {
     .with_remedy("open them first (OPEN MASTER KEY … ADD ENCRYPTION BY SERVICE MASTER KEY); else what they hold can be lost with the key"))
 }
 
-async fn send(connection: &mut Connection<'_>, file: &ServerPath, password: &Secret) -> Result<KeyRestoreOutcome> {
+async fn send(
+    connection: &mut Connection<'_>,
+    file: &ServerPath,
+    password: &Secret,
+) -> Result<KeyRestoreOutcome> {
     let batch = Statement::new("RESTORE SERVICE MASTER KEY FROM FILE = ")
         .literal(file.as_str())
         .text(" DECRYPTION BY PASSWORD = ")
@@ -279,18 +305,28 @@ async fn send(connection: &mut Connection<'_>, file: &ServerPath, password: &Sec
         .await?
         .or_error()
         .map_err(explain)?;
-    Ok(if cx.sql().capabilities().messages == MessageSupport::None {
-        KeyRestoreOutcome::NotTold
-    } else if answer.messages().iter().any(|m| m.number == numbers::KEYS_IDENTICAL) {
-        KeyRestoreOutcome::Same
-    } else {
-        KeyRestoreOutcome::Replaced
-    })
+    Ok(
+        if cx.sql().capabilities().messages == MessageSupport::None {
+            KeyRestoreOutcome::NotTold
+        } else if answer
+            .messages()
+            .iter()
+            .any(|m| m.number == numbers::KEYS_IDENTICAL)
+        {
+            KeyRestoreOutcome::Same
+        } else {
+            KeyRestoreOutcome::Replaced
+        },
+    )
 }
 
 /// Says what SQL Server's refusal means, and no more than it means.
 fn explain(error: Error) -> Error {
-    let number = error.sql_messages().iter().find(|m| m.is_error()).map_or(0, |m| m.number);
+    let number = error
+        .sql_messages()
+        .iter()
+        .find(|m| m.is_error())
+        .map_or(0, |m| m.number);
     let messages = error.sql_messages().to_vec();
     if numbers::KEY_FILE_FAMILY.contains(&number) {
         return Error::new(
@@ -308,10 +344,15 @@ fn explain(error: Error) -> Error {
             .collect();
         return Error::new(
             ErrorKind::ConsentRequired,
-            format!("the server refused, because the new key would lose: {}", lost.join(" / ")),
+            format!(
+                "the server refused, because the new key would lose: {}",
+                lost.join(" / ")
+            ),
         )
         .with_messages(messages.clone())
-        .with_remedy("mend or drop what the old key does not open; there may be more than is named here");
+        .with_remedy(
+            "mend or drop what the old key does not open; there may be more than is named here",
+        );
     }
     error
 }
@@ -332,7 +373,11 @@ impl Operation for RestoreServiceMasterKey {
             action: "replace the service master key with that of a key file".to_owned(),
             script: vec![script],
             hazards: vec![Hazard::ReplacesServiceMasterKey {
-                dependents: self.replacing.as_ref().map(|seen| seen.names.clone()).unwrap_or_default(),
+                dependents: self
+                    .replacing
+                    .as_ref()
+                    .map(|seen| seen.names.clone())
+                    .unwrap_or_default(),
             }],
             permissions: vec!["CONTROL SERVER".to_owned()],
         }
@@ -348,11 +393,16 @@ impl Operation for RestoreServiceMasterKey {
             Ok(Observation::Indeterminate {
                 seen: format!(
                     "which key the instance has can't be read; its databases: {}",
-                    if seen.is_empty() { "none has a master key".to_owned() } else { seen.join(", ") }
+                    if seen.is_empty() {
+                        "none has a master key".to_owned()
+                    } else {
+                        seen.join(", ")
+                    }
                 ),
             })
         };
-        look.await.map_err(|error: Error| error.at(NAME, &self.instance))
+        look.await
+            .map_err(|error: Error| error.at(NAME, &self.instance))
     }
 
     async fn run(&self, cx: &Context) -> Result<Self::Output> {
