@@ -118,7 +118,7 @@ impl Drop for RunningRequest {
         runtime.spawn(async move {
             // Its replies are still taken, or it would take itself for abandoned.
             let drain = async { while replies.recv().await.is_some() {} };
-            tokio::join!(work, drain);
+            let _ = tokio::join!(work, drain);
         });
     }
 }
