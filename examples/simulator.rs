@@ -1,0 +1,128 @@
+//! Runs a simulated SQL Server instance on this machine, for rehearsals and for other programs'
+//! tests.
+//!
+//! ```text
+//! SA='a long password' cargo run --features simulator --example simulator -- \
+//!     --instance SQL01 --port 0 --dir /tmp/sql01 --sa-password-env SA --tls full
+//! ```
+//!
+//! When it is ready it prints one line of JSON, `{"instance":…,"address":"127.0.0.1:N","ca":…}`,
+//! and runs until its standard input closes or it is told to terminate. It listens on loopback
+//! only. Everything it keeps lies under `--dir`; started again there, it goes on where it was.
+
+use std::error::Error;
+use std::io::Read;
+use std::path::PathBuf;
+use std::{env, fs};
+
+use clap::Parser;
+use scorch_recovery::Secret;
+use scorch_recovery::simulator::{Listener, SimulatedInstance, TlsMode};
+use tokio::sync::oneshot;
+
+/// A simulated SQL Server instance, on loopback.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The instance's name: `SQL01` or `SQL01\ORCH`.
+    #[arg(long)]
+    instance: String,
+    /// The port to listen at; 0 for a free one.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// The folder for all that it keeps. Made where it is missing.
+    #[arg(long)]
+    dir: PathBuf,
+    /// The environment variable with the password of `sa`.
+    #[arg(long)]
+    sa_password_env: String,
+    /// How connections are encrypted: `off` or `full`.
+    #[arg(long, default_value = "off", value_parser = tls_mode)]
+    tls: TlsMode,
+    /// A folder that the server sees as `\\NAME`. May be given several times.
+    #[arg(long, value_name = "NAME=DIR", value_parser = share)]
+    share: Vec<(String, PathBuf)>,
+}
+
+fn tls_mode(text: &str) -> Result<TlsMode, String> {
+    match text {
+        "off" => Ok(TlsMode::Off),
+        "full" => Ok(TlsMode::Full),
+        "login" => Err("encryption at sign-in only is not built yet; use `full`".to_owned()),
+        "strict" => Err("strict encryption (TDS 8.0) is not built yet; use `full`".to_owned()),
+        _ => Err("there is `off` and `full`".to_owned()),
+    }
+}
+
+fn share(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, folder)) if !name.is_empty() && !folder.is_empty() => {
+            Ok((name.to_owned(), folder.into()))
+        }
+        _ => Err("write NAME=DIR".to_owned()),
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    let password = env::var(&arguments.sa_password_env).map_err(|error| {
+        format!("the environment variable {}: {error}", arguments.sa_password_env)
+    })?;
+    fs::create_dir_all(&arguments.dir)?;
+    let mut builder =
+        SimulatedInstance::builder(&arguments.instance, arguments.dir.join("instance"))
+            .machine_secret(arguments.dir.join("machine.secret"))
+            .sa_password(Secret::new(password));
+    for (name, folder) in arguments.share {
+        builder = builder.share(name, folder);
+    }
+    let instance = builder.build()?;
+    let listener = Listener::bind(&instance, arguments.port, arguments.tls).await?;
+
+    let mut ready = serde_json::json!({
+        "instance": instance.name(),
+        "address": listener.address().to_string(),
+    });
+    if let Some(pem) = listener.ca_pem() {
+        let file = arguments.dir.join("ca.pem");
+        fs::write(&file, pem)?;
+        ready["ca"] = file.to_string_lossy().into();
+    }
+    println!("{ready}");
+    told_to_end().await?;
+    Ok(())
+}
+
+/// Waits until standard input closes or the process is told to terminate.
+async fn told_to_end() -> std::io::Result<()> {
+    let (closed, input_closed) = oneshot::channel();
+    // A thread of its own: one of the runtime's would hold up the end until the input closes.
+    std::thread::spawn(move || {
+        let mut input = std::io::stdin().lock();
+        let mut unread = [0; 1024];
+        while matches!(input.read(&mut unread), Ok(1..)) {}
+        let _ = closed.send(());
+    });
+    tokio::select! {
+        _ = input_closed => Ok(()),
+        ended = terminated() => ended,
+    }
+}
+
+#[cfg(unix)]
+async fn terminated() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn terminated() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}

@@ -1,0 +1,1 @@
+//! Clients of SQL Server against the simulator's wire.
