@@ -196,6 +196,8 @@ pub(crate) struct MasterKey {
     pub(crate) guid: Guid,
     pub(crate) created: PrimitiveDateTime,
     pub(crate) modified: PrimitiveDateTime,
+    /// Nothing, wrapped by the key: tells whether a key opened earlier is still this one.
+    pub(crate) check: Wrapped,
     /// `ESKP`: one per password.
     pub(crate) by_passwords: Vec<Wrapped>,
     /// `ESKM`: the database's own copy under the service master key. Travels with a backup.

@@ -23,6 +23,7 @@ pub(crate) use bootstrap::NewDatabase;
 pub use builder::{InstanceBuilder, StartError};
 pub(crate) use database_file::{log_file, open_data_file};
 pub(crate) use edit::{Edit, EditError};
+pub(crate) use find::same_name;
 
 /// A running SQL Server of this library's own making. Its folder is free for another one when all
 /// clones are dropped and its sessions have ended, or after [`kill`](Self::kill).
@@ -96,6 +97,8 @@ pub(crate) struct Instance {
     pub(crate) faults: Faults,
     pub(crate) started: PrimitiveDateTime,
     pub(crate) derivation: KeyDerivation,
+    /// `None`: its file is damaged.
+    pub(crate) machine_secret: Option<KeyMaterial>,
     /// How long each step of a backup or restore takes.
     pub(crate) pace: Duration,
     /// Locked for the length of a step, never across an await.

@@ -17,6 +17,12 @@ pub struct ModellingChoices {
     /// 0 after a restore from another server (an inference of the documentation, unconfirmed).
     /// `false`: from the database's own copy.
     pub master_key_flag_from_master: bool,
+    /// Whether a key file carries the key's GUID to the server that restores it (unconfirmed).
+    /// `false`: a restored key gets a new one.
+    pub key_file_carries_guid: bool,
+    /// Whether ALTER MASTER KEY ADD ENCRYPTION BY SERVICE MASTER KEY fails with 15579 where this
+    /// server's service master key already opens the key (unconfirmed). `false`: it does nothing.
+    pub adding_same_encryption_fails: bool,
     /// Whether a batch goes on when its client is gone, as backups were seen to for a while.
     pub batch_outlives_socket: bool,
     /// Whether an attention is acknowledged in a message of its own, after the end of the batch
@@ -32,6 +38,8 @@ impl Default for ModellingChoices {
             foreign_master_key_stops_key_restore: false,
             offline_database_stops_key_restore: true,
             master_key_flag_from_master: true,
+            key_file_carries_guid: true,
+            adding_same_encryption_fails: false,
             batch_outlives_socket: false,
             attention_in_own_message: true,
         }

@@ -1,5 +1,9 @@
 //! Runs statements.
 
+mod keys;
 mod session;
 
 pub(crate) use session::{LoginRequest, Parameter, Request, Session};
+
+#[cfg(test)]
+mod test_kit;

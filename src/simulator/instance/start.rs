@@ -44,11 +44,10 @@ impl InstanceBuilder {
         let (catalog, key) = match &stored {
             Some(bytes) => open_catalog(bytes, &self, secret.as_ref())?,
             None => {
-                let secret = secret.ok_or(StartError::Cryptography)?;
+                let secret = secret.as_ref().ok_or(StartError::Cryptography)?;
                 let password = self.sa_password.as_ref().map(Secret::expose);
                 let sa = bootstrap::sa(self.derivation, password)?;
-                let (catalog, key) =
-                    bootstrap::new_catalog(&self.name, self.platform, &secret, sa)?;
+                let (catalog, key) = bootstrap::new_catalog(&self.name, self.platform, secret, sa)?;
                 (catalog, Some(key))
             }
         };
@@ -62,6 +61,7 @@ impl InstanceBuilder {
             faults: Faults::default(),
             started: now(),
             derivation: self.derivation,
+            machine_secret: secret,
             pace: self.pace,
             state: Mutex::new(State {
                 catalog,

@@ -15,6 +15,10 @@ pub(crate) enum Label<'a> {
     ServiceMasterKey(Guid),
     /// The database master key with this GUID.
     MasterKey(Guid),
+    /// `master`'s copy of the database master key of this family of databases.
+    MasterKeyCopy(Guid),
+    /// The symmetric key with this GUID.
+    SymmetricKey(Guid),
     /// The private key of the pair with this thumbprint.
     PrivateKey(&'a [u8]),
     /// A credential's secret, by the credential's name.
@@ -30,6 +34,8 @@ impl fmt::Display for Label<'_> {
         match self {
             Self::ServiceMasterKey(guid) => write!(f, "service master key {}", hex::encode(guid)),
             Self::MasterKey(guid) => write!(f, "database master key {}", hex::encode(guid)),
+            Self::MasterKeyCopy(family) => write!(f, "copy for master {}", hex::encode(family)),
+            Self::SymmetricKey(guid) => write!(f, "symmetric key {}", hex::encode(guid)),
             Self::PrivateKey(thumbprint) => write!(f, "private key {}", hex::encode(thumbprint)),
             Self::Credential(name) => write!(f, "credential {name}"),
             // The length keeps ("a b", "c") and ("a", "b c") apart.

@@ -1,0 +1,50 @@
+//! Key files: where they lie, and what may go wrong with them.
+
+use super::message;
+use crate::simulator::instance::Instance;
+use crate::simulator::keys::{
+    KeyFile, KeyFileKind, KeyFileProblem, check_policy, open_key_file, seal_key_file,
+};
+use crate::simulator::server_error::Result;
+use crate::simulator::storage::{Change, ServerFile};
+
+/// Writes a key file that must not be there yet; 15240 for everything that is wrong with the file.
+pub(super) fn write(
+    instance: &Instance,
+    file: &str,
+    kind: KeyFileKind,
+    key: &KeyFile,
+    password: &str,
+) -> Result<()> {
+    let bytes = seal_key_file(kind, key, password, instance.derivation)?;
+    let path = instance.full_path(file, &instance.data_folder());
+    instance
+        .disk
+        .commit(vec![Change::Create(ServerFile::Path(path), bytes)])
+        .map_err(|_| message::cannot_write(file))
+}
+
+/// Reads a key file: 15317 where it is missing or none, else what a wrong password raises.
+pub(super) fn read(
+    instance: &Instance,
+    file: &str,
+    kind: KeyFileKind,
+    password: &str,
+) -> Result<KeyFile> {
+    let path = instance.full_path(file, &instance.data_folder());
+    let bytes = instance
+        .disk
+        .read(&path)
+        .map_err(|_| message::invalid_key_file())?;
+    open_key_file(kind, &bytes, password).map_err(|problem| match problem {
+        KeyFileProblem::Invalid => message::invalid_key_file(),
+        KeyFileProblem::WrongPassword => {
+            message::wrong_key_file_password(instance.choices.wrong_key_file_password)
+        }
+    })
+}
+
+/// 15116 to 15118.
+pub(super) fn check_password(password: &str) -> Result<()> {
+    check_policy(password).map_err(message::password_refused)
+}

@@ -1,0 +1,139 @@
+//! Statements on keys, certificates and credentials.
+
+mod asymmetric;
+mod credential;
+mod file;
+mod functions;
+mod hierarchy;
+mod master_key;
+mod master_key_replacement;
+mod message;
+mod permission;
+mod service_master_key;
+mod symmetric;
+
+use self::asymmetric::PairKind;
+use crate::simulator::engine::Session;
+use crate::simulator::output::{Output, Reply};
+use crate::simulator::server_error::{Failure, Result, ServerError};
+use crate::simulator::tsql::ast::{KeyStatement, MasterKeyProtector};
+use crate::transport::SqlMessage;
+
+pub(crate) use credential::control_master_key_password;
+pub(crate) use functions::{
+    AutoDecryptor, decrypt_by_key, decrypt_by_key_auto, encrypt_by_key, key_guid, pair_id,
+};
+
+/// `CurCmd` of the statements on keys: no capture of it was found, so it says nothing.
+pub(crate) const COMMAND: u16 = 0;
+
+/// Runs a statement on keys and sends its messages and its end. Errors are the caller's to send,
+/// with [`COMMAND`].
+pub(crate) async fn execute(
+    session: &mut Session,
+    statement: &KeyStatement,
+    output: &Output,
+) -> Result<(), Failure> {
+    for notice in run(session, statement)? {
+        output.message(notice).await?;
+    }
+    let done = Reply::Done {
+        command: COMMAND,
+        rows: None,
+        is_error: false,
+    };
+    Ok(output.send(done).await?)
+}
+
+fn run(session: &mut Session, statement: &KeyStatement) -> Result<Vec<SqlMessage>> {
+    use KeyStatement as S;
+    match statement {
+        S::BackupServiceMasterKey { file, password } => {
+            service_master_key::backup(session, file, password)?;
+        }
+        S::RestoreServiceMasterKey {
+            file,
+            password,
+            force,
+        } => {
+            return service_master_key::restore(session, file, password, *force);
+        }
+        S::RegenerateServiceMasterKey { force } => {
+            return service_master_key::regenerate(session, *force);
+        }
+        S::RestoreMasterKey {
+            file,
+            decryption,
+            encryption,
+            force,
+        } => {
+            return master_key_replacement::restore(session, file, decryption, encryption, *force);
+        }
+        S::RegenerateMasterKey { password, force } => {
+            return master_key_replacement::regenerate(session, password, *force);
+        }
+        S::BackupMasterKey { file, password } => {
+            master_key_replacement::backup(session, file, password)?;
+        }
+        S::CreateMasterKey { password } => master_key::create(session, password)?,
+        S::OpenMasterKey { password } => master_key::open(session, password)?,
+        S::CloseMasterKey => master_key::close(session)?,
+        S::DropMasterKey => master_key::drop(session)?,
+        S::AddMasterKeyEncryption(protector) => match protector {
+            MasterKeyProtector::ServiceMasterKey => master_key::add_service_master_key(session)?,
+            MasterKeyProtector::Password(password) => master_key::add_password(session, password)?,
+        },
+        S::DropMasterKeyEncryption(protector) => match protector {
+            MasterKeyProtector::ServiceMasterKey => master_key::drop_service_master_key(session)?,
+            MasterKeyProtector::Password(password) => master_key::drop_password(session, password)?,
+        },
+        other => run_below_master_key(session, other)?,
+    }
+    Ok(Vec::new())
+}
+
+/// The statements on what lies below the master keys.
+fn run_below_master_key(session: &mut Session, statement: &KeyStatement) -> Result<()> {
+    use KeyStatement as S;
+    match statement {
+        S::CreateAsymmetricKey {
+            name,
+            algorithm,
+            password,
+        } => asymmetric::create_asymmetric_key(session, name, algorithm, password.as_deref()),
+        S::DropAsymmetricKey(name) => asymmetric::drop(session, PairKind::AsymmetricKey, name),
+        S::CreateCertificate {
+            name,
+            subject,
+            password,
+        } => asymmetric::create_certificate(session, name, subject, password.as_deref()),
+        S::DropCertificate(name) => asymmetric::drop(session, PairKind::Certificate, name),
+        S::CreateSymmetricKey {
+            name,
+            algorithm,
+            protectors,
+        } => symmetric::create(session, name, algorithm, protectors),
+        S::OpenSymmetricKey { name, decryption } => symmetric::open(session, name, decryption),
+        S::CloseSymmetricKey(name) => symmetric::close(session, name),
+        S::CloseAllSymmetricKeys => {
+            session.open_symmetric_keys.clear();
+            Ok(())
+        }
+        S::DropSymmetricKey(name) => symmetric::drop(session, name),
+        S::CreateCredential {
+            name,
+            identity,
+            secret,
+        } => credential::create(session, name, identity, secret.as_deref()),
+        S::AlterCredential {
+            name,
+            identity,
+            secret,
+        } => credential::alter(session, name, identity, secret.as_deref()),
+        S::DropCredential(name) => credential::drop(session, name),
+        _ => Err(ServerError::unsupported("this statement on keys")),
+    }
+}
+
+#[cfg(test)]
+mod tests;
