@@ -12,6 +12,7 @@ use tokio_rustls::server::TlsStream;
 use crate::simulator::Version;
 use crate::simulator::engine::{LoginRequest, Request, Session};
 use crate::simulator::instance::Instance;
+use crate::simulator::output::Reply;
 use crate::simulator::running_request::{RunningRequest, Step};
 use crate::simulator::server_error::{ServerError, message};
 use crate::simulator::tds::cursor::RequestError;
@@ -21,6 +22,7 @@ use crate::simulator::tds::packet::{
     ATTENTION, INITIAL_PACKET_SIZE, LOGIN7, MessageReader, MessageWriter, PRELOGIN, REPLY,
 };
 use crate::simulator::tds::prelogin::{Agreement, Prelogin};
+use crate::simulator::tds::prepared::{PreparedStatements, Resolved};
 use crate::simulator::tds::reply::{Broken, ReplyWriter, Shape};
 use crate::simulator::tds::request::{self, ClientRequest};
 use crate::simulator::tds::token::{
@@ -110,6 +112,7 @@ where
         reader: MessageReader::new(read),
         writer: MessageWriter::new(write, REPLY),
         transactions: 0,
+        prepared: PreparedStatements::default(),
     };
     if let Some(session) = connection.sign_in().await? {
         connection.serve_requests(session).await?;
@@ -126,6 +129,7 @@ struct Connection<'a, S> {
     writer: MessageWriter<WriteHalf<S>>,
     /// Transactions begun by request, counted: the last one's descriptor.
     transactions: u64,
+    prepared: PreparedStatements,
 }
 
 impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
@@ -149,7 +153,7 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
                 Ok(Some(session))
             }
             Err(error) => {
-                self.put_failure(&error);
+                self.put_failure(Shape::Batch, error);
                 self.writer.flush().await?;
                 Ok(None)
             }
@@ -225,14 +229,14 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
             };
             match request::read(&message) {
                 Ok(ClientRequest::Run(request, shape)) => {
-                    match self.run(session, request, shape).await? {
+                    match self.answer(session, request, shape).await? {
                         Some(kept) => session = kept,
                         None => return Ok(()),
                     }
                 }
                 Ok(ClientRequest::Attention) => self.acknowledge_attention(false),
                 Err(RequestError::Unsupported(what)) => {
-                    self.put_failure(&ServerError::unsupported(what));
+                    self.put_failure(request::shape(&message), ServerError::unsupported(what));
                 }
                 Err(error) => return Err(malformed(error)),
             }
@@ -240,7 +244,33 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
         }
     }
 
-    /// Runs a request. The session is given back unless the conversation is over.
+    /// Answers a request. The session is given back unless the conversation is over.
+    async fn answer(
+        &mut self,
+        session: Session,
+        request: Request,
+        shape: Shape,
+    ) -> io::Result<Option<Session>> {
+        match self.prepared.resolve(request) {
+            Ok(Resolved {
+                request: Some(request),
+                replies,
+            }) => self.run(session, request, shape, replies).await,
+            Ok(Resolved {
+                request: None,
+                replies,
+            }) => {
+                self.put_replies(shape, replies);
+                Ok(Some(session))
+            }
+            Err(error) => {
+                self.put_failure(shape, error);
+                Ok(Some(session))
+            }
+        }
+    }
+
+    /// Runs a request, and answers it with its own replies and then `more`.
     ///
     /// A client that leaves meanwhile takes its statement with it: that is decided where
     /// `running` is dropped.
@@ -249,6 +279,7 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
         session: Session,
         request: Request,
         shape: Shape,
+        more: Vec<Reply>,
     ) -> io::Result<Option<Session>> {
         if shape == Shape::Transaction(TransactionChange::Begun) {
             self.transactions += 1;
@@ -275,6 +306,10 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
                         Err(Broken) => return self.hang_up().await,
                     },
                     Step::Ended(session, Ok(())) => {
+                        for item in more {
+                            // Made here, so that it can be sent.
+                            let _ = reply.put(self.writer.body(), item);
+                        }
                         reply.end(self.writer.body(), self.transactions);
                         self.writer.end_message();
                         return Ok(Some(session));
@@ -313,12 +348,20 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
         self.writer.end_message();
     }
 
-    fn put_failure(&mut self, error: &ServerError) {
+    fn put_failure(&mut self, shape: Shape, error: ServerError) {
+        self.put_replies(shape, error.0.into_iter().map(Reply::Message));
+    }
+
+    /// Writes a whole reply to a request that no session runs.
+    fn put_replies(&mut self, shape: Shape, replies: impl IntoIterator<Item = Reply>) {
         let out = self.writer.body();
-        for message in &error.0 {
-            token::put_message(out, message, &self.endpoint.instance.name);
+        let mut writer = ReplyWriter::new(&self.endpoint.instance.name, shape);
+        for reply in replies {
+            if writer.put(out, reply).is_err() {
+                break;
+            }
         }
-        token::put_done(out, DoneKind::Statement, DONE_ERROR, 0, None);
+        writer.end(out, self.transactions);
         self.writer.end_message();
     }
 }

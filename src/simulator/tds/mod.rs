@@ -14,9 +14,12 @@ mod login;
 mod packet;
 mod parameter;
 mod prelogin;
+mod prepared;
 mod reply;
 mod request;
 mod rpc;
+#[cfg(test)]
+mod tests;
 mod token;
 mod value;
 mod variant;

@@ -36,6 +36,14 @@ pub(super) fn read(message: &Message) -> Result<ClientRequest, RequestError> {
     }
 }
 
+/// The shape of the reply to a request that can't be read.
+pub(super) const fn shape(message: &Message) -> Shape {
+    match message.kind {
+        RPC => Shape::Call,
+        _ => Shape::Batch,
+    }
+}
+
 /// Drivers begin and end transactions by requests of their own. They are run as the statements
 /// that they stand for; isolation levels are left alone, as nothing here depends on them.
 fn transaction(body: &[u8]) -> Result<ClientRequest, RequestError> {
