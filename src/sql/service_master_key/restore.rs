@@ -5,7 +5,7 @@ use super::backup::KeyBackup;
 use crate::context::Context;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::hazard::Hazard;
-use crate::names::{ServerPath, SqlInstance};
+use crate::names::{DatabaseName, ServerPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
 use crate::progress::Progress;
 use crate::secret::{Secret, SecretRef};
@@ -29,8 +29,8 @@ const NAME: &str = "restore service master key";
 ///   key that is replaced ([`keeping`](Self::keeping)); else it is refused. What was seen is
 ///   compared again before anything is sent.
 /// * What could not be seen whole is never replaced under.
-/// * Every database with a master key must be online, writable and open before, and is probed
-///   again after.
+/// * Every database with a master key must be online, writable and (but for the one that is being
+///   [`recovered`](Self::recovering)) open before, and is probed again after.
 /// * It is sent once and never repeated.
 ///
 /// # Errors
@@ -55,6 +55,7 @@ pub struct RestoreServiceMasterKey {
     expecting_sha256: Option<String>,
     replacing: Option<DependentsEvidence>,
     keeping: Option<KeptKey>,
+    recovering: Option<DatabaseName>,
 }
 
 /// The backup of the key that is replaced: the evidence that nothing is lost for good.
@@ -100,6 +101,7 @@ impl RestoreServiceMasterKey {
             expecting_sha256: None,
             replacing: None,
             keeping: None,
+            recovering: None,
         }
     }
 
@@ -137,6 +139,12 @@ impl RestoreServiceMasterKey {
         self
     }
 
+    /// The database that was restored before its key: it need not open before, but must after.
+    pub fn recovering(mut self, database: &DatabaseName) -> Self {
+        self.recovering = Some(database.clone());
+        self
+    }
+
     async fn restore(&self, cx: &Context) -> Result<RestoredKey> {
         let file = required(self.file.as_ref(), "from_file")?;
         let decrypted_by = required(self.decrypted_by.as_ref(), "decrypted_by")?;
@@ -159,7 +167,7 @@ impl RestoreServiceMasterKey {
         let dependents = Dependents::read(&mut connection).await?;
         self.check_evidence(&mut connection, &dependents).await?;
         let before = KeyProbe::all(&mut connection, &dependents).await?;
-        refuse_closed(&before)?;
+        refuse_closed(&before, self.recovering.as_ref())?;
 
         cx.safe_point()?;
         cx.report(&Progress::Doing {
@@ -171,7 +179,7 @@ impl RestoreServiceMasterKey {
         let probed = KeyProbe::all(&mut connection, &dependents)
             .await
             .map_err(|error| error.with_effect(Effect::Done))?;
-        refuse_closed(&probed).map_err(|error| error.with_effect(Effect::Done))?;
+        refuse_closed(&probed, None).map_err(|error| error.with_effect(Effect::Done))?;
         Ok(RestoredKey {
             outcome,
             examination,
@@ -272,11 +280,11 @@ impl RestoreServiceMasterKey {
     }
 }
 
-/// Every database that has a master key must open.
-fn refuse_closed(probes: &[KeyProbe]) -> Result<()> {
+/// Every database that has a master key must open, but `exempt`.
+fn refuse_closed(probes: &[KeyProbe], exempt: Option<&DatabaseName>) -> Result<()> {
     let closed: Vec<&str> = probes
         .iter()
-        .filter(|probe| probe.result == ProbeResult::DoesNotOpen)
+        .filter(|probe| probe.result == ProbeResult::DoesNotOpen && Some(&probe.database) != exempt)
         .map(|probe| probe.database.as_str())
         .collect();
     if closed.is_empty() {
