@@ -1,0 +1,192 @@
+//! A transport whose server says what a test wants: for what a simulator can't be brought to do.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use scorch_recovery::names::{DatabaseName, SqlInstance};
+use scorch_recovery::transport::{
+    CancelSupport, ErrorSupport, MessageSupport, SqlBatch, SqlCapabilities, SqlColumn, SqlMessage, SqlSession,
+    SqlSink, SqlTransport, SqlValue, TransportError, TransportErrorKind, Wire,
+};
+
+/// One piece of an answer.
+#[derive(Clone, Debug)]
+pub enum Piece {
+    /// A result set.
+    Rows(Vec<&'static str>, Vec<Vec<SqlValue>>),
+    /// An error or a notice.
+    Message(SqlMessage),
+    /// The answer stops here.
+    Lost(TransportErrorKind),
+    /// No answer ever comes.
+    Hang,
+}
+
+/// A server by the book of a test: the last rule whose text is in a batch answers it.
+#[derive(Clone, Debug)]
+pub struct Scripted {
+    rules: Arc<Mutex<Vec<(String, Vec<Piece>)>>>,
+    sent: Arc<Mutex<Vec<String>>>,
+    wire: Wire,
+    messages: MessageSupport,
+}
+
+pub fn text(value: &str) -> SqlValue {
+    SqlValue::Text(value.to_owned())
+}
+
+pub fn error(number: i32, words: &str) -> Piece {
+    Piece::Message(SqlMessage {
+        number,
+        state: 1,
+        class: 16,
+        text: words.to_owned(),
+        procedure: String::new(),
+        line: 1,
+    })
+}
+
+/// A row with one number.
+pub fn number(column: &'static str, value: i64) -> Piece {
+    Piece::Rows(vec![column], vec![vec![SqlValue::Int(value)]])
+}
+
+/// What a server says of itself.
+pub fn identity(name: &str, engine_edition: i64, has_groups: i64, started: &str) -> Vec<Piece> {
+    vec![Piece::Rows(
+        vec![
+            "server_name",
+            "machine_name",
+            "property_server_name",
+            "product_version",
+            "edition",
+            "engine_edition",
+            "is_hadr_enabled",
+            "started",
+            "session_id",
+        ],
+        vec![vec![
+            text(name),
+            text(name),
+            text(name),
+            text("16.0.4236.2"),
+            text("Developer Edition"),
+            SqlValue::Int(engine_edition),
+            SqlValue::Int(has_groups),
+            text(started),
+            SqlValue::Int(55),
+        ]],
+    )]
+}
+
+impl Scripted {
+    /// A server named SQL01 that knows itself, allows everything and has no files.
+    pub fn new() -> Self {
+        let server = Self {
+            rules: Arc::default(),
+            sent: Arc::default(),
+            wire: Wire::Verified,
+            messages: MessageSupport::None,
+        };
+        server.says("@@SERVERNAME", identity("SQL01", 3, 0, "2026-11-01T00:00:00"));
+        server.says("HAS_PERMS_BY_NAME", vec![number("allowed", 1)]);
+        server.has_file("xp_fileexist", false);
+        server.says(
+            "symmetric_key_id = 102",
+            vec![Piece::Rows(
+                vec!["algorithm_desc", "key_guid", "create_date", "modify_date"],
+                vec![vec![text("AES_256"), SqlValue::Null, SqlValue::Null, SqlValue::Null]],
+            )],
+        );
+        server
+    }
+
+    pub fn over(mut self, wire: Wire) -> Self {
+        self.wire = wire;
+        self
+    }
+
+    pub fn reporting(mut self, messages: MessageSupport) -> Self {
+        self.messages = messages;
+        self
+    }
+
+    /// From now on answers batches that contain `part` so.
+    pub fn says(&self, part: &str, pieces: Vec<Piece>) {
+        self.rules.lock().unwrap().push((part.to_owned(), pieces));
+    }
+
+    /// Says of files whose batch contains `part` whether they exist, and their folder.
+    pub fn has_file(&self, part: &str, is_there: bool) {
+        self.says(
+            part,
+            vec![
+                number("allowed", 1),
+                Piece::Rows(
+                    vec!["File Exists", "File is a Directory", "Parent Directory Exists"],
+                    vec![vec![SqlValue::Int(i64::from(is_there)), SqlValue::Int(0), SqlValue::Int(1)]],
+                ),
+            ],
+        );
+    }
+
+    /// What was sent, secrets as `***`.
+    pub fn sent(&self) -> Vec<String> {
+        self.sent.lock().unwrap().clone()
+    }
+
+    /// Whether a statement that contains `part` was sent.
+    pub fn was_sent(&self, part: &str) -> bool {
+        self.sent().iter().any(|batch| batch.contains(part))
+    }
+}
+
+#[async_trait]
+impl SqlTransport for Scripted {
+    fn capabilities(&self) -> SqlCapabilities {
+        SqlCapabilities {
+            messages: self.messages,
+            errors: ErrorSupport::First,
+            cancel: CancelSupport::Disconnect,
+        }
+    }
+
+    async fn connect(
+        &self,
+        _: &SqlInstance,
+        _: Option<&DatabaseName>,
+    ) -> Result<Box<dyn SqlSession>, TransportError> {
+        self.sent.lock().unwrap().push("<connect>".to_owned());
+        Ok(Box::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl SqlSession for Scripted {
+    async fn execute(&mut self, batch: SqlBatch, sink: &mut dyn SqlSink) -> Result<(), TransportError> {
+        self.sent.lock().unwrap().push(batch.redacted().to_owned());
+        let pieces = {
+            let rules = self.rules.lock().unwrap();
+            let rule = rules.iter().rev().find(|(part, _)| batch.redacted().contains(part.as_str()));
+            rule.map(|(_, pieces)| pieces.clone()).unwrap_or_default()
+        };
+        for piece in pieces {
+            match piece {
+                Piece::Rows(columns, rows) => {
+                    let columns: Vec<SqlColumn> =
+                        columns.into_iter().map(|name| SqlColumn { name: name.to_owned() }).collect();
+                    sink.columns(&columns);
+                    rows.into_iter().for_each(|row| sink.row(row));
+                }
+                Piece::Message(message) => sink.message(message),
+                Piece::Lost(kind) => return Err(TransportError::new(kind, "the test wants it so")),
+                Piece::Hang => std::future::pending().await,
+            }
+        }
+        Ok(())
+    }
+
+    fn wire(&self) -> Wire {
+        self.wire
+    }
+}
