@@ -66,7 +66,10 @@ fn share(text: &str) -> Result<(String, PathBuf), String> {
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let password = env::var(&arguments.sa_password_env).map_err(|error| {
-        format!("the environment variable {}: {error}", arguments.sa_password_env)
+        format!(
+            "the environment variable {}: {error}",
+            arguments.sa_password_env
+        )
     })?;
     fs::create_dir_all(&arguments.dir)?;
     let mut builder =

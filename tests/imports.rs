@@ -7,14 +7,43 @@ use syn::visit::Visit;
 
 /// Each layer may import itself and those to its left.
 const LAYERS: &[&str] = &[
-    "names", "secret", "progress", "hazard", "transport", "error", "cancellation", "context", "operation", "sql",
+    "names",
+    "secret",
+    "progress",
+    "hazard",
+    "transport",
+    "error",
+    "cancellation",
+    "context",
+    "operation",
+    "sql",
     "any_operation",
 ];
 
 /// Beside the layers: what these may import besides themselves.
 const BESIDE: &[(&str, &[&str])] = &[
-    ("adapter", &["names", "secret", "progress", "hazard", "transport", "error"]),
-    ("simulator", &["names", "secret", "progress", "hazard", "transport", "error"]),
+    (
+        "adapter",
+        &[
+            "names",
+            "secret",
+            "progress",
+            "hazard",
+            "transport",
+            "error",
+        ],
+    ),
+    (
+        "simulator",
+        &[
+            "names",
+            "secret",
+            "progress",
+            "hazard",
+            "transport",
+            "error",
+        ],
+    ),
 ];
 
 /// Finds `crate::…` in use trees and in paths.
@@ -29,7 +58,9 @@ impl Imports {
                 longer.push(path.ident.to_string());
                 self.tree(&path.tree, &longer);
             }
-            syn::UseTree::Group(group) => group.items.iter().for_each(|item| self.tree(item, prefix)),
+            syn::UseTree::Group(group) => {
+                group.items.iter().for_each(|item| self.tree(item, prefix))
+            }
             syn::UseTree::Name(name) => self.path(prefix, &name.ident.to_string()),
             syn::UseTree::Rename(rename) => self.path(prefix, &rename.ident.to_string()),
             syn::UseTree::Glob(_) => self.path(prefix, "*"),
@@ -50,7 +81,11 @@ impl Visit<'_> for Imports {
     }
 
     fn visit_path(&mut self, path: &syn::Path) {
-        let segments: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        let segments: Vec<String> = path
+            .segments
+            .iter()
+            .map(|segment| segment.ident.to_string())
+            .collect();
         if let Some((last, prefix)) = segments.split_last() {
             self.path(prefix, last);
         }
@@ -82,7 +117,11 @@ impl Visit<'_> for Words {
     }
 
     fn visit_meta_list(&mut self, list: &syn::MetaList) {
-        self.0 |= list.tokens.to_string().split(|c: char| !c.is_alphanumeric()).any(|word| word == "test");
+        self.0 |= list
+            .tokens
+            .to_string()
+            .split(|c: char| !c.is_alphanumeric())
+            .any(|word| word == "test");
     }
 }
 
@@ -93,10 +132,17 @@ fn violations(layer: &str, source: &str) -> Vec<String> {
     imports.visit_file(&file);
     let allowed: Vec<&str> = match BESIDE.iter().find(|(name, _)| *name == layer) {
         Some((_, allowed)) => allowed.to_vec(),
-        None => LAYERS.iter().copied().take_while(|name| *name != layer).collect(),
+        None => LAYERS
+            .iter()
+            .copied()
+            .take_while(|name| *name != layer)
+            .collect(),
     };
     let is_known = LAYERS.contains(&layer) || BESIDE.iter().any(|(name, _)| *name == layer);
-    assert!(is_known, "the layer {layer} has no place in the order yet: give it one");
+    assert!(
+        is_known,
+        "the layer {layer} has no place in the order yet: give it one"
+    );
     imports
         .0
         .into_iter()
@@ -124,10 +170,17 @@ fn every_file_imports_to_the_left_only() {
     let mut wrong = Vec::new();
     for file in files {
         let relative = file.strip_prefix(&src).expect("it is in src");
-        let first = relative.iter().next().expect("it has a name").to_string_lossy().into_owned();
+        let first = relative
+            .iter()
+            .next()
+            .expect("it has a name")
+            .to_string_lossy()
+            .into_owned();
         let layer = first.trim_end_matches(".rs");
         // A file of tests stands beside what it tests, under a cfg in the module's file.
-        let is_test = relative.iter().any(|part| part == "tests.rs" || part == "tests");
+        let is_test = relative
+            .iter()
+            .any(|part| part == "tests.rs" || part == "tests");
         if layer == "lib" || is_test {
             continue;
         }
@@ -150,6 +203,18 @@ fn a_planted_violation_is_found() {
     ] {
         assert_eq!(violations(layer, source).len(), 1, "{layer}: {source}");
     }
-    assert!(violations("sql", "use crate::error::Error; #[cfg(test)] mod tests { use crate::simulator::X; }").is_empty());
-    assert!(violations("sql", "#[cfg(all(test, unix))] mod tests { use crate::simulator::X; }").is_empty());
+    assert!(
+        violations(
+            "sql",
+            "use crate::error::Error; #[cfg(test)] mod tests { use crate::simulator::X; }"
+        )
+        .is_empty()
+    );
+    assert!(
+        violations(
+            "sql",
+            "#[cfg(all(test, unix))] mod tests { use crate::simulator::X; }"
+        )
+        .is_empty()
+    );
 }

@@ -19,8 +19,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use scorch_recovery::names::{DatabaseName, ServerPath, SqlInstance};
 use scorch_recovery::sql::{
-    Database, DatabaseBackup, DatabaseKeys, DatabaseKeysVerified, Dependents, EncryptedColumn, FileExamination, KeyBackup,
-    ServiceMasterKey, StoredForm,
+    Database, DatabaseBackup, DatabaseKeys, DatabaseKeysVerified, Dependents, EncryptedColumn,
+    FileExamination, KeyBackup, ServiceMasterKey, StoredForm,
 };
 use scorch_recovery::{Context, Error, Operation, SecretRef};
 
@@ -145,7 +145,8 @@ async fn run(arguments: &Arguments, screen: &Screen, verdict: &mut Verdict) -> R
     let orchestrator: DatabaseName = named("Orchestrator")?;
     let (lost, target, counter): (SqlInstance, SqlInstance, SqlInstance) =
         (named("SQL01")?, named("SQL02")?, named("SQL03")?);
-    let mut stage = Stage::set(arguments, screen, [&lost, &target, &counter], &orchestrator).await?;
+    let mut stage =
+        Stage::set(arguments, screen, [&lost, &target, &counter], &orchestrator).await?;
     let cx = stage.context()?;
 
     screen.say("1. Back up the service master key and the database on SQL01");
@@ -168,7 +169,11 @@ async fn run(arguments: &Arguments, screen: &Screen, verdict: &mut Verdict) -> R
     verdict.values_checked = proof.values();
     verdict.values_decrypted = proof.decrypted();
     verdict.recovered = proof.is_whole() && proof.values() == kit.values;
-    screen.say(&format!("   {} of {} stored values decrypt", proof.decrypted(), kit.values));
+    screen.say(&format!(
+        "   {} of {} stored values decrypt",
+        proof.decrypted(),
+        kit.values
+    ));
 
     screen.say("5. Counter-proof on SQL03: the database without the key");
     let restored = restore_database(&cx, &counter, &orchestrator, &kit.database).await?;
@@ -180,40 +185,66 @@ async fn run(arguments: &Arguments, screen: &Screen, verdict: &mut Verdict) -> R
         },
         Err(error) => WithoutKey {
             recovered: false,
-            reason: error.sql_messages().first().map_or(0, |message| message.number),
+            reason: error
+                .sql_messages()
+                .first()
+                .map_or(0, |message| message.number),
             values_decrypted: 0,
         },
     };
-    screen.say(&format!("   SQL Server error {}: nothing decrypts", without.reason));
+    screen.say(&format!(
+        "   SQL Server error {}: nothing decrypts",
+        without.reason
+    ));
     verdict.without_key = Some(without);
 
     screen.say("6. The key restored there too");
     restore_key_under(&cx, &counter, &restored, &kit.key).await?;
     let proof = verify(&cx, &counter, &restored).await?;
-    screen.say(&format!("   {} of {} stored values decrypt", proof.decrypted(), proof.values()));
+    screen.say(&format!(
+        "   {} of {} stored values decrypt",
+        proof.decrypted(),
+        proof.values()
+    ));
     verdict.recovered &= proof.is_whole();
     Ok(())
 }
 
 fn named<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Trouble> {
-    text.parse().map_err(|error| Trouble::Stage(format!("{error}")))
+    text.parse()
+        .map_err(|error| Trouble::Stage(format!("{error}")))
 }
 
-async fn back_up(cx: &Context, instance: &SqlInstance, database: &DatabaseName) -> Result<Kit, Trouble> {
+async fn back_up(
+    cx: &Context,
+    instance: &SqlInstance,
+    database: &DatabaseName,
+) -> Result<Kit, Trouble> {
     let now = time::OffsetDateTime::now_utc();
-    let key_file = ServerPath::in_folder(stage::KEYS, &ServiceMasterKey::fresh_file_name(instance, now))
-        .map_err(|error| Trouble::Stage(error.to_string()))?;
-    let backup_file = ServerPath::in_folder(stage::BACKUPS, &Database::fresh_file_name(instance, database, now))
-        .map_err(|error| Trouble::Stage(error.to_string()))?;
+    let key_file = ServerPath::in_folder(
+        stage::KEYS,
+        &ServiceMasterKey::fresh_file_name(instance, now),
+    )
+    .map_err(|error| Trouble::Stage(error.to_string()))?;
+    let backup_file = ServerPath::in_folder(
+        stage::BACKUPS,
+        &Database::fresh_file_name(instance, database, now),
+    )
+    .map_err(|error| Trouble::Stage(error.to_string()))?;
     let key = ServiceMasterKey::backup(instance)
         .to_file(key_file)
         .encrypted_by(SecretRef::named(KEY_PASSWORD))
         .run(cx)
         .await?;
-    let database_backup = Database::backup(instance, database).to_file(backup_file).run(cx).await?;
+    let database_backup = Database::backup(instance, database)
+        .to_file(backup_file)
+        .run(cx)
+        .await?;
     let baseline = verify(cx, instance, database).await?;
     if !baseline.is_whole() {
-        return Err(Trouble::Stage("not every value decrypts on the source".to_owned()));
+        return Err(Trouble::Stage(
+            "not every value decrypts on the source".to_owned(),
+        ));
     }
     Ok(Kit {
         key,
@@ -278,7 +309,11 @@ async fn restore_key_under(
 }
 
 /// Counts which of the values that Orchestrator stored decrypt.
-async fn verify(cx: &Context, instance: &SqlInstance, database: &DatabaseName) -> Result<DatabaseKeysVerified, Error> {
+async fn verify(
+    cx: &Context,
+    instance: &SqlInstance,
+    database: &DatabaseName,
+) -> Result<DatabaseKeysVerified, Error> {
     // Names of keys: documented. Table and form: community knowledge.
     let column = EncryptedColumn {
         schema: "dbo".parse()?,

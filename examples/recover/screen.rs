@@ -42,18 +42,28 @@ impl Screen {
 impl Observer for Screen {
     fn on_progress(&self, progress: &Progress) {
         match (progress, &self.bar) {
-            (Progress::Started { operation, target }, _) => self.say(&format!("   {operation}: {target}")),
+            (Progress::Started { operation, target }, _) => {
+                self.say(&format!("   {operation}: {target}"))
+            }
             (Progress::Doing { what, .. }, Some(bar)) => {
                 bar.set_position(0);
                 bar.set_message(*what);
             }
             (Progress::Percent { percent, .. }, Some(bar)) => {
-                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a percentage")]
+                #[allow(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a percentage"
+                )]
                 bar.set_position(percent.clamp(0.0, 100.0) as u64);
             }
-            (Progress::Percent { operation, percent }, None) => self.say(&format!("   {operation}: {percent:.0} %")),
+            (Progress::Percent { operation, percent }, None) => {
+                self.say(&format!("   {operation}: {percent:.0} %"))
+            }
             (Progress::Notice { text, .. }, _) => self.say(&format!("   note: {text}")),
-            (Progress::ServerRestarted { instance }, _) => self.say(&format!("   {instance} was restarted")),
+            (Progress::ServerRestarted { instance }, _) => {
+                self.say(&format!("   {instance} was restarted"))
+            }
             _ => {}
         }
     }

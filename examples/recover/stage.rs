@@ -45,7 +45,9 @@ impl Stage {
         database: &DatabaseName,
     ) -> Result<Self, String> {
         let sa_password = match &arguments.sa_password_env {
-            Some(variable) => std::env::var(variable).map_err(|error| format!("{variable}: {error}"))?,
+            Some(variable) => {
+                std::env::var(variable).map_err(|error| format!("{variable}: {error}"))?
+            }
             None => random_password()?,
         };
         let sa_password = Secret::new(sa_password);
@@ -67,7 +69,10 @@ impl Stage {
         }
         if let Some((server, _)) = &instances[names[0]].server {
             server
-                .create_orchestrator_database(database, &OrchestratorOptions::seeded(arguments.seed))
+                .create_orchestrator_database(
+                    database,
+                    &OrchestratorOptions::seeded(arguments.seed),
+                )
                 .await
                 .map_err(text)?;
         }
@@ -88,8 +93,14 @@ impl Stage {
             transport = transport.instance(name.clone(), instance.endpoint.clone(), login);
         }
         let secrets = MapSecrets::new()
-            .secret(SecretRef::named(KEY_PASSWORD), Secret::new(random_password()?))
-            .secret(SecretRef::named(OWN_KEY_PASSWORD), Secret::new(random_password()?));
+            .secret(
+                SecretRef::named(KEY_PASSWORD),
+                Secret::new(random_password()?),
+            )
+            .secret(
+                SecretRef::named(OWN_KEY_PASSWORD),
+                Secret::new(random_password()?),
+            );
         Context::builder()
             .sql(transport.build().map_err(text)?)
             .secrets(secrets)
@@ -126,7 +137,12 @@ impl Stage {
     }
 }
 
-async fn start(name: &SqlInstance, root: &Path, vault: &Path, sa_password: &Secret) -> Result<Instance, String> {
+async fn start(
+    name: &SqlInstance,
+    root: &Path,
+    vault: &Path,
+    sa_password: &Secret,
+) -> Result<Instance, String> {
     let folder = root.join(name.as_str());
     fs::create_dir_all(&folder).map_err(text)?;
     let server = SimulatedInstance::builder(name.as_str(), folder.join("instance"))
@@ -135,9 +151,15 @@ async fn start(name: &SqlInstance, root: &Path, vault: &Path, sa_password: &Secr
         .sa_password(sa_password.clone())
         .build()
         .map_err(text)?;
-    let listener = Listener::bind(&server, 0, TlsMode::Full).await.map_err(text)?;
+    let listener = Listener::bind(&server, 0, TlsMode::Full)
+        .await
+        .map_err(text)?;
     let address = listener.address();
-    let ca = listener.ca_pem().ok_or("the listener has no CA")?.as_bytes().to_vec();
+    let ca = listener
+        .ca_pem()
+        .ok_or("the listener has no CA")?
+        .as_bytes()
+        .to_vec();
     Ok(Instance {
         server: Some((server, listener)),
         endpoint: Endpoint::new(address.ip().to_string(), address.port()).tls(Tls::CaPem(ca)),
@@ -149,7 +171,10 @@ async fn start(name: &SqlInstance, root: &Path, vault: &Path, sa_password: &Secr
 fn random_password() -> Result<String, String> {
     let mut bytes = [0; 24];
     getrandom::fill(&mut bytes).map_err(text)?;
-    Ok(format!("Aa1-{}", bytes.map(|byte| format!("{byte:02x}")).concat()))
+    Ok(format!(
+        "Aa1-{}",
+        bytes.map(|byte| format!("{byte:02x}")).concat()
+    ))
 }
 
 fn text(error: impl Display) -> String {

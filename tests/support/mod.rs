@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use scorch_recovery::names::{DatabaseName, SqlInstance};
 use scorch_recovery::transport::{
-    CancelSupport, ErrorSupport, MessageSupport, SqlBatch, SqlCapabilities, SqlColumn, SqlMessage, SqlSession,
-    SqlSink, SqlTransport, SqlValue, TransportError, TransportErrorKind, Wire,
+    CancelSupport, ErrorSupport, MessageSupport, SqlBatch, SqlCapabilities, SqlColumn, SqlMessage,
+    SqlSession, SqlSink, SqlTransport, SqlValue, TransportError, TransportErrorKind, Wire,
 };
 
 /// One piece of an answer.
@@ -88,14 +88,22 @@ impl Scripted {
             wire: Wire::Verified,
             messages: MessageSupport::None,
         };
-        server.says("@@SERVERNAME", identity("SQL01", 3, 0, "2026-11-01T00:00:00"));
+        server.says(
+            "@@SERVERNAME",
+            identity("SQL01", 3, 0, "2026-11-01T00:00:00"),
+        );
         server.says("HAS_PERMS_BY_NAME", vec![number("allowed", 1)]);
         server.has_file("xp_fileexist", false);
         server.says(
             "symmetric_key_id = 102",
             vec![Piece::Rows(
                 vec!["algorithm_desc", "key_guid", "create_date", "modify_date"],
-                vec![vec![text("AES_256"), SqlValue::Null, SqlValue::Null, SqlValue::Null]],
+                vec![vec![
+                    text("AES_256"),
+                    SqlValue::Null,
+                    SqlValue::Null,
+                    SqlValue::Null,
+                ]],
             )],
         );
         server
@@ -123,8 +131,16 @@ impl Scripted {
             vec![
                 number("allowed", 1),
                 Piece::Rows(
-                    vec!["File Exists", "File is a Directory", "Parent Directory Exists"],
-                    vec![vec![SqlValue::Int(i64::from(is_there)), SqlValue::Int(0), SqlValue::Int(1)]],
+                    vec![
+                        "File Exists",
+                        "File is a Directory",
+                        "Parent Directory Exists",
+                    ],
+                    vec![vec![
+                        SqlValue::Int(i64::from(is_there)),
+                        SqlValue::Int(0),
+                        SqlValue::Int(1),
+                    ]],
                 ),
             ],
         );
@@ -163,18 +179,29 @@ impl SqlTransport for Scripted {
 
 #[async_trait]
 impl SqlSession for Scripted {
-    async fn execute(&mut self, batch: SqlBatch, sink: &mut dyn SqlSink) -> Result<(), TransportError> {
+    async fn execute(
+        &mut self,
+        batch: SqlBatch,
+        sink: &mut dyn SqlSink,
+    ) -> Result<(), TransportError> {
         self.sent.lock().unwrap().push(batch.redacted().to_owned());
         let pieces = {
             let rules = self.rules.lock().unwrap();
-            let rule = rules.iter().rev().find(|(part, _)| batch.redacted().contains(part.as_str()));
+            let rule = rules
+                .iter()
+                .rev()
+                .find(|(part, _)| batch.redacted().contains(part.as_str()));
             rule.map(|(_, pieces)| pieces.clone()).unwrap_or_default()
         };
         for piece in pieces {
             match piece {
                 Piece::Rows(columns, rows) => {
-                    let columns: Vec<SqlColumn> =
-                        columns.into_iter().map(|name| SqlColumn { name: name.to_owned() }).collect();
+                    let columns: Vec<SqlColumn> = columns
+                        .into_iter()
+                        .map(|name| SqlColumn {
+                            name: name.to_owned(),
+                        })
+                        .collect();
                     sink.columns(&columns);
                     rows.into_iter().for_each(|row| sink.row(row));
                 }
