@@ -4,15 +4,17 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::simulator::engine::{Request, Session};
+use crate::simulator::engine::{LoginRequest, Request, Session};
 use crate::simulator::faults::Disconnect;
+use crate::simulator::instance::Instance;
 use crate::simulator::output::{Gone, Output, Reply};
-use crate::simulator::server_error::message;
+use crate::simulator::server_error::{ServerError, message};
 use crate::transport::SqlValue;
 
 type Work = Pin<Box<dyn Future<Output = (Session, Result<(), Gone>)> + Send>>;
@@ -129,6 +131,18 @@ impl fmt::Debug for RunningRequest {
             .field("has_ended", &self.work.is_none())
             .field("outlives_client", &self.outlives_client)
             .finish_non_exhaustive()
+    }
+}
+
+/// Signs in, off the runtime's threads: passwords are hashed slowly on purpose.
+pub(crate) async fn open_session(
+    instance: Arc<Instance>,
+    request: LoginRequest,
+) -> Result<Session, ServerError> {
+    let open = move || Session::open(&instance, &request);
+    match tokio::task::spawn_blocking(open).await {
+        Ok(opened) => opened,
+        Err(error) => Err(ServerError::unsupported(format!("this sign-in: {error}"))),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -10,7 +11,7 @@ use crate::secret::Secret;
 use crate::simulator::SimulatedInstance;
 use crate::simulator::engine::{LoginRequest, Request, Session};
 use crate::simulator::output::Reply;
-use crate::simulator::running_request::{RunningRequest, Step};
+use crate::simulator::running_request::{RunningRequest, Step, open_session};
 use crate::simulator::server_error::ServerError;
 use crate::transport::{
     CancelSupport, ErrorSupport, MessageSupport, SqlBatch, SqlCapabilities, SqlColumn, SqlSession,
@@ -98,8 +99,10 @@ impl SqlTransport for SimulatorTransport {
             host_name: "simulator".to_owned(),
             program_name: env!("CARGO_PKG_NAME").to_owned(),
         };
-        let session =
-            Session::open(&target.instance.inner, &request).map_err(|error| refused(&error))?;
+        let instance = Arc::clone(&target.instance.inner);
+        let session = open_session(instance, request)
+            .await
+            .map_err(|error| refused(&error))?;
         Ok(Box::new(InProcessSession {
             session: Some(session),
         }))

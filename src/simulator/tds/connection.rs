@@ -13,7 +13,7 @@ use crate::simulator::Version;
 use crate::simulator::engine::{LoginRequest, Request, Session};
 use crate::simulator::instance::Instance;
 use crate::simulator::output::Reply;
-use crate::simulator::running_request::{RunningRequest, Step};
+use crate::simulator::running_request::{RunningRequest, Step, open_session};
 use crate::simulator::server_error::{ServerError, message};
 use crate::simulator::tds::cursor::RequestError;
 use crate::simulator::tds::handshake::HandshakeStream;
@@ -141,7 +141,10 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
             return Err(invalid("the client did not sign in"));
         }
         let opened = match Login::read(&message.body) {
-            Ok(login) => self.open_session(&login).map(|session| (login, session)),
+            Ok(login) => {
+                let session = self.open_session(&login).await;
+                session.map(|session| (login, session))
+            }
             Err(RequestError::Unsupported(what)) => Err(ServerError::unsupported(what)),
             Err(error) => return Err(malformed(error)),
         };
@@ -160,7 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
         }
     }
 
-    fn open_session(&self, login: &Login) -> Result<Session, ServerError> {
+    async fn open_session(&self, login: &Login) -> Result<Session, ServerError> {
         if login.is_integrated {
             return Err(ServerError::new(
                 18452,
@@ -183,7 +186,7 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
             host_name: login.host_name.clone(),
             program_name: login.program_name.clone(),
         };
-        Session::open(&self.endpoint.instance, &request)
+        open_session(Arc::clone(&self.endpoint.instance), request).await
     }
 
     /// Writes what a client is told when it is in, in the order of MS-TDS's example.
