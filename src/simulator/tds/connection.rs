@@ -9,28 +9,25 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 
-use crate::simulator::Version;
-use crate::simulator::engine::{LoginRequest, Request, Session};
+use crate::simulator::engine::{Request, Session};
 use crate::simulator::instance::Instance;
 use crate::simulator::output::Reply;
-use crate::simulator::running_request::{RunningRequest, Step, open_session};
-use crate::simulator::server_error::{ServerError, message};
+use crate::simulator::running_request::{RunningRequest, Step};
+use crate::simulator::server_error::ServerError;
 use crate::simulator::tds::cursor::RequestError;
 use crate::simulator::tds::handshake::HandshakeStream;
-use crate::simulator::tds::login::{FEATURE_UTF8, Login};
+use crate::simulator::tds::login::Login;
 use crate::simulator::tds::packet::{
-    ATTENTION, INITIAL_PACKET_SIZE, LOGIN7, MessageReader, MessageWriter, PRELOGIN, REPLY,
+    ATTENTION, LOGIN7, MessageReader, MessageWriter, PRELOGIN, REPLY,
 };
 use crate::simulator::tds::prelogin::{Agreement, Prelogin};
 use crate::simulator::tds::prepared::{PreparedStatements, Resolved};
 use crate::simulator::tds::reply::{Broken, ReplyWriter, Shape};
 use crate::simulator::tds::request::{self, ClientRequest};
-use crate::simulator::tds::token::{
-    self, DONE_ATTENTION, DONE_ERROR, DoneKind, TextChange, TransactionChange,
-};
+use crate::simulator::tds::sign_in;
+use crate::simulator::tds::token::{self, DONE_ATTENTION, DONE_ERROR, DoneKind, TransactionChange};
 use crate::simulator::tls::TlsMode;
 
-const LANGUAGE: &str = "us_english";
 /// `CurCmd` of the DONE that acknowledges an attention, as captured.
 const ATTENTION_COMMAND: u16 = 253;
 /// How many bytes may wait for a slow client before its statement waits too.
@@ -142,7 +139,7 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
         }
         let opened = match Login::read(&message.body) {
             Ok(login) => {
-                let session = self.open_session(&login).await;
+                let session = sign_in::session_for(self.endpoint, &login).await;
                 session.map(|session| (login, session))
             }
             Err(RequestError::Unsupported(what)) => Err(ServerError::unsupported(what)),
@@ -150,7 +147,9 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
         };
         match opened {
             Ok((login, session)) => {
-                self.accept(&login, &session);
+                let instance = &self.endpoint.instance;
+                sign_in::put_welcome(self.writer.body(), instance, &login, &session.database);
+                self.writer.end_message();
                 self.writer.flush().await?;
                 self.writer.set_packet_size(login.packet_size);
                 Ok(Some(session))
@@ -161,63 +160,6 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
                 Ok(None)
             }
         }
-    }
-
-    async fn open_session(&self, login: &Login) -> Result<Session, ServerError> {
-        if login.is_integrated {
-            return Err(ServerError::new(
-                18452,
-                14,
-                1,
-                "Login failed. The login is from an untrusted domain and cannot be used with \
-                 Integrated authentication.",
-            ));
-        }
-        if login.changes_password {
-            return Err(ServerError::unsupported("a new password at sign-in"));
-        }
-        if login.attaches_file {
-            return Err(ServerError::unsupported("attaching a file at sign-in"));
-        }
-        let request = LoginRequest {
-            user: login.user.clone(),
-            password: login.password.to_string(),
-            database: login.database.clone(),
-            host_name: login.host_name.clone(),
-            program_name: login.program_name.clone(),
-        };
-        open_session(Arc::clone(&self.endpoint.instance), request).await
-    }
-
-    /// Writes what a client is told when it is in, in the order of MS-TDS's example.
-    fn accept(&mut self, login: &Login, session: &Session) {
-        let Instance { name, version, .. } = &*self.endpoint.instance;
-        let out = self.writer.body();
-        let database = &session.database;
-        token::put_text_change(out, TextChange::Database, database, "master");
-        let context = format!("Changed database context to '{database}'.");
-        token::put_message(out, &message(5701, 0, 2, context), name);
-        token::put_collation(out);
-        token::put_text_change(out, TextChange::Language, LANGUAGE, "");
-        let language = format!("Changed language setting to {LANGUAGE}.");
-        token::put_message(out, &message(5703, 0, 1, language), name);
-        token::put_login_ack(out, login.tds_version, *version);
-        let (old, new) = (
-            INITIAL_PACKET_SIZE.to_string(),
-            login.packet_size.to_string(),
-        );
-        token::put_text_change(out, TextChange::PacketSize, &new, &old);
-        if let Some(features) = &login.features {
-            let has_utf8 = features.contains(&FEATURE_UTF8) && *version >= Version::Sql2019;
-            let granted: &[(u8, &[u8])] = if has_utf8 {
-                &[(FEATURE_UTF8, &[1])]
-            } else {
-                &[]
-            };
-            token::put_feature_ack(out, granted);
-        }
-        token::put_done(out, DoneKind::Statement, 0, 0, None);
-        self.writer.end_message();
     }
 
     async fn serve_requests(&mut self, mut session: Session) -> io::Result<()> {

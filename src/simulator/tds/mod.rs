@@ -1,8 +1,9 @@
 //! The wire: TDS 7.2 to 7.4, by hand.
 //!
-//! `packet` cuts messages and puts them together; `prelogin`, `handshake` and `login` bring a
-//! client in; `request` and `rpc` read what it asks; `token`, `column` and `value` write what it
-//! is answered, in the order that `reply` knows; `connection` holds the conversation.
+//! `packet` cuts messages and puts them together; `prelogin`, `handshake`, `login` and `sign_in`
+//! bring a client in; `request`, `rpc`, `parameter` and `prepared` read what it asks; `token`,
+//! `column` and `value` write what it is answered, in the order that `reply` knows; `connection`
+//! holds the conversation.
 
 mod calendar;
 mod code_page;
@@ -18,6 +19,7 @@ mod prepared;
 mod reply;
 mod request;
 mod rpc;
+mod sign_in;
 #[cfg(test)]
 mod tests;
 mod token;

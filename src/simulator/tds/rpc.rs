@@ -38,7 +38,7 @@ pub(super) fn read(body: &[u8]) -> Result<Request, RequestError> {
     while !cursor.is_at_end() {
         let name_or_separator = cursor.clone().u8()?;
         // No name is as long as these numbers, so that they can separate calls.
-        if matches!(name_or_separator, 0x80 | 0xFE | 0xFF) {
+        if matches!(name_or_separator, 0xFE | 0xFF) {
             cursor.u8()?;
             if cursor.is_at_end() {
                 break;

@@ -1,0 +1,73 @@
+//! What a client that signs in is told.
+
+use std::sync::Arc;
+
+use crate::simulator::Version;
+use crate::simulator::engine::{LoginRequest, Session};
+use crate::simulator::instance::Instance;
+use crate::simulator::running_request::open_session;
+use crate::simulator::server_error::{ServerError, message};
+use crate::simulator::tds::connection::Endpoint;
+use crate::simulator::tds::login::{FEATURE_UTF8, Login};
+use crate::simulator::tds::packet::INITIAL_PACKET_SIZE;
+use crate::simulator::tds::token::{self, DoneKind, TextChange};
+
+const LANGUAGE: &str = "us_english";
+
+/// The session for a login, or the errors that refuse it.
+pub(super) async fn session_for(
+    endpoint: &Endpoint,
+    login: &Login,
+) -> Result<Session, ServerError> {
+    if login.is_integrated {
+        return Err(ServerError::new(
+            18452,
+            14,
+            1,
+            "Login failed. The login is from an untrusted domain and cannot be used with \
+             Integrated authentication.",
+        ));
+    }
+    if login.changes_password {
+        return Err(ServerError::unsupported("a new password at sign-in"));
+    }
+    if login.attaches_file {
+        return Err(ServerError::unsupported("attaching a file at sign-in"));
+    }
+    let request = LoginRequest {
+        user: login.user.clone(),
+        password: login.password.to_string(),
+        database: login.database.clone(),
+        host_name: login.host_name.clone(),
+        program_name: login.program_name.clone(),
+    };
+    open_session(Arc::clone(&endpoint.instance), request).await
+}
+
+/// Writes what a client is told when it is in, in the order of MS-TDS's example.
+pub(super) fn put_welcome(out: &mut Vec<u8>, instance: &Instance, login: &Login, database: &str) {
+    let Instance { name, version, .. } = instance;
+    token::put_text_change(out, TextChange::Database, database, "master");
+    let context = format!("Changed database context to '{database}'.");
+    token::put_message(out, &message(5701, 0, 2, context), name);
+    token::put_collation(out);
+    token::put_text_change(out, TextChange::Language, LANGUAGE, "");
+    let language = format!("Changed language setting to {LANGUAGE}.");
+    token::put_message(out, &message(5703, 0, 1, language), name);
+    token::put_login_ack(out, login.tds_version, *version);
+    let (old, new) = (
+        INITIAL_PACKET_SIZE.to_string(),
+        login.packet_size.to_string(),
+    );
+    token::put_text_change(out, TextChange::PacketSize, &new, &old);
+    if let Some(features) = &login.features {
+        let has_utf8 = features.contains(&FEATURE_UTF8) && *version >= Version::Sql2019;
+        let granted: &[(u8, &[u8])] = if has_utf8 {
+            &[(FEATURE_UTF8, &[1])]
+        } else {
+            &[]
+        };
+        token::put_feature_ack(out, granted);
+    }
+    token::put_done(out, DoneKind::Statement, 0, 0, None);
+}
