@@ -1,0 +1,218 @@
+//! The T-SQL that makes an Orchestrator database.
+
+use std::fmt::Write as _;
+
+use super::OrchestratorOptions;
+use super::seed::Seed;
+use crate::names::DatabaseName;
+
+/// Documented schema names.
+const ROOT: &str = "Microsoft.SystemCenter.Orchestrator";
+/// What surrounds an encrypted value (community).
+const DELIMITER: &str = r"\`d.T.~De/";
+const SYMMETRIC: &str = "ORCHESTRATOR_SYM_KEY";
+const ASYMMETRIC: &str = "ORCHESTRATOR_ASYM_KEY";
+
+/// All batches, in order. The first runs in `master`.
+pub(super) fn batches(name: &DatabaseName, options: &OrchestratorOptions) -> Vec<String> {
+    let mut seed = Seed::new(options.seed);
+    let database = format!("[{}]", name.as_str().replace(']', "]]"));
+    let mut batches = vec![format!("CREATE DATABASE {database}"), format!("USE {database}")];
+    for part in ["", ".Cryptography", ".Internal", ".Runtime", ".Runtime.Internal", ".Maintenance", ".Statistics"] {
+        batches.push(format!("CREATE SCHEMA [{ROOT}{part}]"));
+    }
+    batches.extend(tables(&mut seed));
+    batches.extend(procedures(&mut seed));
+    batches.push(format!("EXEC [{ROOT}.Cryptography].[CreateOrchestratorKeys]"));
+    batches.push(rows(&mut seed, options));
+    batches.push(encrypted_rows(&mut seed));
+    batches
+}
+
+fn tables(seed: &mut Seed) -> Vec<String> {
+    let tables: &[(&str, &[&str])] = &[
+        ("VARIABLES", &["UniqueID uniqueidentifier NOT NULL", "Value nvarchar(max) NULL"]),
+        (
+            "OBJECTS",
+            &[
+                "UniqueID uniqueidentifier NOT NULL",
+                "Name nvarchar(250) NULL",
+                "ObjectType uniqueidentifier NULL",
+                "ParentID uniqueidentifier NULL",
+                "Deleted bit NOT NULL",
+            ],
+        ),
+        ("FOLDERS", &["UniqueID uniqueidentifier NOT NULL", "Name nvarchar(250) NULL", "ParentID uniqueidentifier NULL"]),
+        (
+            "POLICIES",
+            &[
+                "UniqueID uniqueidentifier NOT NULL",
+                "Name nvarchar(250) NULL",
+                "Version int NOT NULL",
+                "CheckOutUser nvarchar(250) NULL",
+                "CheckOutTime datetime NULL",
+                "Deleted bit NOT NULL",
+            ],
+        ),
+        (
+            "ACTIONSERVERS",
+            &[
+                "UniqueID uniqueidentifier NOT NULL",
+                "Computer nvarchar(250) NOT NULL",
+                "MaxRunningPolicies int NOT NULL",
+                "Heartbeat datetime NULL",
+            ],
+        ),
+        ("CAPS", &["UniqueID uniqueidentifier NOT NULL", "Name nvarchar(250) NULL", "Version nvarchar(50) NULL"]),
+        (
+            "CONFIGURATION",
+            &[
+                "UniqueID uniqueidentifier NOT NULL",
+                "TypeGUID uniqueidentifier NULL",
+                "DataName nvarchar(250) NULL",
+                "DataValue nvarchar(max) NULL",
+            ],
+        ),
+        ("VERSION", &["DBVersion nvarchar(50) NOT NULL"]),
+        (
+            "POLICY_PUBLISH_QUEUE",
+            &[
+                "SeqNumber bigint IDENTITY(1,1) NOT NULL",
+                "PolicyID uniqueidentifier NOT NULL",
+                "AssignedActionServer uniqueidentifier NULL",
+                "StopRequested bit NOT NULL",
+            ],
+        ),
+        (
+            "POLICYINSTANCES",
+            &[
+                "UniqueID uniqueidentifier NOT NULL",
+                "PolicyID uniqueidentifier NOT NULL",
+                "TimeStarted datetime NULL",
+                "TimeEnded datetime NULL",
+                "State nvarchar(50) NULL",
+            ],
+        ),
+        ("EVENTS", &["UniqueID uniqueidentifier NOT NULL", "Summary nvarchar(max) NULL", "DateTime datetime NULL"]),
+        ("CLIENTCONNECTIONS", &["ClientMachine nvarchar(250) NULL", "ClientUser nvarchar(250) NULL"]),
+    ];
+    let mut batches = Vec::new();
+    for (table, known) in tables {
+        // The columns that tools of the community use, in any order, among others that they don't.
+        let mut columns: Vec<String> = known.iter().map(|&column| column.to_owned()).collect();
+        for _ in 0..seed.between(0, 3) {
+            let filler = seed.pick(&["Description nvarchar(max) NULL", "Flags int NULL", "Data0 nvarchar(250) NULL"]);
+            columns.push(filler.replacen(' ', &format!("{} ", columns.len()), 1));
+        }
+        seed.shuffle(&mut columns);
+        batches.push(format!("CREATE TABLE [dbo].[{table}] ({})", columns.join(", ")));
+    }
+    batches
+}
+
+fn procedures(seed: &mut Seed) -> Vec<String> {
+    let schema = format!("[{ROOT}.Cryptography]");
+    // Value in, then the OUTPUT parameter: community. The name of the first is not known.
+    let value = seed.pick(&["@Data", "@DataToEncrypt", "@PlainText", "@Value", "@Input"]);
+    let stored = seed.pick(&["@Data", "@DataToDecrypt", "@CipherText", "@Value", "@Input"]);
+    let open = format!("OPEN SYMMETRIC KEY {SYMMETRIC} DECRYPTION BY ASYMMETRIC KEY {ASYMMETRIC}");
+    let close = format!("CLOSE SYMMETRIC KEY {SYMMETRIC}");
+    vec![
+        format!(
+            "CREATE PROCEDURE {schema}.[CreateOrchestratorKeys] AS\nBEGIN\n\
+             DECLARE @passphrase nvarchar(200) = N'aA1!' + CONVERT(nvarchar(100), NEWID()) + CONVERT(nvarchar(100), NEWID());\n\
+             EXEC (N'CREATE MASTER KEY ENCRYPTION BY PASSWORD = N''' + @passphrase + N'''');\n\
+             CREATE ASYMMETRIC KEY {ASYMMETRIC} WITH ALGORITHM = RSA_2048;\n\
+             CREATE SYMMETRIC KEY {SYMMETRIC} WITH ALGORITHM = AES_128 ENCRYPTION BY ASYMMETRIC KEY {ASYMMETRIC};\n\
+             END"
+        ),
+        format!(
+            "CREATE PROCEDURE {schema}.[DropOrchestratorKeys] AS\nBEGIN\n\
+             DROP SYMMETRIC KEY {SYMMETRIC};\nDROP ASYMMETRIC KEY {ASYMMETRIC};\nDROP MASTER KEY;\nEND"
+        ),
+        format!(
+            "CREATE PROCEDURE {schema}.[Encrypt] {value} nvarchar(max), @EncryptedData nvarchar(max) OUTPUT AS\nBEGIN\n{open};\n\
+             SET @EncryptedData = CONVERT(nvarchar(max), ENCRYPTBYKEY(KEY_GUID(N'{SYMMETRIC}'), {value}), 2);\n{close};\nEND"
+        ),
+        format!(
+            "CREATE PROCEDURE {schema}.[Decrypt] {stored} nvarchar(max), @DecryptedData nvarchar(max) OUTPUT AS\nBEGIN\n{open};\n\
+             SET @DecryptedData = CONVERT(nvarchar(max), DECRYPTBYKEY(CONVERT(varbinary(8000), {stored}, 2)));\n{close};\nEND"
+        ),
+    ]
+}
+
+fn rows(seed: &mut Seed, options: &OrchestratorOptions) -> String {
+    let mut batch = String::new();
+    let version = seed.pick(&["7.3.117.0", "10.19.40.0", "10.22.2.0", "10.25.1.0"]);
+    let _ = writeln!(batch, "INSERT INTO dbo.VERSION (DBVersion) VALUES (N'{version}');");
+    for server in &options.runbook_servers {
+        let server = server.replace('\'', "''");
+        let _ = writeln!(
+            batch,
+            "INSERT INTO dbo.ACTIONSERVERS (UniqueID, Computer, MaxRunningPolicies, Heartbeat) VALUES (NEWID(), N'{server}', 50, GETUTCDATE());"
+        );
+    }
+    for number in 0..seed.between(2, 8) {
+        let _ = writeln!(
+            batch,
+            "INSERT INTO dbo.FOLDERS (UniqueID, Name) VALUES (NEWID(), N'Folder {number}');\n\
+             INSERT INTO dbo.POLICIES (UniqueID, Name, Version, Deleted) VALUES (NEWID(), N'Runbook {number}', {}, 0);\n\
+             INSERT INTO dbo.OBJECTS (UniqueID, Name, Deleted) VALUES (NEWID(), N'Activity {number}', 0);\n\
+             INSERT INTO dbo.EVENTS (UniqueID, Summary, DateTime) VALUES (NEWID(), N'Runbook {number} ran', GETUTCDATE());",
+            seed.between(1, 20)
+        );
+    }
+    let _ = writeln!(
+        batch,
+        "INSERT INTO dbo.POLICYINSTANCES (UniqueID, PolicyID, TimeStarted, State) SELECT TOP (1) NEWID(), UniqueID, GETUTCDATE(), N'InProgress' FROM dbo.POLICIES;"
+    );
+    batch
+}
+
+/// Encrypted variables, plain ones among them, and a configuration with an encrypted part.
+fn encrypted_rows(seed: &mut Seed) -> String {
+    let encrypt = |plain: &str| {
+        format!("CONVERT(nvarchar(max), ENCRYPTBYKEY(KEY_GUID(N'{SYMMETRIC}'), N'{plain}'), 2)")
+    };
+    let mut batch = format!("OPEN SYMMETRIC KEY {SYMMETRIC} DECRYPTION BY ASYMMETRIC KEY {ASYMMETRIC};\n");
+    for number in 0..seed.between(12, 200) {
+        let plain = format!("value {number} {:016x}", seed.next());
+        let _ = writeln!(
+            batch,
+            "INSERT INTO dbo.VARIABLES (UniqueID, Value) VALUES (NEWID(), N'{DELIMITER}' + {} + N'{DELIMITER}');",
+            encrypt(&plain)
+        );
+    }
+    for number in 0..seed.between(1, 9) {
+        let _ = writeln!(batch, "INSERT INTO dbo.VARIABLES (UniqueID, Value) VALUES (NEWID(), N'plain {number}');");
+    }
+    let _ = writeln!(batch, "INSERT INTO dbo.VARIABLES (UniqueID, Value) VALUES (NEWID(), NULL);");
+    let _ = writeln!(
+        batch,
+        "INSERT INTO dbo.CONFIGURATION (UniqueID, TypeGUID, DataName, DataValue) VALUES (NEWID(), NEWID(), N'Configurations', \
+         N'<Data><Password>{DELIMITER}' + {} + N'{DELIMITER}</Password></Data>');",
+        encrypt("a configured password")
+    );
+    let _ = writeln!(batch, "CLOSE SYMMETRIC KEY {SYMMETRIC};");
+    batch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guessed_names_vary_by_seed_and_nothing_else_does() {
+        let name: DatabaseName = "a]b".parse().unwrap();
+        let of = |seed: u64| batches(&name, &OrchestratorOptions::seeded(seed));
+        assert_eq!(of(1), of(1));
+        assert_eq!(of(1)[0], "CREATE DATABASE [a]]b]");
+        let parameters: std::collections::BTreeSet<String> = (0..40)
+            .map(|seed| {
+                let encrypt = of(seed).into_iter().find(|batch| batch.contains(".[Encrypt]")).unwrap();
+                encrypt.split_whitespace().nth(3).unwrap().to_owned()
+            })
+            .collect();
+        assert!(parameters.len() > 2, "{parameters:?}");
+    }
+}
