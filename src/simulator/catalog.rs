@@ -157,6 +157,12 @@ pub(crate) struct Contents {
     pub(crate) created: PrimitiveDateTime,
     /// Grows with every change: the source of log sequence numbers.
     pub(crate) change_count: u64,
+    /// The last full backup that was not COPY_ONLY, and the change it holds everything before.
+    #[serde(default)]
+    pub(crate) last_full_backup: Option<(Guid, u64)>,
+    /// The change up to which the log was backed up.
+    #[serde(default)]
+    pub(crate) log_backed_up: u64,
     pub(crate) users: Vec<User>,
     pub(crate) schemas: Vec<String>,
     pub(crate) master_key: Option<MasterKey>,

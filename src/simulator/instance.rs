@@ -19,11 +19,11 @@ use crate::simulator::keys::{KeyDerivation, KeyMaterial, PasswordHash};
 use crate::simulator::storage::{Disk, UnsyncedWrites};
 use crate::simulator::{Faults, ModellingChoices, Platform, Version};
 
-pub(crate) use bootstrap::NewDatabase;
+pub(crate) use bootstrap::{NewDatabase, new_entry};
 pub use builder::{InstanceBuilder, StartError};
 pub(crate) use database_file::{log_file, open_data_file};
 pub(crate) use edit::{Edit, EditError};
-pub(crate) use find::same_name;
+pub(crate) use find::{same_name, unknown_database};
 
 /// A running SQL Server of this library's own making. Its folder is free for another one when all
 /// clones are dropped and its sessions have ended, or after [`kill`](Self::kill).

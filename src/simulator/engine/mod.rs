@@ -1,5 +1,6 @@
 //! Runs statements.
 
+mod backup;
 mod keys;
 mod session;
 

@@ -127,6 +127,8 @@ impl Contents {
             recovery_model,
             created: now(),
             change_count: 1,
+            last_full_backup: None,
+            log_backed_up: 0,
             users: fixed_users(owner),
             schemas: ["dbo", "guest", "INFORMATION_SCHEMA", "sys"]
                 .map(str::to_owned)

@@ -119,6 +119,11 @@ impl Edit<'_> {
         Ok(database)
     }
 
+    /// What an online database's primary data file holds, as it is so far.
+    pub(crate) fn data_file(&mut self, name: &str) -> Result<Vec<u8>, EditError> {
+        Ok(self.state.database_mut(name)?.data_file()?)
+    }
+
     /// Adds a database with its files, or opens one whose entry is there.
     pub(crate) fn open(&mut self, entry: &DatabaseEntry, database: OpenDatabase) {
         for file in entry.files.iter().filter(|file| file.is_log) {
@@ -130,6 +135,11 @@ impl Edit<'_> {
         self.before
             .entry(key)
             .or_insert_with(|| replaced.map_or(Before::Absent, Before::Closed));
+        self.put_entry(entry);
+    }
+
+    /// Adds an entry, or replaces the one of that name. What is open stays so.
+    pub(crate) fn put_entry(&mut self, entry: &DatabaseEntry) {
         match self.state.entry_mut(&entry.name) {
             Some(known) => *known = entry.clone(),
             None => self.state.catalog.databases.push(entry.clone()),

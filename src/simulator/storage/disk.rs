@@ -368,13 +368,17 @@ impl Disk {
             ServerFile::Path(path) => path,
         };
         let host = self.locate(path)?;
-        // Captured on Linux: 5. That Windows says 3 is general knowledge.
-        let missing = match self.platform {
+        self.check_folder(&host, self.no_folder())?;
+        Ok((host.folder(), host.path()))
+    }
+
+    /// What writing into a folder that isn't there raises. Captured on Linux: 5. That Windows says
+    /// 3 is general knowledge.
+    pub(crate) const fn no_folder(&self) -> OsError {
+        match self.platform {
             Platform::Windows => OsError::PathNotFound,
             Platform::Linux => OsError::AccessDenied,
-        };
-        self.check_folder(&host, missing)?;
-        Ok((host.folder(), host.path()))
+        }
     }
 
     fn check_folder(&self, host: &HostPath, missing: OsError) -> Result<(), OsError> {
@@ -390,9 +394,9 @@ impl Disk {
         self.host.set_quota(bytes);
     }
 
-    /// Whether this many bytes can be written.
-    pub(crate) fn has_room(&self, bytes: usize) -> bool {
-        self.host.quota().is_none_or(|left| left >= bytes as u64)
+    /// How many more bytes can be written, where that is limited.
+    pub(crate) fn quota(&self) -> Option<u64> {
+        self.host.quota()
     }
 
     /// Lets the power fail after so many more operations.

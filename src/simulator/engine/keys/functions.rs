@@ -3,11 +3,12 @@
 use zeroize::Zeroizing;
 
 use super::asymmetric::PairKind;
-use super::symmetric;
-use crate::simulator::catalog::Guid;
+use super::{hierarchy, symmetric};
+use crate::simulator::catalog::{Bytes, Guid};
 use crate::simulator::engine::Session;
-use crate::simulator::instance::same_name;
-use crate::simulator::keys::{decrypt_message, encrypt_message, message_key_guid};
+use crate::simulator::instance::{State, same_name};
+use crate::simulator::keys::{KeyMaterial, decrypt_message, encrypt_message, message_key_guid};
+use crate::simulator::server_error::Result;
 
 /// Which pair an AUTO function opens a symmetric key with, by its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,4 +102,22 @@ pub(crate) fn decrypt_by_key_auto(
     let material =
         symmetric::open_by_pair(session, &mut state, &key, kind, &pair, password).ok()?;
     decrypt_message(&material, ciphertext, authenticator)
+}
+
+/// The private key of the certificate in `master` with this thumbprint, for TDE and encrypted
+/// backups. `None` where there is no such certificate.
+pub(crate) fn server_certificate_key(
+    session: &Session,
+    state: &mut State,
+    thumbprint: &Bytes,
+) -> Result<Option<KeyMaterial>> {
+    let certificates = &state.database("master")?.contents.certificates;
+    let Some(pair) = certificates
+        .iter()
+        .find(|pair| pair.thumbprint == *thumbprint)
+        .cloned()
+    else {
+        return Ok(None);
+    };
+    hierarchy::private_key(session, state, "master", &pair, None, 3).map(Some)
 }

@@ -1,7 +1,7 @@
 //! Opening keys: each one with the key above it.
 
 use super::message;
-use crate::simulator::catalog::{AsymmetricKey, Contents, Guid, MasterKey, Protection};
+use crate::simulator::catalog::{AsymmetricKey, Contents, Guid, MasterKey, Protection, Wrapped};
 use crate::simulator::engine::Session;
 use crate::simulator::instance::{Edit, EditError, Instance, State, now};
 use crate::simulator::keys::{CryptographyFailed, KeyDerivation, KeyMaterial, Label};
@@ -212,4 +212,20 @@ pub(super) fn change_contents<T>(
         change(edit.contents(database)?).map_err(EditError::Server)
     });
     Ok(changed?)
+}
+
+/// Whether `copy` is `master`'s copy of the master key that these contents hold.
+pub(crate) fn is_current_master_key_copy(
+    state: &State,
+    contents: &Contents,
+    copy: &Wrapped,
+) -> bool {
+    let opened = state.service_master_key.as_ref().and_then(|service| {
+        service
+            .unwrap(Label::MasterKeyCopy(contents.family), copy)
+            .ok()
+    });
+    opened
+        .zip(contents.master_key.as_ref())
+        .is_some_and(|(key, master_key)| master_key.is(&key))
 }

@@ -22,7 +22,9 @@ use crate::transport::SqlMessage;
 pub(crate) use credential::control_master_key_password;
 pub(crate) use functions::{
     AutoDecryptor, decrypt_by_key, decrypt_by_key_auto, encrypt_by_key, key_guid, pair_id,
+    server_certificate_key,
 };
+pub(crate) use hierarchy::is_current_master_key_copy;
 
 /// `CurCmd` of the statements on keys: no capture of it was found, so it says nothing.
 pub(crate) const COMMAND: u16 = 0;

@@ -1,0 +1,349 @@
+//! BACKUP DATABASE and BACKUP LOG.
+
+use time::PrimitiveDateTime;
+use tokio::time::Instant;
+
+use super::device::{self, Target};
+use super::message;
+use super::options::Options;
+use super::permission;
+use super::progress::Progress;
+use super::{BACKUP_DATABASE, BACKUP_LOG, encryption};
+use crate::simulator::catalog::{DatabaseState, Guid, RecoveryModel};
+use crate::simulator::engine::Session;
+use crate::simulator::instance::{Edit, EditError, State, now, same_name};
+use crate::simulator::keys::random_guid;
+use crate::simulator::media::{
+    BaseBackup, Family, MediaLabel, SetFile, SetHeader, SetKind, StoredSet, split_blocks,
+};
+use crate::simulator::output::Output;
+use crate::simulator::server_error::{Failure, Result, ServerError};
+use crate::simulator::storage::{Change, ServerFile};
+use crate::simulator::tsql::ast::Device;
+
+const PAGE: usize = 8192;
+/// How many pages of log a backup is said to take along.
+const LOG_PAGES: i64 = 2;
+
+/// What a backup is to do, checked before it starts.
+struct Job {
+    database: String,
+    kind: SetKind,
+    options: Options,
+    targets: Vec<Target>,
+    started: PrimitiveDateTime,
+}
+
+/// What it did.
+struct Report {
+    pages: Vec<(String, i64)>,
+    position: usize,
+}
+
+pub(super) async fn run(
+    session: &Session,
+    is_log: bool,
+    database: &str,
+    devices: &[Device],
+    options: Options,
+    output: &Output,
+) -> Result<(), Failure> {
+    let (what, command) = if is_log {
+        ("BACKUP LOG", BACKUP_LOG)
+    } else {
+        ("BACKUP DATABASE", BACKUP_DATABASE)
+    };
+    let job = prepare(session, is_log, database, devices, options)?;
+    let begun = Instant::now();
+    let progress = Progress::start(session, what, command);
+    progress.run(job.options.stats, output).await?;
+    let database = job.database.clone();
+    let report = finish(session, job)?;
+    for (file, pages) in &report.pages {
+        let notice = message::pages_processed(*pages, &database, file, report.position);
+        progress.notice(notice, output).await?;
+    }
+    let pages = report.pages.iter().map(|(_, pages)| pages).sum();
+    Ok(progress
+        .notice(message::processed(what, pages, begun.elapsed()), output)
+        .await?)
+}
+
+fn prepare(
+    session: &Session,
+    is_log: bool,
+    database: &str,
+    devices: &[Device],
+    options: Options,
+) -> Result<Job> {
+    let kind = match (is_log, options.differential) {
+        (true, _) => SetKind::Log,
+        (false, true) => SetKind::Differential,
+        (false, false) => SetKind::Database,
+    };
+    let database = {
+        let state = session.instance.state();
+        check_database(session, &state, database, kind, &options)?
+    };
+    let paths = device::paths(session, devices)?;
+    let count = paths.len();
+    let targets: Vec<Target> = paths
+        .into_iter()
+        .map(|path| device::open_to_write(session, path, options.format))
+        .collect::<Result<_>>()?;
+    check_media(&targets, count, options.init)?;
+    Ok(Job {
+        database,
+        kind,
+        options,
+        targets,
+        started: now(),
+    })
+}
+
+/// The database's name as it is spelled, if it can be backed up so.
+fn check_database(
+    session: &Session,
+    state: &State,
+    database: &str,
+    kind: SetKind,
+    options: &Options,
+) -> Result<String> {
+    if state.entry(database).is_none() {
+        return Err(crate::simulator::instance::unknown_database(database));
+    }
+    if same_name(database, "tempdb") {
+        return Err(message::not_on_tempdb());
+    }
+    let contents = &state.database(database)?.contents;
+    permission::backup(session, state, database, kind == SetKind::Log)?;
+    if same_name(database, "master") && kind != SetKind::Database {
+        return Err(message::master_in_full_only());
+    }
+    match kind {
+        SetKind::Log if contents.recovery_model == RecoveryModel::Simple => {
+            return Err(message::log_in_simple_model());
+        }
+        SetKind::Log if contents.last_full_backup.is_none() => {
+            return Err(message::no_current_backup());
+        }
+        SetKind::Differential if contents.last_full_backup.is_none() => {
+            return Err(message::no_base_backup(database));
+        }
+        _ => {}
+    }
+    if !options.recovery {
+        super::check_exclusive(session, state, database)?;
+    }
+    Ok(state
+        .entry(database)
+        .map_or_else(|| database.to_owned(), |entry| entry.name.clone()))
+}
+
+/// All devices are new, or all hold families of one media set of this size.
+fn check_media(targets: &[Target], count: usize, init: bool) -> Result<()> {
+    let known: Vec<(&Target, &Family)> = targets
+        .iter()
+        .filter_map(|target| Some((target, target.family.as_ref()?)))
+        .collect();
+    let Some((_, first)) = known.first() else {
+        return Ok(());
+    };
+    for (target, family) in &known {
+        let label = &family.label;
+        if usize::try_from(label.family_count).ok() != Some(count) || known.len() != count {
+            return Err(message::other_family_count(
+                &target.path,
+                label.family_count,
+                count,
+            ));
+        }
+        if label.media_set != first.label.media_set {
+            return Err(message::malformed_family(&target.path));
+        }
+        if family.is_damaged_at_end && !init {
+            return Err(message::damaged_end(&target.path));
+        }
+    }
+    Ok(())
+}
+
+fn finish(session: &Session, job: Job) -> Result<Report> {
+    let instance = &session.instance;
+    let mut state = instance.state();
+    if !job.options.recovery {
+        super::check_exclusive(session, &state, &job.database)?;
+    }
+    let device = job
+        .targets
+        .first()
+        .map_or_else(String::new, |target| target.path.clone());
+    let done = instance.edit(&mut state, |edit| {
+        let (header, content) = read_database(session, &job, edit)?;
+        let media = add_to_media(&job, &header, &content)?;
+        let position = media.first().map_or(1, |(_, family)| family.sets.len());
+        for (path, family) in &media {
+            let bytes = family.to_bytes().map_err(|_| message::damaged())?;
+            if !device::is_null(path) {
+                edit.file(Change::Write(ServerFile::Path(path.clone()), bytes));
+            }
+        }
+        if header.is_tail {
+            edit.close(&job.database);
+            edit.entry(&job.database)?.state = DatabaseState::Restoring;
+        }
+        let pages = header
+            .files
+            .iter()
+            .filter(|file| file.pages > 0)
+            .map(|file| (file.logical_name.clone(), file.pages))
+            .collect();
+        Ok((pages, position))
+    });
+    match done {
+        Ok((pages, position)) => Ok(Report { pages, position }),
+        Err(EditError::Server(error)) => Err(error),
+        Err(EditError::Disk(problem)) => Err(message::write_failed(&device, problem)),
+    }
+}
+
+/// The database as it is now: header and content of the new set.
+fn read_database(
+    session: &Session,
+    job: &Job,
+    edit: &mut Edit<'_>,
+) -> Result<(SetHeader, Vec<u8>), EditError> {
+    let instance = &session.instance;
+    let name = &job.database;
+    let id = random_guid().map_err(ServerError::from)?;
+    let entry = edit.entry(name)?.clone();
+    let contents = if entry.is_read_only {
+        edit.state().database(name)?.contents.clone()
+    } else {
+        let contents = edit.contents(name)?;
+        let change = contents.change_count;
+        let before = contents.clone();
+        match job.kind {
+            SetKind::Database if !job.options.copy_only => {
+                contents.last_full_backup = Some((id, change));
+                contents.log_backed_up = contents.log_backed_up.max(1);
+            }
+            SetKind::Log if !job.options.copy_only => contents.log_backed_up = change,
+            _ => {}
+        }
+        before
+    };
+    let data = edit.data_file(name)?;
+    let (content, encryption) = match &job.options.encryption {
+        Some((algorithm, certificate)) => {
+            let (content, encryption) =
+                encryption::encrypt(edit.state(), algorithm, certificate, &data)?;
+            (content, Some(encryption))
+        }
+        None => (data, None),
+    };
+    let product = instance.version.product();
+    let header = SetHeader {
+        id,
+        kind: job.kind,
+        name: job.options.name.clone(),
+        description: job.options.description.clone(),
+        user: session.login.clone(),
+        server: instance.name.clone(),
+        database: entry.name.clone(),
+        database_version: contents.version,
+        database_created: entry.created,
+        compatibility_level: contents.compatibility_level,
+        product: (product.0, product.1, product.2),
+        started: job.started,
+        finished: now(),
+        first_change: match job.kind {
+            SetKind::Log => contents.log_backed_up,
+            _ => contents.change_count,
+        },
+        last_change: contents.change_count,
+        base: contents
+            .last_full_backup
+            .map(|(id, change)| BaseBackup { id, change }),
+        family: contents.family,
+        binding: random_guid().map_err(ServerError::from)?,
+        recovery_fork: contents.recovery_fork,
+        recovery_model: contents.recovery_model,
+        user_access: entry.user_access,
+        is_read_only: entry.is_read_only,
+        is_broker_enabled: entry.is_broker_enabled,
+        has_checksums: job.options.checksum.unwrap_or(job.options.compression),
+        is_compressed: job.options.compression,
+        is_copy_only: job.options.copy_only,
+        is_tail: !job.options.recovery,
+        encryption,
+        files: files(&entry.files, job.kind, content.len())?,
+        size: content.len() as u64,
+    };
+    Ok((header, content))
+}
+
+fn files(
+    files: &[crate::simulator::catalog::DatabaseFile],
+    kind: SetKind,
+    length: usize,
+) -> Result<Vec<SetFile>> {
+    let data_pages = i64::try_from(length.div_ceil(PAGE)).unwrap_or(i64::MAX);
+    files
+        .iter()
+        .map(|file| {
+            let pages = match (file.is_log, kind) {
+                (true, _) => LOG_PAGES,
+                (false, SetKind::Log) => 0,
+                (false, _) => data_pages,
+            };
+            Ok(SetFile {
+                id: file.id,
+                logical_name: file.logical_name.clone(),
+                physical_name: file.path.clone(),
+                is_log: file.is_log,
+                unique_id: random_guid()?,
+                size: pages.max(128) * 8192,
+                pages,
+            })
+        })
+        .collect()
+}
+
+/// The families with the new set behind the old ones, or in their place.
+fn add_to_media(job: &Job, header: &SetHeader, content: &[u8]) -> Result<Vec<(String, Family)>> {
+    let media_set = random_guid()?;
+    let stripes = split_blocks(content, job.targets.len());
+    let mut media = Vec::with_capacity(job.targets.len());
+    for (number, (target, blocks)) in (1..).zip(job.targets.iter().zip(stripes)) {
+        let mut family = match &target.family {
+            Some(family) => family.clone(),
+            None => Family::new(label(job, media_set, number)?),
+        };
+        if job.options.init {
+            family.sets.clear();
+        }
+        family.sets.push(StoredSet {
+            header: header.clone(),
+            blocks,
+            damaged_block: None,
+            is_complete: true,
+        });
+        media.push((target.path.clone(), family));
+    }
+    media.sort_by_key(|(_, family)| family.label.family_number);
+    Ok(media)
+}
+
+fn label(job: &Job, media_set: Guid, number: u32) -> Result<MediaLabel> {
+    Ok(MediaLabel {
+        media_set,
+        family: random_guid()?,
+        family_count: u32::try_from(job.targets.len()).unwrap_or(u32::MAX),
+        family_number: number,
+        name: job.options.media_name.clone(),
+        description: job.options.media_description.clone(),
+        written: now(),
+        is_compressed: job.options.compression,
+    })
+}

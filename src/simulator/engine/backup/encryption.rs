@@ -1,0 +1,72 @@
+//! WITH ENCRYPTION: a backup under a certificate of `master`.
+
+use super::message;
+use crate::simulator::catalog::{Bytes, Wrapped};
+use crate::simulator::engine::Session;
+use crate::simulator::engine::keys::server_certificate_key;
+use crate::simulator::instance::{State, same_name};
+use crate::simulator::keys::{
+    KEY_LENGTH, KeyMaterial, Label, random_guid, unwrap_by_private_key, wrap_by_public_key,
+};
+use crate::simulator::media::Encryption;
+use crate::simulator::server_error::{Result, ServerError};
+
+/// Encrypts content under a fresh key, and that key under a certificate.
+pub(super) fn encrypt(
+    state: &State,
+    algorithm: &str,
+    certificate: &str,
+    content: &[u8],
+) -> Result<(Vec<u8>, Encryption)> {
+    let certificates = &state.database("master")?.contents.certificates;
+    let certificate = certificates
+        .iter()
+        .find(|pair| same_name(&pair.name, certificate))
+        .ok_or_else(|| {
+            ServerError::new(
+                15151,
+                16,
+                1,
+                format!(
+                    "Cannot find the certificate '{certificate}', because it does not exist or you \
+                     do not have permission."
+                ),
+            )
+        })?;
+    // Whatever the algorithm is called, the key is as long as AES-256's: the format is our own.
+    let key = KeyMaterial::random(KEY_LENGTH)?;
+    let key_guid = random_guid()?;
+    let encrypted = key.wrap(Label::BackupSet(key_guid), content)?;
+    let encryption = Encryption {
+        algorithm: algorithm.to_lowercase(),
+        thumbprint: certificate.thumbprint.clone(),
+        key_guid,
+        key: wrap_by_public_key(&certificate.public_key, key_guid, &key)?.0,
+    };
+    Ok((encrypted.0.0, encryption))
+}
+
+/// Decrypts content; 33111 where the certificate is not on this server.
+pub(super) fn decrypt(
+    session: &Session,
+    state: &mut State,
+    encryption: &Encryption,
+    content: Vec<u8>,
+) -> Result<Vec<u8>> {
+    let thumbprint = &encryption.thumbprint;
+    let private_key = server_certificate_key(session, state, thumbprint)?
+        .ok_or_else(|| message::no_certificate(&thumbprint.0))?;
+    let key = unwrap_by_private_key(
+        &private_key,
+        encryption.key_guid,
+        &Wrapped(encryption.key.clone()),
+    )
+    .map_err(|_| message::damaged())?;
+    let content = key
+        .unwrap(
+            Label::BackupSet(encryption.key_guid),
+            &Wrapped(Bytes(content)),
+        )
+        .map_err(|_| message::damaged())?;
+    Ok(content.0.to_vec())
+}
