@@ -95,7 +95,7 @@ pub(super) fn sa(
         id: 1,
         name: "sa".to_owned(),
         sid: Bytes(SA_SID.to_vec()),
-        password_hash: PasswordHash::new(derivation, password.unwrap_or(&unknown))?,
+        password_hash: PasswordHash::of(derivation, password.unwrap_or(&unknown))?,
         created: now(),
         is_disabled: password.is_none(),
         default_database: "master".to_owned(),

@@ -239,7 +239,8 @@ impl Edit<'_> {
                     self.state.databases.insert(name, database);
                 }
                 Before::ClosedWithRows(mut database, image) => {
-                    result = result.and(database.restore_image(&image));
+                    let restored = database.restore_image(&image);
+                    result = result.and(restored);
                     self.state.databases.insert(name, database);
                 }
                 Before::Contents(contents) => {
@@ -250,7 +251,8 @@ impl Edit<'_> {
                 Before::Rows(contents, image) => {
                     if let Some(database) = self.state.databases.get_mut(&name) {
                         database.contents = contents;
-                        result = result.and(database.restore_image(&image));
+                        let restored = database.restore_image(&image);
+                        result = result.and(restored);
                     }
                 }
             }

@@ -110,7 +110,7 @@ pub(crate) struct PasswordHash;
 
 impl PasswordHash {
     /// Salt, cost and hash.
-    pub(crate) fn new(
+    pub(crate) fn of(
         derivation: KeyDerivation,
         password: &str,
     ) -> Result<Bytes, CryptographyFailed> {
@@ -176,8 +176,8 @@ mod tests {
 
     #[test]
     fn hashes_are_salted_and_checked() {
-        let hash = PasswordHash::new(CHEAP, "sa's").unwrap();
-        assert_ne!(hash, PasswordHash::new(CHEAP, "sa's").unwrap());
+        let hash = PasswordHash::of(CHEAP, "sa's").unwrap();
+        assert_ne!(hash, PasswordHash::of(CHEAP, "sa's").unwrap());
         assert!(PasswordHash::matches(&hash, "sa's"));
         assert!(!PasswordHash::matches(&hash, "SA's"));
         assert!(!PasswordHash::matches(&Bytes(Vec::new()), ""));

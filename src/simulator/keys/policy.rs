@@ -30,7 +30,7 @@ pub(crate) fn check_policy(password: &str) -> Result<(), PasswordProblem> {
     ];
     let present = classes
         .iter()
-        .filter(|class| password.chars().any(|c| class(c)))
+        .filter(|class| password.chars().any(class))
         .count();
     if present < 3 {
         return Err(PasswordProblem::NotComplex);

@@ -73,7 +73,7 @@ impl KeyMaterial {
         &self,
         label: Label<'_>,
         wrapped: &Wrapped,
-    ) -> Result<KeyMaterial, CryptographyFailed> {
+    ) -> Result<Self, CryptographyFailed> {
         let key = RandomizedNonceKey::new(&AES_256_GCM, self.wrapping_key()?)?;
         let (nonce, text) = wrapped
             .0
@@ -86,7 +86,7 @@ impl KeyMaterial {
             .open_in_place(nonce, Aad::from(label.to_string().into_bytes()), &mut text)?
             .len();
         text.truncate(length);
-        Ok(KeyMaterial(text))
+        Ok(Self(text))
     }
 
     fn wrapping_key(&self) -> Result<&[u8; KEY_LENGTH], CryptographyFailed> {

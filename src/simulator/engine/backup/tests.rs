@@ -1,6 +1,7 @@
 //! Backups and restores, statement by statement.
 
 mod backups;
+mod crash;
 mod damage;
 mod restores;
 mod rows_of_media;

@@ -242,19 +242,7 @@ async fn permissions_are_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let (instance, session) = orchestrated(folder.path(), "SQL01");
     ok(&session, &backup(Vec::new())).await;
-    let inner = &instance.inner;
-    let mut state = inner.state();
-    let mut weak = state.login("sa").unwrap().clone();
-    weak.name = "weak".to_owned();
-    weak.sid = Bytes(vec![7; 16]);
-    weak.roles.clear();
-    inner
-        .edit(&mut state, |edit| {
-            edit.catalog().logins.push(weak);
-            Ok(())
-        })
-        .unwrap();
-    drop(state);
+    add_login_without_permissions(&instance);
     let weak = crate::simulator::engine::test_kit::session(&instance, "weak", "master");
     assert_eq!(errors(&weak, &backup(Vec::new())).await, [(262, 14, 1)]);
     assert_eq!(
@@ -269,4 +257,19 @@ async fn permissions_are_asked_for() {
         errors(&weak, &read(RestoreKind::HeaderOnly, BAK, Vec::new())).await,
         [(262, 14, 1)]
     );
+}
+
+fn add_login_without_permissions(instance: &SimulatedInstance) {
+    let inner = &instance.inner;
+    let mut state = inner.state();
+    let mut weak = state.login("sa").unwrap().clone();
+    weak.name = "weak".to_owned();
+    weak.sid = Bytes(vec![7; 16]);
+    weak.roles.clear();
+    inner
+        .edit(&mut state, |edit| {
+            edit.catalog().logins.push(weak);
+            Ok(())
+        })
+        .unwrap();
 }
