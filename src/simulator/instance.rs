@@ -101,6 +101,8 @@ pub(crate) struct Instance {
     pub(crate) machine_secret: Option<KeyMaterial>,
     /// How long each step of a backup or restore takes.
     pub(crate) pace: Duration,
+    /// How long one is silent between its last percent and its end.
+    pub(crate) silence: Duration,
     /// Locked for the length of a step, never across an await.
     pub(crate) state: Mutex<State>,
 }

@@ -24,6 +24,7 @@ pub struct InstanceBuilder {
     pub(super) sa_password: Option<Secret>,
     pub(super) derivation: KeyDerivation,
     pub(super) pace: Duration,
+    pub(super) silence: Duration,
 }
 
 /// Why an instance did not start.
@@ -78,6 +79,7 @@ impl SimulatedInstance {
             sa_password: None,
             derivation: KeyDerivation::default(),
             pace: Duration::ZERO,
+            silence: Duration::ZERO,
         }
     }
 }
@@ -141,6 +143,14 @@ impl InstanceBuilder {
     #[must_use]
     pub const fn pace(mut self, step: Duration) -> Self {
         self.pace = step;
+        self
+    }
+
+    /// How long a backup or restore is silent between "100 percent" and its end, on tokio's clock,
+    /// as real ones are while they wait for logs and files. Default: no time.
+    #[must_use]
+    pub const fn silence_after_progress(mut self, silence: Duration) -> Self {
+        self.silence = silence;
         self
     }
 

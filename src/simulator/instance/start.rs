@@ -63,6 +63,7 @@ impl InstanceBuilder {
             derivation: self.derivation,
             machine_secret: secret,
             pace: self.pace,
+            silence: self.silence,
             state: Mutex::new(State {
                 catalog,
                 service_master_key: key,

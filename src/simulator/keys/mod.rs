@@ -21,9 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::simulator::catalog::Guid;
 
-pub(crate) use asymmetric::{
-    KeyPair, generate_key_pair, unwrap_by_private_key, wrap_by_public_key,
-};
+pub(crate) use asymmetric::{generate_key_pair, unwrap_by_private_key, wrap_by_public_key};
 pub(crate) use key_file::{KeyFile, KeyFileKind, KeyFileProblem, open_key_file, seal_key_file};
 pub(crate) use machine_secret::machine_secret;
 pub(crate) use message::{decrypt_message, encrypt_message, message_key_guid};

@@ -5,10 +5,11 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
+use super::hold::{Hold, HoldFor};
 use super::host::Host;
 use super::intent::{self, Change, ServerFile, Step};
 use super::namespace::{HostPath, Namespace, refuse_links};
@@ -22,9 +23,6 @@ const LOCK: &str = "lock";
 /// Stands in names of our own files only: the server's names have it encoded.
 const OWN: char = '~';
 
-/// Files that a statement has open for itself, of all instances in this process: they can share
-/// folders.
-static HELD: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 /// "Is it there?" and "put it there" are one step, also for instances that share a folder.
 static COMMITTING: Mutex<()> = Mutex::new(());
 
@@ -64,20 +62,6 @@ struct Staged {
     target: PathBuf,
     /// The new content's own path.
     content: Option<PathBuf>,
-}
-
-/// A server's file that a statement has for itself until this is dropped.
-#[derive(Debug)]
-pub(crate) struct Hold(PathBuf);
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        held().remove(&self.0);
-    }
-}
-
-fn held() -> MutexGuard<'static, BTreeSet<PathBuf>> {
-    HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Disk {
@@ -162,13 +146,9 @@ impl Disk {
         self.host.create_folder(&self.folder, &root)
     }
 
-    /// Keeps a file for one statement; 32 where another one has it.
-    pub(crate) fn hold(&self, path: &str) -> Result<Hold, OsError> {
-        let path = self.locate(path)?.path();
-        if !held().insert(path.clone()) {
-            return Err(OsError::InUse);
-        }
-        Ok(Hold(path))
+    /// Keeps a file for a statement; 32 where another one has it in a way that excludes this.
+    pub(crate) fn hold(&self, path: &str, purpose: HoldFor) -> Result<Hold, OsError> {
+        Hold::new(self.locate(path)?.path(), purpose)
     }
 
     /// Whether two paths of the server are one file.

@@ -4,11 +4,11 @@ use time::PrimitiveDateTime;
 use tokio::time::Instant;
 
 use super::device::{self, Target};
-use super::message;
 use super::options::Options;
 use super::permission;
 use super::progress::Progress;
 use super::{BACKUP_DATABASE, BACKUP_LOG, encryption};
+use super::{media_message, message};
 use crate::simulator::catalog::{DatabaseState, Guid, RecoveryModel};
 use crate::simulator::engine::Session;
 use crate::simulator::instance::{Edit, EditError, State, now, same_name};
@@ -152,17 +152,17 @@ fn check_media(targets: &[Target], count: usize, init: bool) -> Result<()> {
     for (target, family) in &known {
         let label = &family.label;
         if usize::try_from(label.family_count).ok() != Some(count) || known.len() != count {
-            return Err(message::other_family_count(
+            return Err(media_message::other_family_count(
                 &target.path,
                 label.family_count,
                 count,
             ));
         }
         if label.media_set != first.label.media_set {
-            return Err(message::malformed_family(&target.path));
+            return Err(media_message::malformed_family(&target.path));
         }
         if family.is_damaged_at_end && !init {
-            return Err(message::damaged_end(&target.path));
+            return Err(media_message::damaged_end(&target.path));
         }
     }
     Ok(())
@@ -183,7 +183,7 @@ fn finish(session: &Session, job: Job) -> Result<Report> {
         let media = add_to_media(&job, &header, &content)?;
         let position = media.first().map_or(1, |(_, family)| family.sets.len());
         for (path, family) in &media {
-            let bytes = family.to_bytes().map_err(|_| message::damaged())?;
+            let bytes = family.to_bytes().map_err(|_| media_message::damaged())?;
             if !device::is_null(path) {
                 edit.file(Change::Write(ServerFile::Path(path.clone()), bytes));
             }
@@ -203,7 +203,7 @@ fn finish(session: &Session, job: Job) -> Result<Report> {
     match done {
         Ok((pages, position)) => Ok(Report { pages, position }),
         Err(EditError::Server(error)) => Err(error),
-        Err(EditError::Disk(problem)) => Err(message::write_failed(&device, problem)),
+        Err(EditError::Disk(problem)) => Err(media_message::write_failed(&device, problem)),
     }
 }
 

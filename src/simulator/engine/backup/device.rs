@@ -1,11 +1,11 @@
 //! Devices: the files of a media set.
 
-use super::{literal, message};
+use super::{literal, media_message};
 use crate::simulator::engine::Session;
 use crate::simulator::instance::{Instance, State};
 use crate::simulator::media::{Family, FamilyProblem, SetHeader, StoredSet};
 use crate::simulator::server_error::{Result, ServerError};
-use crate::simulator::storage::{Hold, OsError};
+use crate::simulator::storage::{Hold, HoldFor, OsError};
 use crate::simulator::tsql::ast::Device;
 
 /// The most devices of one statement.
@@ -14,7 +14,7 @@ const MOST_DEVICES: usize = 64;
 /// The paths of the devices, as messages show them: full, or `NUL`.
 pub(super) fn paths(session: &Session, devices: &[Device]) -> Result<Vec<String>> {
     if devices.is_empty() || devices.len() > MOST_DEVICES {
-        return Err(message::no_device());
+        return Err(media_message::no_device());
     }
     let instance = &session.instance;
     devices
@@ -23,7 +23,7 @@ pub(super) fn paths(session: &Session, devices: &[Device]) -> Result<Vec<String>
             Device::Disk(path) => {
                 let path = literal(path)?;
                 if path.is_empty() {
-                    return Err(message::no_device_name());
+                    return Err(media_message::no_device_name());
                 }
                 if is_null(&path) {
                     return Ok(path);
@@ -31,7 +31,7 @@ pub(super) fn paths(session: &Session, devices: &[Device]) -> Result<Vec<String>
                 Ok(instance.full_path(&path, &instance.backup_folder()))
             }
             Device::Url(_) => Err(ServerError::unsupported("backups to a URL")),
-            Device::Logical(name) => Err(message::unknown_device(name)),
+            Device::Logical(name) => Err(media_message::unknown_device(name)),
         })
         .collect()
 }
@@ -76,15 +76,18 @@ pub(super) fn open_to_write(session: &Session, path: String, formats: bool) -> R
         });
     }
     let instance = &session.instance;
-    let failed = |problem| message::cannot_open(&path, problem, 1);
+    let failed = |problem| media_message::cannot_open(&path, problem, 1);
     check_not_in_use(instance, &instance.state(), &path).map_err(failed)?;
-    let hold = instance.disk.hold(&path).map_err(failed)?;
+    let hold = instance
+        .disk
+        .hold(&path, HoldFor::Writing)
+        .map_err(failed)?;
     let family = match instance.disk.read(&path) {
         Ok(_) if formats => None,
         Ok(bytes) => match Family::from_bytes(&bytes) {
             Ok(family) => Some(family),
             Err(FamilyProblem::Empty) => None,
-            Err(FamilyProblem::Malformed) => return Err(message::not_a_backup(&path)),
+            Err(FamilyProblem::Malformed) => return Err(media_message::not_a_backup(&path)),
         },
         Err(OsError::FileNotFound) => None,
         Err(OsError::PathNotFound) => return Err(failed(instance.disk.no_folder())),
@@ -112,27 +115,32 @@ pub(super) fn open_to_read(session: &Session, paths: Vec<String>, whole: bool) -
     let mut opened: Vec<(Family, String)> = Vec::new();
     for path in paths {
         if is_null(&path) {
-            return Err(message::empty_volume(&path));
+            return Err(media_message::empty_volume(&path));
         }
-        let failed = |problem| message::cannot_open(&path, problem, 2);
+        let failed = |problem| media_message::cannot_open(&path, problem, 2);
         check_not_in_use(instance, &instance.state(), &path).map_err(failed)?;
-        holds.push(instance.disk.hold(&path).map_err(failed)?);
+        holds.push(
+            instance
+                .disk
+                .hold(&path, HoldFor::Reading)
+                .map_err(failed)?,
+        );
         let bytes = instance.disk.read(&path).map_err(failed)?;
         let family = Family::from_bytes(&bytes).map_err(|problem| match problem {
-            FamilyProblem::Empty => message::empty_volume(&path),
-            FamilyProblem::Malformed => message::malformed_family(&path),
+            FamilyProblem::Empty => media_message::empty_volume(&path),
+            FamilyProblem::Malformed => media_message::malformed_family(&path),
         })?;
         let number = family.label.family_number;
         if let Some((first, _)) = opened.first()
             && first.label.media_set != family.label.media_set
         {
-            return Err(message::malformed_family(&path));
+            return Err(media_message::malformed_family(&path));
         }
         if let Some((_, other)) = opened
             .iter()
             .find(|(other, _)| other.label.family_number == number)
         {
-            return Err(message::family_given_twice(&path, number, other));
+            return Err(media_message::family_given_twice(&path, number, other));
         }
         opened.push((family, path));
     }
@@ -142,7 +150,7 @@ pub(super) fn open_to_read(session: &Session, paths: Vec<String>, whole: bool) -
         .first()
         .map_or(0, |family| family.label.family_count);
     if whole && usize::try_from(expected).ok() != Some(families.len()) {
-        return Err(message::families_missing(expected, families.len()));
+        return Err(media_message::families_missing(expected, families.len()));
     }
     Ok(Media {
         devices,
@@ -170,9 +178,9 @@ impl Media {
         for (family, device) in self.families.iter().zip(&self.devices) {
             if position == 0 || position > family.sets.len() {
                 return Err(if family.is_damaged_at_end {
-                    message::malformed_family(device)
+                    media_message::malformed_family(device)
                 } else {
-                    message::no_such_set(position, device)
+                    media_message::no_such_set(position, device)
                 });
             }
         }
@@ -195,7 +203,7 @@ impl Chosen<'_> {
         let stored = self.stored().next();
         stored
             .map(|set| &set.header)
-            .ok_or_else(|| message::no_such_set(self.position, self.media.device()))
+            .ok_or_else(|| media_message::no_such_set(self.position, self.media.device()))
     }
 
     /// The content as it was written, if all of it is sound. A set with checksums names the page,
@@ -206,13 +214,13 @@ impl Chosen<'_> {
             if let Some(block) = set.damaged_block {
                 return Err(if header.has_checksums {
                     // A block holds eight pages.
-                    message::damaged_page(block * 8, &header.database)
+                    media_message::damaged_page(block * 8, &header.database)
                 } else {
-                    message::damaged()
+                    media_message::damaged()
                 });
             }
             if !set.is_complete {
-                return Err(message::incomplete_set(device));
+                return Err(media_message::incomplete_set(device));
             }
         }
         let blocks: Vec<&[Vec<u8>]> = self.stored().map(|set| set.blocks.as_slice()).collect();
@@ -220,7 +228,7 @@ impl Chosen<'_> {
         if content.len() as u64 != header.size
             || self.stored().any(|set| set.header.id != header.id)
         {
-            return Err(message::damaged());
+            return Err(media_message::damaged());
         }
         Ok(content)
     }

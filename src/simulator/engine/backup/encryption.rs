@@ -1,6 +1,6 @@
 //! WITH ENCRYPTION: a backup under a certificate of `master`.
 
-use super::message;
+use super::media_message;
 use crate::simulator::catalog::{Bytes, Wrapped};
 use crate::simulator::engine::Session;
 use crate::simulator::engine::keys::server_certificate_key;
@@ -49,24 +49,24 @@ pub(super) fn encrypt(
 /// Decrypts content; 33111 where the certificate is not on this server.
 pub(super) fn decrypt(
     session: &Session,
-    state: &mut State,
+    state: &State,
     encryption: &Encryption,
     content: Vec<u8>,
 ) -> Result<Vec<u8>> {
     let thumbprint = &encryption.thumbprint;
     let private_key = server_certificate_key(session, state, thumbprint)?
-        .ok_or_else(|| message::no_certificate(&thumbprint.0))?;
+        .ok_or_else(|| media_message::no_certificate(&thumbprint.0))?;
     let key = unwrap_by_private_key(
         &private_key,
         encryption.key_guid,
         &Wrapped(encryption.key.clone()),
     )
-    .map_err(|_| message::damaged())?;
+    .map_err(|_| media_message::damaged())?;
     let content = key
         .unwrap(
             Label::BackupSet(encryption.key_guid),
             &Wrapped(Bytes(content)),
         )
-        .map_err(|_| message::damaged())?;
+        .map_err(|_| media_message::damaged())?;
     Ok(content.0.to_vec())
 }

@@ -6,8 +6,8 @@ use super::options::Options;
 use super::progress::Progress;
 use super::rows::{file_cells, header_cells, label_cells};
 use super::{
-    RESTORE_FILELISTONLY, RESTORE_HEADERONLY, RESTORE_LABELONLY, RESTORE_VERIFYONLY, ROWS, message,
-    permission, restore_database,
+    RESTORE_FILELISTONLY, RESTORE_HEADERONLY, RESTORE_LABELONLY, RESTORE_VERIFYONLY, ROWS,
+    media_message, message, permission, restore_database,
 };
 use crate::simulator::engine::Session;
 use crate::simulator::output::{Output, Reply};
@@ -70,7 +70,7 @@ fn header_rows(
     }
     let family = media.families.first();
     if family.is_none_or(|family| family.sets.is_empty()) {
-        return Err(message::malformed_family(media.device()));
+        return Err(media_message::malformed_family(media.device()));
     }
     (1..=family.map_or(0, |family| family.sets.len()))
         .map(row)
@@ -113,11 +113,11 @@ async fn verify(
     let position = options.position.unwrap_or(1);
     let set = media.choose(position)?;
     if options.checksum == Some(true) && !set.header()?.has_checksums {
-        return Err(message::no_checksums().into());
+        return Err(media_message::no_checksums().into());
     }
     let progress = Progress::start(session, "RESTORE VERIFYONLY", RESTORE_VERIFYONLY);
     progress.run(options.stats, output).await?;
-    restore_database::read_content(session, &mut session.instance.state(), set)?;
+    restore_database::read_content(session, &session.instance.state(), set)?;
     Ok(progress
         .notice(message::set_is_valid(position), output)
         .await?)

@@ -5,6 +5,7 @@ mod cell;
 mod device;
 mod encryption;
 mod inspect;
+mod media_message;
 mod message;
 mod names;
 mod options;

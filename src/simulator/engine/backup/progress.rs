@@ -61,6 +61,9 @@ impl Progress {
                 next = due.checked_add(step);
             }
         }
+        if !self.instance.silence.is_zero() {
+            tokio::time::sleep(self.instance.silence).await;
+        }
         Ok(())
     }
 

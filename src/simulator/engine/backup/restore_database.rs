@@ -6,7 +6,7 @@ use super::device::{self, Chosen, Media};
 use super::options::Options;
 use super::progress::Progress;
 use super::restore_plan::{Plan, plan};
-use super::{RESTORE_DATABASE, RESTORE_LOG, encryption, message, permission};
+use super::{RESTORE_DATABASE, RESTORE_LOG, encryption, media_message, message, permission};
 use crate::simulator::catalog::{DatabaseEntry, DatabaseState};
 use crate::simulator::engine::Session;
 use crate::simulator::engine::keys::is_current_master_key_copy;
@@ -17,7 +17,7 @@ use crate::simulator::keys::random_guid;
 use crate::simulator::media::{SetHeader, SetKind, lsn};
 use crate::simulator::output::Output;
 use crate::simulator::server_error::{Failure, Result, ServerError};
-use crate::simulator::storage::{Change, Hold, OsError, ServerFile};
+use crate::simulator::storage::{Change, Hold, HoldFor, OsError, ServerFile};
 use crate::simulator::tsql::ast::Device;
 
 /// A restore that was checked.
@@ -96,7 +96,7 @@ fn start(
         } else {
             "BACKUP LOG"
         };
-        return Err(message::other_kind_of_set(media.device(), statement));
+        return Err(media_message::other_kind_of_set(media.device(), statement));
     }
     let mut state = instance.state();
     if header.kind != SetKind::Database {
@@ -126,7 +126,7 @@ fn hold(session: &Session, entry: &DatabaseEntry) -> Result<Hold> {
     session
         .instance
         .disk
-        .hold(path)
+        .hold(path, HoldFor::Writing)
         .map_err(|problem| match problem {
             OsError::InUse => message::database_in_use(),
             problem => message::folder_not_found(path, problem),
@@ -198,7 +198,7 @@ fn finish(session: &Session, job: &Job, options: &Options) -> Result<()> {
     {
         return Err(unknown_database(&job.entry.name));
     }
-    let mut database = read_content(session, &mut state, set)?;
+    let mut database = read_content(session, &state, set)?;
     let mut entry = job.entry.clone();
     entry.master_key_copy = entry
         .master_key_copy
@@ -219,7 +219,7 @@ fn finish(session: &Session, job: &Job, options: &Options) -> Result<()> {
 /// The database in a backup set, if all of it is sound.
 pub(super) fn read_content(
     session: &Session,
-    state: &mut State,
+    state: &State,
     set: Chosen<'_>,
 ) -> Result<OpenDatabase> {
     let header: &SetHeader = set.header()?;
@@ -228,11 +228,11 @@ pub(super) fn read_content(
         Some(encryption) => encryption::decrypt(session, state, encryption, content)?,
         None => content,
     };
-    let database = open_data_file(&content).map_err(|_| message::damaged())?;
+    let database = open_data_file(&content).map_err(|_| media_message::damaged())?;
     if database.contents.family == header.family {
         Ok(database)
     } else {
-        Err(message::damaged())
+        Err(media_message::damaged())
     }
 }
 
@@ -290,7 +290,7 @@ fn disk_error(entry: &DatabaseEntry, error: EditError) -> ServerError {
     match error {
         EditError::Server(error) => error,
         EditError::Disk(problem) => {
-            message::write_failed(entry.files.first().map_or("", |file| &file.path), problem)
+            media_message::write_failed(entry.files.first().map_or("", |file| &file.path), problem)
         }
     }
 }

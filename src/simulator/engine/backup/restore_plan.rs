@@ -1,8 +1,8 @@
 //! What a RESTORE of a full backup will do, checked before it destroys anything.
 
 use super::device::Chosen;
-use super::message;
 use super::options::Options;
+use super::{media_message, message};
 use crate::simulator::catalog::{
     Bytes, DatabaseEntry, DatabaseFile, DatabaseState, RecoveryModel, UserAccess,
 };
@@ -35,7 +35,7 @@ pub(super) fn plan(
         ));
     }
     if options.checksum == Some(true) && !header.has_checksums {
-        return Err(message::no_checksums());
+        return Err(media_message::no_checksums());
     }
     let existing = state.entry(database);
     if let Some(existing) = existing {

@@ -76,6 +76,7 @@ pub(crate) fn decrypt_by_key(
 /// (15581 is the other possibility; unconfirmed).
 pub(crate) fn decrypt_by_key_auto(
     session: &Session,
+    state: &State,
     decryptor: AutoDecryptor,
     password: Option<&str>,
     ciphertext: &[u8],
@@ -86,7 +87,6 @@ pub(crate) fn decrypt_by_key_auto(
         AutoDecryptor::AsymmetricKey(id) => (PairKind::AsymmetricKey, id),
         AutoDecryptor::Certificate(id) => (PairKind::Certificate, id),
     };
-    let mut state = session.instance.state();
     let contents = &state.database(&session.database).ok()?.contents;
     let pair = kind
         .pairs(contents)
@@ -99,8 +99,7 @@ pub(crate) fn decrypt_by_key_auto(
         .iter()
         .find(|key| key.guid == guid)?
         .clone();
-    let material =
-        symmetric::open_by_pair(session, &mut state, &key, kind, &pair, password).ok()?;
+    let material = symmetric::open_by_pair(session, state, &key, kind, &pair, password).ok()?;
     decrypt_message(&material, ciphertext, authenticator)
 }
 
@@ -108,7 +107,7 @@ pub(crate) fn decrypt_by_key_auto(
 /// backups. `None` where there is no such certificate.
 pub(crate) fn server_certificate_key(
     session: &Session,
-    state: &mut State,
+    state: &State,
     thumbprint: &Bytes,
 ) -> Result<Option<KeyMaterial>> {
     let certificates = &state.database("master")?.contents.certificates;

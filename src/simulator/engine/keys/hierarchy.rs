@@ -107,11 +107,7 @@ fn open_automatically(state: &State, database: &str) -> Option<Opened> {
 
 /// The master key of an online database: as this session opened it, or as the server opens it by
 /// itself. `None` where there is none or it doesn't open.
-pub(super) fn master_key(
-    session: &Session,
-    state: &mut State,
-    database: &str,
-) -> Option<KeyMaterial> {
+fn find_master_key(session: &Session, state: &State, database: &str) -> Option<Opened> {
     let stored = state
         .database(database)
         .ok()?
@@ -122,10 +118,23 @@ pub(super) fn master_key(
         .open_master_keys
         .get(&database.to_lowercase())
         .filter(|key| stored.is(key));
-    if let Some(key) = by_session {
-        return Some(key.clone());
+    match by_session {
+        Some(key) => Some(Opened {
+            key: key.clone(),
+            by_stored_password: false,
+        }),
+        None => open_automatically(state, database),
     }
-    let opened = open_automatically(state, database)?;
+}
+
+/// The master key of an online database, for a statement: where it took a stored password to open
+/// it, it is wrapped by the service master key from then on.
+pub(super) fn master_key(
+    session: &Session,
+    state: &mut State,
+    database: &str,
+) -> Option<KeyMaterial> {
+    let opened = find_master_key(session, state, database)?;
     if opened.by_stored_password {
         let service = state.service_master_key.clone()?;
         // Documented: this fails silently on a read-only database.
@@ -173,7 +182,7 @@ pub(super) fn read_only(database: &str) -> crate::simulator::server_error::Serve
 /// The private key of a pair. `no_master_key` is 15581's state for the statement that asks.
 pub(super) fn private_key(
     session: &Session,
-    state: &mut State,
+    state: &State,
     database: &str,
     pair: &AsymmetricKey,
     password: Option<&str>,
@@ -187,9 +196,11 @@ pub(super) fn private_key(
         }
         (Protection::Password, None) => Err(message::private_key_password()),
         _ => {
-            let key = master_key(session, state, database)
+            let opened = find_master_key(session, state, database)
                 .ok_or_else(|| message::no_master_key(no_master_key))?;
-            key.unwrap(label, &pair.private_key)
+            opened
+                .key
+                .unwrap(label, &pair.private_key)
                 .map_err(|_| message::not_decrypted())
         }
     }

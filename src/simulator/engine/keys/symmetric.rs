@@ -6,7 +6,7 @@ use super::{file, message, permission};
 use crate::simulator::catalog::{Contents, Guid, Protection, SymmetricKey, Wrapped};
 use crate::simulator::engine::Session;
 use crate::simulator::engine::session::OpenSymmetricKey;
-use crate::simulator::instance::{Instance, now, same_name};
+use crate::simulator::instance::{Instance, State, now, same_name};
 use crate::simulator::keys::{
     KeyDerivation, KeyMaterial, Label, random_guid, unwrap_by_private_key, wrap_by_public_key,
 };
@@ -97,15 +97,17 @@ pub(super) fn open(session: &mut Session, name: &str, decryption: &KeyProtector)
     let instance = session.instance.clone();
     let mut state = instance.state();
     let key = find(&state.database(&session.database)?.contents, "find", name)?.clone();
+    // A stored password is used once: this wraps the master key anew.
+    hierarchy::master_key(session, &mut state, &session.database);
     let material = match decryption {
         KeyProtector::Password(password) => open_by_password(&key, password)?,
         KeyProtector::AsymmetricKey { name, password } => {
             let kind = PairKind::AsymmetricKey;
-            open_by_pair(session, &mut state, &key, kind, name, password.as_deref())?
+            open_by_pair(session, &state, &key, kind, name, password.as_deref())?
         }
         KeyProtector::Certificate { name, password } => {
             let kind = PairKind::Certificate;
-            open_by_pair(session, &mut state, &key, kind, name, password.as_deref())?
+            open_by_pair(session, &state, &key, kind, name, password.as_deref())?
         }
         KeyProtector::SymmetricKey(_) => return Err(by_symmetric_key()),
     };
@@ -136,7 +138,7 @@ fn open_by_password(key: &SymmetricKey, password: &str) -> Result<KeyMaterial> {
 /// with a certificate.
 pub(super) fn open_by_pair(
     session: &Session,
-    state: &mut crate::simulator::instance::State,
+    state: &State,
     key: &SymmetricKey,
     kind: PairKind,
     pair_name: &str,

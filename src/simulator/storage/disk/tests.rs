@@ -168,11 +168,21 @@ fn a_damaged_intent_is_not_guessed_at() {
 }
 
 #[test]
-fn a_file_is_held_once() {
+fn a_file_has_many_readers_or_one_writer() {
     let folder = tempfile::tempdir().unwrap();
     let disk = disk(folder.path());
-    let hold = disk.hold("/data/a.bak").unwrap();
-    assert_eq!(disk.hold("/data/./a.bak").unwrap_err(), OsError::InUse);
-    drop(hold);
-    disk.hold("/data/a.bak").unwrap();
+    let hold = |purpose| disk.hold("/data/./a.bak", purpose);
+    let writer = disk.hold("/data/a.bak", HoldFor::Writing).unwrap();
+    assert_eq!(hold(HoldFor::Writing).unwrap_err(), OsError::InUse);
+    assert_eq!(hold(HoldFor::Reading).unwrap_err(), OsError::InUse);
+    drop(writer);
+    let readers = [
+        hold(HoldFor::Reading).unwrap(),
+        hold(HoldFor::Reading).unwrap(),
+    ];
+    for reader in readers {
+        assert_eq!(hold(HoldFor::Writing).unwrap_err(), OsError::InUse);
+        drop(reader);
+    }
+    hold(HoldFor::Writing).unwrap();
 }

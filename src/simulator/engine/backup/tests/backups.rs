@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::simulator::storage::HoldFor;
 
 #[tokio::test]
 async fn the_stream_is_as_captured() {
@@ -165,7 +166,7 @@ async fn a_full_disk_leaves_the_media_as_they_were() {
 async fn one_device_has_one_user() {
     let folder = tempfile::tempdir().unwrap();
     let (instance, session) = orchestrated(folder.path(), "SQL01");
-    let hold = instance.inner.disk.hold(BAK).unwrap();
+    let hold = instance.inner.disk.hold(BAK, HoldFor::Reading).unwrap();
     let answered = answer(&session, &backup(Vec::new())).await;
     assert!(
         answered.texts[0].contains("error 32("),
@@ -181,6 +182,7 @@ async fn progress_is_seen_and_ends() {
     let folder = tempfile::tempdir().unwrap();
     let instance = builder(folder.path(), "SQL01")
         .pace(Duration::from_secs(1))
+        .silence_after_progress(Duration::from_secs(60))
         .build()
         .unwrap();
     create_database(&instance.inner, "Orch");
@@ -204,7 +206,13 @@ async fn progress_is_seen_and_ends() {
         instance.inner.disk.look(BAK).unwrap() == (false, false),
         "half a backup was left"
     );
-    ok(&session, &statement).await;
+    {
+        let mut running = Box::pin(ok(&session, &statement));
+        let waited = tokio::time::timeout(Duration::from_secs(150), &mut running).await;
+        assert!(waited.is_err(), "there was no silence");
+        assert_eq!(percent(), Some(("BACKUP DATABASE".to_owned(), 100.0)));
+        running.await;
+    }
     assert_eq!(percent(), None);
 }
 

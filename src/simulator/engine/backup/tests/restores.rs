@@ -184,8 +184,8 @@ async fn a_killed_restore_leaves_the_database_restoring() {
         let other = answer(&session, &replace).await;
         assert_eq!(
             other.numbers(),
-            [3201, 3013],
-            "two restores read one device"
+            [3101, 3013],
+            "two restores wrote one database"
         );
     }
     assert_eq!(state_of(&instance, "Orch"), Some(DatabaseState::Restoring));

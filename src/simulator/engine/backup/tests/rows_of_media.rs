@@ -82,7 +82,7 @@ async fn stripes_must_all_be_there() {
         [(3132, 16, 1)]
     );
     let twice = [devices[0], devices[0], devices[1]];
-    assert_eq!(errors(&session, &from(&twice)).await[0].0, 3201);
+    assert_eq!(errors(&session, &from(&twice)).await[0].0, 3227);
     ok(&session, &from(&[devices[2], devices[0], devices[1]])).await;
     assert_eq!(values(&instance, "New").len(), 2999);
 }
