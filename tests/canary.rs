@@ -1,0 +1,296 @@
+//! A secret appears nowhere: not in Debug, Display, logs, descriptions, JSON or errors, in no form,
+//! and not when the server says it back. A leak planted in each sink is found.
+#![cfg(all(feature = "simulator", feature = "tiberius"))]
+
+mod support;
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use scorch_recovery::adapter::secrets::MapSecrets;
+use scorch_recovery::adapter::tiberius::{Endpoint, Login, TiberiusTransport, Tls};
+use scorch_recovery::names::{DatabaseName, SqlInstance};
+use scorch_recovery::simulator::{Fault, Listener, SimulatedInstance, TlsMode};
+use scorch_recovery::sql::{
+    Database, DatabaseKeys, DatabaseMasterKey, Dependents, EncryptedColumn, ServiceMasterKey, StoredForm,
+};
+use scorch_recovery::transport::SqlMessage;
+use scorch_recovery::{AnyOperation, Context, Observer, Operation, Progress, Secret, SecretRef};
+use tracing_subscriber::fmt::MakeWriter;
+
+const CANARY: &str = "Can4ry'o\"clock-9f27d3";
+const SA: &str = "Sa-Can4ry-51c0de77";
+
+/// Everything that was said anywhere, by sink.
+#[derive(Clone, Debug, Default)]
+struct Heard(Arc<Mutex<Vec<(&'static str, String)>>>);
+
+impl Heard {
+    fn hear(&self, sink: &'static str, words: impl Into<String>) {
+        self.0.lock().unwrap().push((sink, words.into()));
+    }
+
+    /// The sinks in which a form of a secret was heard.
+    fn leaks(&self) -> Vec<&'static str> {
+        let forms = [CANARY, SA].map(forms).concat();
+        let heard = self.0.lock().unwrap();
+        let mut sinks: Vec<&'static str> = heard
+            .iter()
+            .filter(|(_, words)| forms.iter().any(|form| words.contains(form.as_str())))
+            .map(|(sink, _)| *sink)
+            .collect();
+        sinks.dedup();
+        sinks
+    }
+
+    fn count(&self, sink: &str) -> usize {
+        self.0.lock().unwrap().iter().filter(|(of, _)| *of == sink).count()
+    }
+}
+
+/// Raw, quote-doubled, as Debug escapes it, UTF-16, hexadecimal, base64.
+fn forms(secret: &str) -> Vec<String> {
+    let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let base64 = base64::engine::general_purpose::STANDARD_NO_PAD;
+    vec![
+        secret.to_owned(),
+        secret.replace('\'', "''"),
+        secret.escape_debug().to_string(),
+        secret.replace('\'', "''").escape_debug().to_string(),
+        secret.chars().flat_map(|c| [c, '\0']).collect(),
+        hex::encode(secret),
+        hex::encode_upper(secret),
+        hex::encode(&wide),
+        hex::encode_upper(&wide),
+        base64.encode(secret),
+        base64.encode(&wide),
+    ]
+}
+
+/// Every event at every level, the driver's included, as text.
+struct Events(Heard);
+
+impl Write for Events {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.hear("tracing", String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Heard {
+    type Writer = Events;
+
+    fn make_writer(&'a self) -> Events {
+        Events(self.clone())
+    }
+}
+
+impl Observer for Heard {
+    fn on_progress(&self, progress: &Progress) {
+        self.hear("progress", format!("{progress:?}"));
+    }
+}
+
+fn instance() -> SqlInstance {
+    "SQL01".parse().unwrap()
+}
+
+/// One operation of each variant; those with secrets hold the canary's name.
+fn every_operation() -> Vec<AnyOperation> {
+    let database: DatabaseName = "master".parse().unwrap();
+    let column = EncryptedColumn {
+        schema: "dbo".parse().unwrap(),
+        table: "t".parse().unwrap(),
+        column: "c".parse().unwrap(),
+        form: StoredForm::Binary,
+    };
+    let canary = SecretRef::named("canary");
+    let operations: Vec<AnyOperation> = vec![
+        Database::backup(&instance(), &database).to_file(r"C:\c\a.bak".parse().unwrap()).into(),
+        ServiceMasterKey::backup(&instance())
+            .to_file(r"C:\c\a.key".parse().unwrap())
+            .encrypted_by(canary.clone())
+            .into(),
+        Database::inspect(&instance(), &database).into(),
+        DatabaseMasterKey::inspect(&instance(), &database).into(),
+        Dependents::inspect(&instance()).into(),
+        ServiceMasterKey::inspect(&instance()).into(),
+        Database::restore(&instance(), &database).from_file(r"C:\c\a.bak".parse().unwrap()).into(),
+        ServiceMasterKey::restore(&instance())
+            .from_file(r"C:\c\a.key".parse().unwrap())
+            .decrypted_by(canary)
+            .into(),
+        Database::verify(&instance()).file(r"C:\c\a.bak".parse().unwrap()).into(),
+        DatabaseKeys::verify(&instance(), &database)
+            .symmetric_key("k".parse().unwrap())
+            .opened_by_asymmetric_key("a".parse().unwrap())
+            .counting(column)
+            .into(),
+    ];
+    let tags: Vec<String> = operations
+        .iter()
+        .map(|operation| serde_json::to_value(operation).unwrap()["operation"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(tags, AnyOperation::TAGS, "an operation of each variant, in their order");
+    operations
+}
+
+struct Scene {
+    heard: Heard,
+    cx: Context,
+    server: SimulatedInstance,
+    _listener: Listener,
+    _folder: tempfile::TempDir,
+}
+
+async fn scene() -> Scene {
+    let folder = tempfile::tempdir().unwrap();
+    let server = SimulatedInstance::builder("SQL01", folder.path().join("instance"))
+        .machine_secret(folder.path().join("machine.secret"))
+        .sa_password(Secret::new(SA.to_owned()))
+        .build()
+        .unwrap();
+    server.create_folder(r"C:\c").unwrap();
+    let listener = Listener::bind(&server, 0, TlsMode::Full).await.unwrap();
+    let address = listener.address();
+    let ca = listener.ca_pem().unwrap().as_bytes().to_vec();
+    let transport = TiberiusTransport::builder()
+        .instance(
+            instance(),
+            Endpoint::new(address.ip().to_string(), address.port()).tls(Tls::CaPem(ca)),
+            Login::sql_server("sa", Secret::new(SA.to_owned())),
+        )
+        .build()
+        .unwrap();
+    let heard = Heard::default();
+    let cx = Context::builder()
+        .sql(transport)
+        .secrets(MapSecrets::new().secret(SecretRef::named("canary"), Secret::new(CANARY.to_owned())))
+        .observer(heard.clone())
+        .build()
+        .unwrap();
+    Scene {
+        heard,
+        cx,
+        server,
+        _listener: listener,
+        _folder: folder,
+    }
+}
+
+impl Scene {
+    /// Does everything with an operation that says something.
+    async fn perform(&self, operation: &AnyOperation) {
+        let heard = &self.heard;
+        heard.hear("Debug", format!("{operation:?} {operation:#?} {:?}", self.cx));
+        heard.hear("JSON", serde_json::to_string(operation).unwrap());
+        let description = operation.describe();
+        heard.hear("description", format!("{description:?} {}", serde_json::to_string(&description).unwrap()));
+        match operation.observe(&self.cx).await {
+            Ok(observation) => heard.hear("observation", format!("{observation:?}")),
+            Err(error) => heard.hear("error", format!("{error} {error:?} {:?}", error.remedy())),
+        }
+        match operation.run(&self.cx).await {
+            Ok(output) => heard.hear("output", format!("{output:?} {}", serde_json::to_string(&output).unwrap())),
+            Err(error) => {
+                heard.hear("error", format!("{error} {error:?} {:?}", error.remedy()));
+                heard.hear("error", format!("{:?}", error.sql_messages()));
+            }
+        }
+    }
+}
+
+fn listen(heard: &Heard) -> tracing::subscriber::DefaultGuard {
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(heard.clone())
+        .with_ansi(false)
+        .finish();
+    tracing::subscriber::set_default(subscriber)
+}
+
+#[tokio::test]
+async fn the_canary_is_heard_nowhere() {
+    let scene = scene().await;
+    let _guard = listen(&scene.heard);
+    for operation in every_operation() {
+        scene.perform(&operation).await;
+    }
+    for sink in ["Debug", "JSON", "description", "observation", "error", "output", "tracing", "progress"] {
+        assert!(scene.heard.count(sink) > 0, "nothing was heard in {sink}");
+    }
+    assert_eq!(scene.heard.leaks(), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn nor_when_the_server_says_it_back() {
+    let scene = scene().await;
+    let _guard = listen(&scene.heard);
+    for form in forms(CANARY) {
+        for (number, class) in [(102, 15), (105, 15), (50_000, 16), (15_240, 16), (15_466, 16)] {
+            for statement in ["BACKUP SERVICE MASTER KEY", "RESTORE SERVICE MASTER KEY"] {
+                let message = SqlMessage {
+                    number,
+                    state: 1,
+                    class,
+                    text: format!("Incorrect syntax near '{form}'."),
+                    procedure: form.clone(),
+                    line: 1,
+                };
+                scene.server.faults().install(Fault::when_statement_contains(statement).raise(message));
+            }
+            for operation in every_operation() {
+                if serde_json::to_string(&operation).unwrap().contains("canary") {
+                    scene.perform(&operation).await;
+                }
+            }
+            scene.server.faults().clear();
+        }
+    }
+    assert!(scene.heard.count("error") > 50, "{}", scene.heard.count("error"));
+    assert_eq!(scene.heard.leaks(), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn a_wrong_password_of_the_login_is_heard_nowhere() {
+    let scene = scene().await;
+    let _guard = listen(&scene.heard);
+    let echo = TiberiusTransport::builder()
+        .instance(instance(), Endpoint::new("127.0.0.1", 1), Login::sql_server(SA, Secret::new(SA.to_owned())))
+        .build()
+        .unwrap();
+    let cx = Context::builder().sql(echo).build().unwrap();
+    let error = ServiceMasterKey::inspect(&instance()).run(&cx).await.unwrap_err();
+    scene.heard.hear("error", format!("{error} {error:?}"));
+    scene.heard.hear("Debug", format!("{:?}", Login::sql_server("sa", Secret::new(SA.to_owned()))));
+    assert_eq!(scene.heard.leaks(), Vec::<&str>::new());
+}
+
+#[test]
+fn a_planted_leak_is_found_in_each_sink() {
+    for sink in ["Debug", "JSON", "description", "observation", "error", "output", "progress"] {
+        for form in forms(CANARY) {
+            let heard = Heard::default();
+            heard.hear(sink, format!("before {form} after"));
+            assert_eq!(heard.leaks(), [sink]);
+        }
+    }
+    let heard = Heard::default();
+    let guard = listen(&heard);
+    for form in forms(SA) {
+        tracing::trace!(%form, "planted");
+    }
+    drop(guard);
+    assert_eq!(heard.leaks(), ["tracing"]);
+    let heard = Heard::default();
+    heard.on_progress(&Progress::Notice {
+        operation: "x",
+        text: CANARY.to_owned(),
+    });
+    assert_eq!(heard.leaks(), ["progress"]);
+}

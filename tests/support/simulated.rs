@@ -1,0 +1,200 @@
+//! Simulated instances for tests: cheap passwords, a file server they share, T-SQL at hand.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use scorch_recovery::adapter::secrets::MapSecrets;
+use scorch_recovery::names::{DatabaseName, SqlInstance};
+use scorch_recovery::simulator::{InstanceBuilder, OrchestratorOptions, SimulatedInstance, SimulatorTransport};
+use scorch_recovery::sql::{DatabaseKeys, EncryptedColumn, StoredForm, VerifyDatabaseKeys};
+use scorch_recovery::transport::{SqlBatch, SqlColumn, SqlMessage, SqlSink, SqlTransport, SqlValue};
+use scorch_recovery::{Context, ContextBuilder, Observer, Progress, Secret, SecretRef};
+
+pub const SA: &str = "Sa-Passw0rd-of-tests";
+
+/// Instances by name, and the file server `\\vault`.
+pub struct World {
+    folder: tempfile::TempDir,
+    servers: Vec<(SqlInstance, SimulatedInstance)>,
+}
+
+pub fn named<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+    text.parse().unwrap()
+}
+
+impl World {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("vault/keys")).unwrap();
+        Self {
+            folder,
+            servers: Vec::new(),
+        }
+    }
+
+    /// A world with these instances.
+    pub fn with(names: &[&str]) -> Self {
+        let mut world = Self::new();
+        for name in names {
+            world.add(name, |builder| builder);
+        }
+        world
+    }
+
+    pub fn add(&mut self, name: &str, set: impl FnOnce(InstanceBuilder) -> InstanceBuilder) -> SimulatedInstance {
+        let home = self.folder.path().join(name);
+        std::fs::create_dir_all(&home).unwrap();
+        let builder = SimulatedInstance::builder(name, home.join("instance"))
+            .machine_secret(home.join("machine.secret"))
+            .share("vault", self.folder.path().join("vault"))
+            .sa_password(Secret::new(SA.to_owned()))
+            .key_derivation_cost(NonZeroU32::MIN);
+        let server = set(builder).build().unwrap();
+        self.servers.push((named(name), server.clone()));
+        server
+    }
+
+    pub fn server(&self, name: &str) -> &SimulatedInstance {
+        let name: SqlInstance = named(name);
+        &self.servers.iter().find(|(of, _)| *of == name).unwrap().1
+    }
+
+    /// A file of the vault as this machine sees it.
+    pub fn vault_file(&self, leaf: &str) -> PathBuf {
+        self.folder.path().join("vault/keys").join(leaf)
+    }
+
+    pub fn transport(&self, login: &str, password: &str) -> SimulatorTransport {
+        let mut builder = SimulatorTransport::builder();
+        for (name, server) in &self.servers {
+            builder = builder.instance(name.clone(), server, login, Secret::new(password.to_owned()));
+        }
+        builder.build()
+    }
+
+    pub fn context(&self) -> Context {
+        self.builder("sa", SA).build().unwrap()
+    }
+
+    pub fn builder(&self, login: &str, password: &str) -> ContextBuilder {
+        Context::builder()
+            .sql(self.transport(login, password))
+            .secrets(secrets())
+            .allow_unc_host("vault")
+    }
+
+    /// Runs T-SQL as sa; an error of the server is a panic.
+    pub async fn sql(&self, name: &str, database: Option<&str>, text: &str) -> Collected {
+        let collected = self.try_sql(name, database, text).await;
+        assert!(collected.errors().is_empty(), "{text}: {:?}", collected.messages);
+        collected
+    }
+
+    pub async fn try_sql(&self, name: &str, database: Option<&str>, text: &str) -> Collected {
+        let database: Option<DatabaseName> = database.map(named);
+        let mut session = self
+            .transport("sa", SA)
+            .connect(&named(name), database.as_ref())
+            .await
+            .unwrap();
+        let mut collected = Collected::default();
+        session.execute(SqlBatch::open(text), &mut collected).await.unwrap();
+        collected
+    }
+
+    /// Puts the Orchestrator database on an instance.
+    pub async fn orchestrator(&self, name: &str, seed: u64) {
+        self.server(name)
+            .create_orchestrator_database(&named("Orchestrator"), &OrchestratorOptions::seeded(seed))
+            .await
+            .unwrap();
+    }
+}
+
+pub fn secrets() -> MapSecrets {
+    let secret = |text: &str| Secret::new(text.to_owned());
+    MapSecrets::new()
+        .secret(SecretRef::named("key"), secret("Key-Passw0rd-of-tests"))
+        .secret(SecretRef::named("own"), secret("Own-Passw0rd-of-tests"))
+        .secret(SecretRef::named("wrong"), secret("Wrong-Passw0rd-of-tests"))
+        .secret(SecretRef::named("hostile"), secret("o'Clock]]\"--99;\u{6f22}"))
+}
+
+/// Counts the encrypted variables of an Orchestrator database.
+pub fn verify(instance: &str, database: &str) -> VerifyDatabaseKeys {
+    DatabaseKeys::verify(&named(instance), &named(database))
+        .symmetric_key(named("ORCHESTRATOR_SYM_KEY"))
+        .opened_by_asymmetric_key(named("ORCHESTRATOR_ASYM_KEY"))
+        .counting(EncryptedColumn {
+            schema: named("dbo"),
+            table: named("VARIABLES"),
+            column: named("Value"),
+            form: StoredForm::DelimitedHexadecimal {
+                delimiter: r"\`d.T.~De/".to_owned(),
+            },
+        })
+}
+
+/// All that a batch was answered.
+#[derive(Debug, Default)]
+pub struct Collected {
+    pub rows: Vec<Vec<SqlValue>>,
+    pub messages: Vec<SqlMessage>,
+}
+
+impl Collected {
+    pub fn errors(&self) -> Vec<i32> {
+        self.messages.iter().filter(|m| m.is_error()).map(|m| m.number).collect()
+    }
+
+    /// The only value.
+    pub fn integer(&self) -> i64 {
+        match self.rows[0][0] {
+            SqlValue::Int(value) => value,
+            SqlValue::Bit(value) => i64::from(value),
+            ref other => panic!("{other:?} is no number"),
+        }
+    }
+
+    pub fn text(&self) -> String {
+        match &self.rows[0][0] {
+            SqlValue::Text(text) => text.clone(),
+            other => panic!("{other:?} is no text"),
+        }
+    }
+}
+
+impl SqlSink for Collected {
+    fn columns(&mut self, _: &[SqlColumn]) {}
+
+    fn row(&mut self, row: Vec<SqlValue>) {
+        self.rows.push(row);
+    }
+
+    fn message(&mut self, message: SqlMessage) {
+        self.messages.push(message);
+    }
+}
+
+/// Keeps the news.
+#[derive(Debug, Default, Clone)]
+pub struct News(std::sync::Arc<Mutex<Vec<Progress>>>);
+
+impl News {
+    pub fn percents(&self) -> Vec<f64> {
+        let news = self.0.lock().unwrap();
+        news.iter()
+            .filter_map(|progress| match progress {
+                Progress::Percent { percent, .. } => Some(*percent),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+impl Observer for News {
+    fn on_progress(&self, progress: &Progress) {
+        self.0.lock().unwrap().push(progress.clone());
+    }
+}
