@@ -151,6 +151,7 @@ async fn scene() -> Scene {
     let server = SimulatedInstance::builder("SQL01", folder.path().join("instance"))
         .machine_secret(folder.path().join("machine.secret"))
         .sa_password(Secret::new(SA.to_owned()))
+        .key_derivation_cost(std::num::NonZeroU32::MIN)
         .build()
         .unwrap();
     server.create_folder(r"C:\c").unwrap();
