@@ -11,8 +11,13 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use scorch_recovery::adapter::secrets::MapSecrets;
 use scorch_recovery::names::{DatabaseName, ServerPath, SqlInstance};
 use scorch_recovery::simulator::{OrchestratorOptions, SimulatedInstance, SimulatorTransport};
-use scorch_recovery::sql::{Database, DatabaseKeys, DatabaseMasterKey, Dependents, EncryptedColumn, ServiceMasterKey, StoredForm};
-use scorch_recovery::transport::{SqlBatch, SqlCapabilities, SqlSession, SqlSink, SqlTransport, TransportError, Wire};
+use scorch_recovery::sql::{
+    Database, DatabaseKeys, DatabaseMasterKey, Dependents, EncryptedColumn, ServiceMasterKey,
+    StoredForm,
+};
+use scorch_recovery::transport::{
+    SqlBatch, SqlCapabilities, SqlSession, SqlSink, SqlTransport, TransportError, Wire,
+};
 use scorch_recovery::{AnyOperation, Context, Operation, Secret, SecretRef};
 
 /// Counts connections and batches on their way.
@@ -49,7 +54,11 @@ impl SqlTransport for Counting {
 
 #[async_trait]
 impl SqlSession for CountingSession {
-    async fn execute(&mut self, batch: SqlBatch, sink: &mut dyn SqlSink) -> Result<(), TransportError> {
+    async fn execute(
+        &mut self,
+        batch: SqlBatch,
+        sink: &mut dyn SqlSink,
+    ) -> Result<(), TransportError> {
         self.count.fetch_add(1, Ordering::Relaxed);
         self.inner.execute(batch, sink).await
     }
@@ -76,13 +85,29 @@ fn operations(instance: &SqlInstance, database: &DatabaseName) -> Vec<(AnyOperat
     };
     vec![
         (ServiceMasterKey::inspect(instance).into(), 3),
-        (ServiceMasterKey::backup(instance).to_file(path("a.key")).encrypted_by(key).into(), 8),
+        (
+            ServiceMasterKey::backup(instance)
+                .to_file(path("a.key"))
+                .encrypted_by(key)
+                .into(),
+            8,
+        ),
         (Dependents::inspect(instance).into(), 5),
         (DatabaseMasterKey::inspect(instance, database).into(), 4),
         (Database::inspect(instance, database).into(), 3),
-        (Database::backup(instance, database).to_file(path("a.bak")).into(), 8),
+        (
+            Database::backup(instance, database)
+                .to_file(path("a.bak"))
+                .into(),
+            8,
+        ),
         (Database::verify(instance).file(path("a.bak")).into(), 5),
-        (Database::restore(instance, database).from_file(path("a.bak")).into(), 13),
+        (
+            Database::restore(instance, database)
+                .from_file(path("a.bak"))
+                .into(),
+            13,
+        ),
         (
             DatabaseKeys::verify(instance, database)
                 .symmetric_key("ORCHESTRATOR_SYM_KEY".parse().expect("a name"))
@@ -95,7 +120,10 @@ fn operations(instance: &SqlInstance, database: &DatabaseName) -> Vec<(AnyOperat
 }
 
 fn round_trips() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     runtime.block_on(async {
         let folder = tempfile::tempdir().expect("a folder");
         let password = Secret::new("Bench-Passw0rd-1".to_owned());
@@ -105,27 +133,39 @@ fn round_trips() {
             .key_derivation_cost(NonZeroU32::MIN)
             .build()
             .expect("an instance");
-        server.create_folder(r"C:\bench").expect("a folder of the server");
-        let (instance, database): (SqlInstance, DatabaseName) =
-            ("SQL01".parse().expect("a name"), "Orchestrator".parse().expect("a name"));
+        server
+            .create_folder(r"C:\bench")
+            .expect("a folder of the server");
+        let (instance, database): (SqlInstance, DatabaseName) = (
+            "SQL01".parse().expect("a name"),
+            "Orchestrator".parse().expect("a name"),
+        );
         server
             .create_orchestrator_database(&database, &OrchestratorOptions::seeded(1))
             .await
             .expect("a database");
         let count = Arc::new(AtomicUsize::new(0));
         let transport = Counting {
-            inner: SimulatorTransport::builder().instance(instance.clone(), &server, "sa", password).build(),
+            inner: SimulatorTransport::builder()
+                .instance(instance.clone(), &server, "sa", password)
+                .build(),
             count: count.clone(),
         };
         let cx = Context::builder()
             .sql(transport)
-            .secrets(MapSecrets::new().secret(SecretRef::named("key"), Secret::new("Bench-Passw0rd-2".to_owned())))
+            .secrets(MapSecrets::new().secret(
+                SecretRef::named("key"),
+                Secret::new("Bench-Passw0rd-2".to_owned()),
+            ))
             .build()
             .expect("a context");
         for (operation, expected) in operations(&instance, &database) {
             count.store(0, Ordering::Relaxed);
             let tag = serde_json::to_value(&operation).expect("JSON")["operation"].clone();
-            operation.run(&cx).await.unwrap_or_else(|error| panic!("{tag}: {error}"));
+            operation
+                .run(&cx)
+                .await
+                .unwrap_or_else(|error| panic!("{tag}: {error}"));
             let made = count.load(Ordering::Relaxed);
             println!("round trips of {tag}: {made}");
             assert_eq!(made, expected, "{tag}");
@@ -139,8 +179,13 @@ fn statements(criterion: &mut Criterion) {
     let database: DatabaseName = "o'clock]".parse().expect("a name");
     let mut group = criterion.benchmark_group("statement building");
     for (operation, _) in operations(&instance, &database) {
-        let tag = serde_json::to_value(&operation).expect("JSON")["operation"].as_str().unwrap_or_default().to_owned();
-        group.bench_function(tag, |bencher| bencher.iter(|| black_box(&operation).describe()));
+        let tag = serde_json::to_value(&operation).expect("JSON")["operation"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        group.bench_function(tag, |bencher| {
+            bencher.iter(|| black_box(&operation).describe())
+        });
     }
     group.finish();
 }

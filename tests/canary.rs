@@ -1,6 +1,7 @@
 //! A secret appears nowhere: not in Debug, Display, logs, descriptions, JSON or errors, in no form,
 //! and not when the server says it back. A leak planted in each sink is found.
 #![cfg(all(feature = "simulator", feature = "tiberius"))]
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -11,7 +12,8 @@ use scorch_recovery::adapter::tiberius::{Endpoint, Login, TiberiusTransport, Tls
 use scorch_recovery::names::{DatabaseName, SqlInstance};
 use scorch_recovery::simulator::{Fault, Listener, SimulatedInstance, TlsMode};
 use scorch_recovery::sql::{
-    Database, DatabaseKeys, DatabaseMasterKey, Dependents, EncryptedColumn, ServiceMasterKey, StoredForm,
+    Database, DatabaseKeys, DatabaseMasterKey, Dependents, EncryptedColumn, ServiceMasterKey,
+    StoredForm,
 };
 use scorch_recovery::transport::SqlMessage;
 use scorch_recovery::{AnyOperation, Context, Observer, Operation, Progress, Secret, SecretRef};
@@ -43,7 +45,12 @@ impl Heard {
     }
 
     fn count(&self, sink: &str) -> usize {
-        self.0.lock().unwrap().iter().filter(|(of, _)| *of == sink).count()
+        self.0
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|(of, _)| *of == sink)
+            .count()
     }
 }
 
@@ -109,7 +116,9 @@ fn every_operation() -> Vec<AnyOperation> {
     };
     let canary = SecretRef::named("canary");
     let operations: Vec<AnyOperation> = vec![
-        Database::backup(&instance(), &database).to_file(r"C:\c\a.bak".parse().unwrap()).into(),
+        Database::backup(&instance(), &database)
+            .to_file(r"C:\c\a.bak".parse().unwrap())
+            .into(),
         ServiceMasterKey::backup(&instance())
             .to_file(r"C:\c\a.key".parse().unwrap())
             .encrypted_by(canary.clone())
@@ -118,12 +127,16 @@ fn every_operation() -> Vec<AnyOperation> {
         DatabaseMasterKey::inspect(&instance(), &database).into(),
         Dependents::inspect(&instance()).into(),
         ServiceMasterKey::inspect(&instance()).into(),
-        Database::restore(&instance(), &database).from_file(r"C:\c\a.bak".parse().unwrap()).into(),
+        Database::restore(&instance(), &database)
+            .from_file(r"C:\c\a.bak".parse().unwrap())
+            .into(),
         ServiceMasterKey::restore(&instance())
             .from_file(r"C:\c\a.key".parse().unwrap())
             .decrypted_by(canary)
             .into(),
-        Database::verify(&instance()).file(r"C:\c\a.bak".parse().unwrap()).into(),
+        Database::verify(&instance())
+            .file(r"C:\c\a.bak".parse().unwrap())
+            .into(),
         DatabaseKeys::verify(&instance(), &database)
             .symmetric_key("k".parse().unwrap())
             .opened_by_asymmetric_key("a".parse().unwrap())
@@ -132,9 +145,18 @@ fn every_operation() -> Vec<AnyOperation> {
     ];
     let tags: Vec<String> = operations
         .iter()
-        .map(|operation| serde_json::to_value(operation).unwrap()["operation"].as_str().unwrap().to_owned())
+        .map(|operation| {
+            serde_json::to_value(operation).unwrap()["operation"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
         .collect();
-    assert_eq!(tags, AnyOperation::TAGS, "an operation of each variant, in their order");
+    assert_eq!(
+        tags,
+        AnyOperation::TAGS,
+        "an operation of each variant, in their order"
+    );
     operations
 }
 
@@ -169,7 +191,9 @@ async fn scene() -> Scene {
     let heard = Heard::default();
     let cx = Context::builder()
         .sql(transport)
-        .secrets(MapSecrets::new().secret(SecretRef::named("canary"), Secret::new(CANARY.to_owned())))
+        .secrets(
+            MapSecrets::new().secret(SecretRef::named("canary"), Secret::new(CANARY.to_owned())),
+        )
         .observer(heard.clone())
         .build()
         .unwrap();
@@ -186,16 +210,28 @@ impl Scene {
     /// Does everything with an operation that says something.
     async fn perform(&self, operation: &AnyOperation) {
         let heard = &self.heard;
-        heard.hear("Debug", format!("{operation:?} {operation:#?} {:?}", self.cx));
+        heard.hear(
+            "Debug",
+            format!("{operation:?} {operation:#?} {:?}", self.cx),
+        );
         heard.hear("JSON", serde_json::to_string(operation).unwrap());
         let description = operation.describe();
-        heard.hear("description", format!("{description:?} {}", serde_json::to_string(&description).unwrap()));
+        heard.hear(
+            "description",
+            format!(
+                "{description:?} {}",
+                serde_json::to_string(&description).unwrap()
+            ),
+        );
         match operation.observe(&self.cx).await {
             Ok(observation) => heard.hear("observation", format!("{observation:?}")),
             Err(error) => heard.hear("error", format!("{error} {error:?} {:?}", error.remedy())),
         }
         match operation.run(&self.cx).await {
-            Ok(output) => heard.hear("output", format!("{output:?} {}", serde_json::to_string(&output).unwrap())),
+            Ok(output) => heard.hear(
+                "output",
+                format!("{output:?} {}", serde_json::to_string(&output).unwrap()),
+            ),
             Err(error) => {
                 heard.hear("error", format!("{error} {error:?} {:?}", error.remedy()));
                 heard.hear("error", format!("{:?}", error.sql_messages()));
@@ -220,11 +256,24 @@ async fn the_canary_is_heard_nowhere() {
     for operation in every_operation() {
         scene.perform(&operation).await;
     }
-    for sink in ["Debug", "JSON", "description", "observation", "error", "output", "tracing", "progress"] {
+    for sink in [
+        "Debug",
+        "JSON",
+        "description",
+        "observation",
+        "error",
+        "output",
+        "tracing",
+        "progress",
+    ] {
         assert!(scene.heard.count(sink) > 0, "nothing was heard in {sink}");
     }
     assert_eq!(scene.heard.leaks(), Vec::<&str>::new());
-    println!("canary: {} operations, {} events, 0 leaks", AnyOperation::TAGS.len(), scene.heard.count("tracing"));
+    println!(
+        "canary: {} operations, {} events, 0 leaks",
+        AnyOperation::TAGS.len(),
+        scene.heard.count("tracing")
+    );
 }
 
 #[tokio::test]
@@ -232,7 +281,13 @@ async fn nor_when_the_server_says_it_back() {
     let scene = scene().await;
     let _guard = listen(&scene.heard);
     for form in forms(CANARY) {
-        for (number, class) in [(102, 15), (105, 15), (50_000, 16), (15_240, 16), (15_466, 16)] {
+        for (number, class) in [
+            (102, 15),
+            (105, 15),
+            (50_000, 16),
+            (15_240, 16),
+            (15_466, 16),
+        ] {
             for statement in ["BACKUP SERVICE MASTER KEY", "RESTORE SERVICE MASTER KEY"] {
                 let message = SqlMessage {
                     number,
@@ -242,19 +297,33 @@ async fn nor_when_the_server_says_it_back() {
                     procedure: form.clone(),
                     line: 1,
                 };
-                scene.server.faults().install(Fault::when_statement_contains(statement).raise(message));
+                scene
+                    .server
+                    .faults()
+                    .install(Fault::when_statement_contains(statement).raise(message));
             }
             for operation in every_operation() {
-                if serde_json::to_string(&operation).unwrap().contains("canary") {
+                if serde_json::to_string(&operation)
+                    .unwrap()
+                    .contains("canary")
+                {
                     scene.perform(&operation).await;
                 }
             }
             scene.server.faults().clear();
         }
     }
-    assert!(scene.heard.count("error") > 50, "{}", scene.heard.count("error"));
+    assert!(
+        scene.heard.count("error") > 50,
+        "{}",
+        scene.heard.count("error")
+    );
     assert_eq!(scene.heard.leaks(), Vec::<&str>::new());
-    println!("canary: said back in {} forms, {} errors, 0 leaks", forms(CANARY).len(), scene.heard.count("error"));
+    println!(
+        "canary: said back in {} forms, {} errors, 0 leaks",
+        forms(CANARY).len(),
+        scene.heard.count("error")
+    );
 }
 
 #[tokio::test]
@@ -262,19 +331,37 @@ async fn a_wrong_password_of_the_login_is_heard_nowhere() {
     let scene = scene().await;
     let _guard = listen(&scene.heard);
     let echo = TiberiusTransport::builder()
-        .instance(instance(), Endpoint::new("127.0.0.1", 1), Login::sql_server(SA, Secret::new(SA.to_owned())))
+        .instance(
+            instance(),
+            Endpoint::new("127.0.0.1", 1),
+            Login::sql_server(SA, Secret::new(SA.to_owned())),
+        )
         .build()
         .unwrap();
     let cx = Context::builder().sql(echo).build().unwrap();
-    let error = ServiceMasterKey::inspect(&instance()).run(&cx).await.unwrap_err();
+    let error = ServiceMasterKey::inspect(&instance())
+        .run(&cx)
+        .await
+        .unwrap_err();
     scene.heard.hear("error", format!("{error} {error:?}"));
-    scene.heard.hear("Debug", format!("{:?}", Login::sql_server("sa", Secret::new(SA.to_owned()))));
+    scene.heard.hear(
+        "Debug",
+        format!("{:?}", Login::sql_server("sa", Secret::new(SA.to_owned()))),
+    );
     assert_eq!(scene.heard.leaks(), Vec::<&str>::new());
 }
 
 #[test]
 fn a_planted_leak_is_found_in_each_sink() {
-    for sink in ["Debug", "JSON", "description", "observation", "error", "output", "progress"] {
+    for sink in [
+        "Debug",
+        "JSON",
+        "description",
+        "observation",
+        "error",
+        "output",
+        "progress",
+    ] {
         for form in forms(CANARY) {
             let heard = Heard::default();
             heard.hear(sink, format!("before {form} after"));

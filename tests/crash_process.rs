@@ -21,7 +21,11 @@ fn main() -> ExitCode {
     }
     if Command::new("strace").arg("-V").output().is_err() {
         eprintln!("SKIPPED: crash_process needs strace, which is not installed");
-        return if std::env::var_os("CI").is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        return if std::env::var_os("CI").is_some() {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        };
     }
     let is_all = std::env::var("SCORCH_CRASH").is_ok_and(|value| value == "all");
     let folder = tempfile::tempdir().expect("a folder");
@@ -32,7 +36,11 @@ fn main() -> ExitCode {
     let points = trace::points(&undisturbed);
     let wrong = child::judge(&undisturbed);
     assert!(wrong.is_empty(), "undisturbed, and yet: {wrong:?}");
-    assert_eq!(child::acknowledged(&undisturbed).len(), Step::ALL.len(), "the undisturbed run did not end");
+    assert_eq!(
+        child::acknowledged(&undisturbed).len(),
+        Step::ALL.len(),
+        "the undisturbed run did not end"
+    );
 
     let step = if is_all { 1 } else { 12 };
     let chosen: Vec<&Point> = points.iter().step_by(step).collect();
@@ -50,14 +58,21 @@ fn main() -> ExitCode {
         }
         std::fs::remove_dir_all(&home).expect("it can be removed");
     }
-    assert!(trace::finds_a_planted_loss(&start, folder.path()), "a planted loss was not found");
+    assert!(
+        trace::finds_a_planted_loss(&start, folder.path()),
+        "a planted loss was not found"
+    );
     println!(
         "crash: {} of {} kills left everything acknowledged and nothing half done ({} calls counted); a planted loss was found",
         chosen.len() - failed,
         chosen.len(),
         points.len()
     );
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// A copy of a prepared folder.

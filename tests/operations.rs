@@ -1,15 +1,16 @@
 //! Operations against simulated instances: what they do, and what bad input does not.
 #![cfg(feature = "simulator")]
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 #[path = "support/simulated.rs"]
 mod simulated;
 
 use std::fs;
 
-use scorch_recovery::simulator::{Fault, Disconnect, Version};
+use scorch_recovery::simulator::{Disconnect, Fault, Version};
 use scorch_recovery::sql::{
-    Database, DatabaseMasterKey, Dependents, FileExamination, KeyBackup, KeyRestoreOutcome, ProbeResult,
-    RestoreServiceMasterKey, ServiceMasterKey,
+    Database, DatabaseMasterKey, Dependents, FileExamination, KeyBackup, KeyRestoreOutcome,
+    ProbeResult, RestoreServiceMasterKey, ServiceMasterKey,
 };
 use scorch_recovery::{Effect, Error, ErrorKind, Observation, Operation, SecretRef};
 use simulated::{News, World, named, verify};
@@ -61,16 +62,31 @@ async fn key_and_database_recover_on_another_instance() {
 
     let restored = restore_key("SQL02", KEY).run(&cx).await.unwrap();
     assert_eq!(restored.outcome, KeyRestoreOutcome::Replaced);
-    let database = Database::restore(&named("SQL02"), &named("Orchestrator")).from_file(named(BAK)).run(&cx).await.unwrap();
-    assert_eq!((database.name.as_str(), &database.beside), ("Orchestrator", &None));
+    let database = Database::restore(&named("SQL02"), &named("Orchestrator"))
+        .from_file(named(BAK))
+        .run(&cx)
+        .await
+        .unwrap();
+    assert_eq!(
+        (database.name.as_str(), &database.beside),
+        ("Orchestrator", &None)
+    );
     assert_eq!(database.database.user_access, "RESTRICTED_USER");
     let proof = verify("SQL02", "Orchestrator").run(&cx).await.unwrap();
-    assert_eq!((proof.values(), proof.decrypted()), (baseline.values(), baseline.values()));
+    assert_eq!(
+        (proof.values(), proof.decrypted()),
+        (baseline.values(), baseline.values())
+    );
 
     // The same key again changes nothing, and says so.
     let dependents = Dependents::inspect(&named("SQL02")).run(&cx).await.unwrap();
     let own = back_up_key(&world, "SQL02", r"\\vault\keys\own.key").await;
-    let again = restore_key("SQL02", KEY).replacing(&dependents).keeping(&own).run(&cx).await.unwrap();
+    let again = restore_key("SQL02", KEY)
+        .replacing(&dependents)
+        .keeping(&own)
+        .run(&cx)
+        .await
+        .unwrap();
     assert_eq!(again.outcome, KeyRestoreOutcome::Same);
     assert_eq!(again.probed[0].result, ProbeResult::Opens);
 }
@@ -79,37 +95,79 @@ async fn key_and_database_recover_on_another_instance() {
 async fn without_the_key_nothing_decrypts_and_the_reason_is_said() {
     let world = after_backup().await;
     let cx = world.context();
-    Database::restore(&named("SQL02"), &named("Orchestrator")).from_file(named(BAK)).run(&cx).await.unwrap();
+    Database::restore(&named("SQL02"), &named("Orchestrator"))
+        .from_file(named(BAK))
+        .run(&cx)
+        .await
+        .unwrap();
     let error = verify("SQL02", "Orchestrator").run(&cx).await.unwrap_err();
-    assert_eq!((error.kind(), error.sql_messages()[0].number), (ErrorKind::KeyMismatch, 15581), "{error}");
+    assert_eq!(
+        (error.kind(), error.sql_messages()[0].number),
+        (ErrorKind::KeyMismatch, 15581),
+        "{error}"
+    );
 
-    let info = DatabaseMasterKey::inspect(&named("SQL02"), &named("Orchestrator")).run(&cx).await.unwrap();
-    assert!(info.exists && info.has_service_master_key_copy && !info.is_encrypted_by_server, "{info:?}");
+    let info = DatabaseMasterKey::inspect(&named("SQL02"), &named("Orchestrator"))
+        .run(&cx)
+        .await
+        .unwrap();
+    assert!(
+        info.exists && info.has_service_master_key_copy && !info.is_encrypted_by_server,
+        "{info:?}"
+    );
 
     // The key after the database: the copy need not open before, and must after.
     let dependents = Dependents::inspect(&named("SQL02")).run(&cx).await.unwrap();
     let own = back_up_key(&world, "SQL02", r"\\vault\keys\own.key").await;
-    let consented = || restore_key("SQL02", KEY).replacing(&dependents).keeping(&own);
+    let consented = || {
+        restore_key("SQL02", KEY)
+            .replacing(&dependents)
+            .keeping(&own)
+    };
     let error = run_error(&world, consented()).await;
     assert_eq!(error.kind(), ErrorKind::KeyMismatch, "{error}");
-    consented().recovering(&named("Orchestrator")).run(&cx).await.unwrap();
-    assert!(verify("SQL02", "Orchestrator").run(&cx).await.unwrap().is_whole());
+    consented()
+        .recovering(&named("Orchestrator"))
+        .run(&cx)
+        .await
+        .unwrap();
+    assert!(
+        verify("SQL02", "Orchestrator")
+            .run(&cx)
+            .await
+            .unwrap()
+            .is_whole()
+    );
 }
 
 #[tokio::test]
 async fn a_key_file_is_never_overwritten() {
     let world = after_backup().await;
     let before = fs::read(world.vault_file("smk.key")).unwrap();
-    let again = ServiceMasterKey::backup(&named("SQL02")).to_file(named(KEY)).encrypted_by(SecretRef::named("key"));
+    let again = ServiceMasterKey::backup(&named("SQL02"))
+        .to_file(named(KEY))
+        .encrypted_by(SecretRef::named("key"));
     let error = run_error(&world, again.clone()).await;
-    assert_eq!((error.kind(), error.effect()), (ErrorKind::AlreadyExists, Effect::None), "{error}");
+    assert_eq!(
+        (error.kind(), error.effect()),
+        (ErrorKind::AlreadyExists, Effect::None),
+        "{error}"
+    );
     assert_eq!(fs::read(world.vault_file("smk.key")).unwrap(), before);
-    assert!(matches!(again.observe(&world.context()).await.unwrap(), Observation::Indeterminate { .. }));
+    assert!(matches!(
+        again.observe(&world.context()).await.unwrap(),
+        Observation::Indeterminate { .. }
+    ));
 
-    let nowhere = ServiceMasterKey::backup(&named("SQL01")).to_file(named(r"C:\no folder\a.key")).encrypted_by(SecretRef::named("key"));
+    let nowhere = ServiceMasterKey::backup(&named("SQL01"))
+        .to_file(named(r"C:\no folder\a.key"))
+        .encrypted_by(SecretRef::named("key"));
     let error = run_error(&world, nowhere.clone()).await;
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
-    assert_eq!(nowhere.observe(&world.context()).await.unwrap(), Observation::NotDone);
+    assert_eq!(
+        nowhere.observe(&world.context()).await.unwrap(),
+        Observation::NotDone
+    );
 }
 
 #[tokio::test]
@@ -117,12 +175,30 @@ async fn damaged_foreign_and_missing_key_files_change_nothing() {
     let world = after_backup().await;
     world.orchestrator("SQL02", 3).await;
     let good = fs::read(world.vault_file("smk.key")).unwrap();
-    let flipped: Vec<u8> = good.iter().enumerate().map(|(at, byte)| if at + 1 == good.len() { byte ^ 1 } else { *byte }).collect();
+    let flipped: Vec<u8> = good
+        .iter()
+        .enumerate()
+        .map(|(at, byte)| {
+            if at + 1 == good.len() {
+                byte ^ 1
+            } else {
+                *byte
+            }
+        })
+        .collect();
     let cases: Vec<(&str, Option<Vec<u8>>, ErrorKind)> = vec![
         ("empty.key", Some(Vec::new()), ErrorKind::Corrupt),
-        ("short.key", Some(good[..good.len() / 2].to_vec()), ErrorKind::KeyMismatch),
+        (
+            "short.key",
+            Some(good[..good.len() / 2].to_vec()),
+            ErrorKind::KeyMismatch,
+        ),
         ("flipped.key", Some(flipped), ErrorKind::KeyMismatch),
-        ("foreign.key", Some(b"this is no key file at all".to_vec()), ErrorKind::KeyMismatch),
+        (
+            "foreign.key",
+            Some(b"this is no key file at all".to_vec()),
+            ErrorKind::KeyMismatch,
+        ),
         ("missing.key", None, ErrorKind::NotFound),
     ];
     let cx = world.context();
@@ -133,14 +209,41 @@ async fn damaged_foreign_and_missing_key_files_change_nothing() {
             fs::write(world.vault_file(leaf), content).unwrap();
         }
         let file = format!(r"\\vault\keys\{leaf}");
-        let error = run_error(&world, restore_key("SQL02", &file).replacing(&dependents).keeping(&own)).await;
-        assert_eq!((error.kind(), error.effect()), (kind, Effect::None), "{leaf}: {error}");
-        assert!(error.remedy().is_some() || kind == ErrorKind::Corrupt, "{leaf}: no remedy");
+        let error = run_error(
+            &world,
+            restore_key("SQL02", &file)
+                .replacing(&dependents)
+                .keeping(&own),
+        )
+        .await;
+        assert_eq!(
+            (error.kind(), error.effect()),
+            (kind, Effect::None),
+            "{leaf}: {error}"
+        );
+        assert!(
+            error.remedy().is_some() || kind == ErrorKind::Corrupt,
+            "{leaf}: no remedy"
+        );
     }
-    let wrong = restore_key("SQL02", KEY).decrypted_by(SecretRef::named("wrong")).replacing(&dependents).keeping(&own);
+    let wrong = restore_key("SQL02", KEY)
+        .decrypted_by(SecretRef::named("wrong"))
+        .replacing(&dependents)
+        .keeping(&own);
     let error = run_error(&world, wrong).await;
-    assert_eq!((error.kind(), error.effect()), (ErrorKind::KeyMismatch, Effect::None), "{error}");
-    assert!(verify("SQL02", "Orchestrator").run(&cx).await.unwrap().is_whole(), "its own database still opens");
+    assert_eq!(
+        (error.kind(), error.effect()),
+        (ErrorKind::KeyMismatch, Effect::None),
+        "{error}"
+    );
+    assert!(
+        verify("SQL02", "Orchestrator")
+            .run(&cx)
+            .await
+            .unwrap()
+            .is_whole(),
+        "its own database still opens"
+    );
 }
 
 #[tokio::test]
@@ -152,7 +255,11 @@ async fn every_flipped_byte_of_a_key_file_is_found() {
         bad[at] ^= 1;
         fs::write(world.vault_file("bad.key"), &bad).unwrap();
         let error = run_error(&world, restore_key("SQL02", r"\\vault\keys\bad.key")).await;
-        assert_eq!((error.kind(), error.effect()), (ErrorKind::KeyMismatch, Effect::None), "byte {at}: {error}");
+        assert_eq!(
+            (error.kind(), error.effect()),
+            (ErrorKind::KeyMismatch, Effect::None),
+            "byte {at}: {error}"
+        );
     }
 }
 
@@ -171,19 +278,38 @@ async fn damaged_and_missing_backups_change_nothing() {
         bad[at] ^= 0x10;
         cases.push((format!("flipped at {at}"), bad));
     }
-    let missing = Database::restore(&named("SQL02"), &named("Orchestrator")).from_file(named(r"\\vault\keys\missing.bak"));
+    let missing = Database::restore(&named("SQL02"), &named("Orchestrator"))
+        .from_file(named(r"\\vault\keys\missing.bak"));
     assert_eq!(run_error(&world, missing).await.kind(), ErrorKind::NotFound);
     for (what, content) in cases {
         fs::write(world.vault_file("bad.bak"), content).unwrap();
         let bad = named(r"\\vault\keys\bad.bak");
-        let error = run_error(&world, Database::verify(&named("SQL02")).file(named(r"\\vault\keys\bad.bak"))).await;
-        assert_eq!((error.kind(), error.effect()), (ErrorKind::Corrupt, Effect::None), "{what}: {error}");
-        let error = run_error(&world, Database::restore(&named("SQL02"), &named("Orchestrator")).from_file(bad)).await;
+        let error = run_error(
+            &world,
+            Database::verify(&named("SQL02")).file(named(r"\\vault\keys\bad.bak")),
+        )
+        .await;
+        assert_eq!(
+            (error.kind(), error.effect()),
+            (ErrorKind::Corrupt, Effect::None),
+            "{what}: {error}"
+        );
+        let error = run_error(
+            &world,
+            Database::restore(&named("SQL02"), &named("Orchestrator")).from_file(bad),
+        )
+        .await;
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}: {error}");
         let state = world.sql("SQL02", None, "SELECT COUNT(*) FROM sys.databases WHERE name = N'Orchestrator' AND state_desc = N'ONLINE'").await;
-        assert_eq!(state.integer(), 0, "{what}: nothing half-restored is online");
+        assert_eq!(
+            state.integer(),
+            0,
+            "{what}: nothing half-restored is online"
+        );
         if error.effect() == Effect::Partial {
-            world.sql("SQL02", None, "DROP DATABASE [Orchestrator]").await;
+            world
+                .sql("SQL02", None, "DROP DATABASE [Orchestrator]")
+                .await;
         }
     }
 }
@@ -193,28 +319,64 @@ async fn an_existing_database_is_restored_beside_and_overwritten_only_with_evide
     let world = after_backup().await;
     world.orchestrator("SQL02", 3).await;
     let cx = world.context();
-    let target = || Database::restore(&named("SQL02"), &named("Orchestrator")).from_file(named(BAK));
+    let target =
+        || Database::restore(&named("SQL02"), &named("Orchestrator")).from_file(named(BAK));
 
     let beside = target().run(&cx).await.unwrap();
-    assert_eq!((beside.name.as_str(), beside.beside.as_ref().unwrap().as_str()), ("Orchestrator_restored", "Orchestrator"));
+    assert_eq!(
+        (
+            beside.name.as_str(),
+            beside.beside.as_ref().unwrap().as_str()
+        ),
+        ("Orchestrator_restored", "Orchestrator")
+    );
     assert_eq!(target().observe(&cx).await.unwrap(), Observation::Done);
     let error = run_error(&world, target()).await;
-    assert_eq!((error.kind(), error.effect()), (ErrorKind::AlreadyExists, Effect::None), "{error}");
+    assert_eq!(
+        (error.kind(), error.effect()),
+        (ErrorKind::AlreadyExists, Effect::None),
+        "{error}"
+    );
     target().beside_as(named("Third")).run(&cx).await.unwrap();
 
-    let existing = Database::inspect(&named("SQL02"), &named("Orchestrator")).run(&cx).await.unwrap();
+    let existing = Database::inspect(&named("SQL02"), &named("Orchestrator"))
+        .run(&cx)
+        .await
+        .unwrap();
     let error = run_error(&world, target().overwriting(&existing, None)).await;
     assert_eq!(error.kind(), ErrorKind::ConsentRequired, "{error}");
-    let copy = Database::backup(&named("SQL02"), &named("Orchestrator")).to_file(named(r"\\vault\keys\copy.bak")).run(&cx).await.unwrap();
-    let third = Database::inspect(&named("SQL02"), &named("Third")).run(&cx).await.unwrap();
+    let copy = Database::backup(&named("SQL02"), &named("Orchestrator"))
+        .to_file(named(r"\\vault\keys\copy.bak"))
+        .run(&cx)
+        .await
+        .unwrap();
+    let third = Database::inspect(&named("SQL02"), &named("Third"))
+        .run(&cx)
+        .await
+        .unwrap();
     let error = run_error(&world, target().overwriting(&third, Some(&copy))).await;
     assert_eq!(error.kind(), ErrorKind::ConsentRequired, "{error}");
-    assert!(verify("SQL02", "Orchestrator").run(&cx).await.unwrap().is_whole(), "the existing one is untouched");
+    assert!(
+        verify("SQL02", "Orchestrator")
+            .run(&cx)
+            .await
+            .unwrap()
+            .is_whole(),
+        "the existing one is untouched"
+    );
 
-    let over = target().overwriting(&existing, Some(&copy)).run(&cx).await.unwrap();
+    let over = target()
+        .overwriting(&existing, Some(&copy))
+        .run(&cx)
+        .await
+        .unwrap();
     assert_eq!((over.name.as_str(), &over.beside), ("Orchestrator", &None));
     let gone = run_error(&world, target().overwriting(&existing, Some(&copy))).await;
-    assert_eq!(gone.kind(), ErrorKind::ConsentRequired, "the evidence is of another database now: {gone}");
+    assert_eq!(
+        gone.kind(),
+        ErrorKind::ConsentRequired,
+        "the evidence is of another database now: {gone}"
+    );
 }
 
 #[tokio::test]
@@ -222,15 +384,38 @@ async fn a_target_in_use_is_busy_and_untouched() {
     let world = after_backup().await;
     world.orchestrator("SQL02", 3).await;
     let cx = world.context();
-    let existing = Database::inspect(&named("SQL02"), &named("Orchestrator")).run(&cx).await.unwrap();
-    let copy = Database::backup(&named("SQL02"), &named("Orchestrator")).to_file(named(r"\\vault\keys\copy.bak")).run(&cx).await.unwrap();
+    let existing = Database::inspect(&named("SQL02"), &named("Orchestrator"))
+        .run(&cx)
+        .await
+        .unwrap();
+    let copy = Database::backup(&named("SQL02"), &named("Orchestrator"))
+        .to_file(named(r"\\vault\keys\copy.bak"))
+        .run(&cx)
+        .await
+        .unwrap();
     use scorch_recovery::transport::SqlTransport as _;
-    let user = world.transport("sa", simulated::SA).connect(&named("SQL02"), Some(&named("Orchestrator"))).await.unwrap();
-    let over = Database::restore(&named("SQL02"), &named("Orchestrator")).from_file(named(BAK)).overwriting(&existing, Some(&copy));
+    let user = world
+        .transport("sa", simulated::SA)
+        .connect(&named("SQL02"), Some(&named("Orchestrator")))
+        .await
+        .unwrap();
+    let over = Database::restore(&named("SQL02"), &named("Orchestrator"))
+        .from_file(named(BAK))
+        .overwriting(&existing, Some(&copy));
     let error = run_error(&world, over.clone()).await;
-    assert_eq!((error.kind(), error.effect()), (ErrorKind::Busy, Effect::None), "{error}");
+    assert_eq!(
+        (error.kind(), error.effect()),
+        (ErrorKind::Busy, Effect::None),
+        "{error}"
+    );
     drop(user);
-    assert!(verify("SQL02", "Orchestrator").run(&cx).await.unwrap().is_whole());
+    assert!(
+        verify("SQL02", "Orchestrator")
+            .run(&cx)
+            .await
+            .unwrap()
+            .is_whole()
+    );
 }
 
 #[tokio::test]
@@ -239,32 +424,82 @@ async fn a_newer_backup_is_refused_before_anything_is_touched() {
     world.add("OLD", |builder| builder.version(Version::Sql2019));
     let restore = Database::restore(&named("OLD"), &named("Orchestrator")).from_file(named(BAK));
     let error = run_error(&world, restore.clone()).await;
-    assert_eq!((error.kind(), error.effect()), (ErrorKind::Incompatible, Effect::None), "{error}");
-    assert_eq!(restore.observe(&world.context()).await.unwrap(), Observation::NotDone);
+    assert_eq!(
+        (error.kind(), error.effect()),
+        (ErrorKind::Incompatible, Effect::None),
+        "{error}"
+    );
+    assert_eq!(
+        restore.observe(&world.context()).await.unwrap(),
+        Observation::NotDone
+    );
 }
 
 #[tokio::test]
 async fn neighbours_of_a_replaced_key_still_open() {
     let world = after_backup().await;
     world.orchestrator("SQL02", 3).await;
-    world.sql("SQL02", None, "CREATE CREDENTIAL [proxy] WITH IDENTITY = N'CORP\\x', SECRET = N's3cret'").await;
+    world
+        .sql(
+            "SQL02",
+            None,
+            "CREATE CREDENTIAL [proxy] WITH IDENTITY = N'CORP\\x', SECRET = N's3cret'",
+        )
+        .await;
     let cx = world.context();
     let dependents = Dependents::inspect(&named("SQL02")).run(&cx).await.unwrap();
-    assert_eq!(dependents.names(), ["database Orchestrator", "credential proxy"]);
+    assert_eq!(
+        dependents.names(),
+        ["database Orchestrator", "credential proxy"]
+    );
     let own = back_up_key(&world, "SQL02", r"\\vault\keys\own.key").await;
-    let restored = restore_key("SQL02", KEY).replacing(&dependents).keeping(&own).run(&cx).await.unwrap();
+    let restored = restore_key("SQL02", KEY)
+        .replacing(&dependents)
+        .keeping(&own)
+        .run(&cx)
+        .await
+        .unwrap();
     assert_eq!(restored.outcome, KeyRestoreOutcome::Replaced);
-    assert!(verify("SQL02", "Orchestrator").run(&cx).await.unwrap().is_whole());
+    assert!(
+        verify("SQL02", "Orchestrator")
+            .run(&cx)
+            .await
+            .unwrap()
+            .is_whole()
+    );
 }
 
 #[tokio::test]
 async fn hostile_names_come_back_as_they_were() {
     let world = World::with(&["SQL01"]);
     let cx = world.context();
-    for (index, name) in ["a]b", "o'clock", "x\"y", "--x", "[z]", "漢字", " blank", "a;b", &"n".repeat(120)].iter().enumerate() {
-        world.sql("SQL01", None, &format!("CREATE DATABASE [{}]", name.replace(']', "]]"))).await;
+    for (index, name) in [
+        "a]b",
+        "o'clock",
+        "x\"y",
+        "--x",
+        "[z]",
+        "漢字",
+        " blank",
+        "a;b",
+        &"n".repeat(120),
+    ]
+    .iter()
+    .enumerate()
+    {
+        world
+            .sql(
+                "SQL01",
+                None,
+                &format!("CREATE DATABASE [{}]", name.replace(']', "]]")),
+            )
+            .await;
         let path = format!(r"\\vault\keys\o'clock ];-- {index}.bak");
-        let backup = Database::backup(&named("SQL01"), &named(name)).to_file(named(&path)).run(&cx).await.unwrap();
+        let backup = Database::backup(&named("SQL01"), &named(name))
+            .to_file(named(&path))
+            .run(&cx)
+            .await
+            .unwrap();
         assert_eq!(&backup.set.database_name, name);
         let restored = Database::restore(&named("SQL01"), &named(name))
             .from_file(named(&path))
@@ -286,10 +521,19 @@ async fn hostile_names_come_back_as_they_were() {
 #[tokio::test]
 async fn a_weak_login_is_refused_with_the_right_it_lacks() {
     let world = after_backup().await;
-    world.sql("SQL01", None, "CREATE LOGIN [weak] WITH PASSWORD = N'Weak-Passw0rd-1'").await;
+    world
+        .sql(
+            "SQL01",
+            None,
+            "CREATE LOGIN [weak] WITH PASSWORD = N'Weak-Passw0rd-1'",
+        )
+        .await;
     let cx = world.builder("weak", "Weak-Passw0rd-1").build().unwrap();
-    let key = ServiceMasterKey::backup(&named("SQL01")).to_file(named(r"\\vault\keys\weak.key")).encrypted_by(SecretRef::named("key"));
-    let database = Database::backup(&named("SQL01"), &named("Orchestrator")).to_file(named(r"\\vault\keys\weak.bak"));
+    let key = ServiceMasterKey::backup(&named("SQL01"))
+        .to_file(named(r"\\vault\keys\weak.key"))
+        .encrypted_by(SecretRef::named("key"));
+    let database = Database::backup(&named("SQL01"), &named("Orchestrator"))
+        .to_file(named(r"\\vault\keys\weak.bak"));
     let restore = Database::restore(&named("SQL01"), &named("Other")).from_file(named(BAK));
     let errors = [
         key.run(&cx).await.unwrap_err(),
@@ -298,7 +542,11 @@ async fn a_weak_login_is_refused_with_the_right_it_lacks() {
         verify("SQL01", "Orchestrator").run(&cx).await.unwrap_err(),
     ];
     for error in errors {
-        assert_eq!((error.kind(), error.effect()), (ErrorKind::PermissionDenied, Effect::None), "{error}");
+        assert_eq!(
+            (error.kind(), error.effect()),
+            (ErrorKind::PermissionDenied, Effect::None),
+            "{error}"
+        );
     }
     let error = database.run(&cx).await.unwrap_err();
     assert_eq!(error.effect(), Effect::None, "{error}");
@@ -313,16 +561,31 @@ async fn a_full_disk_loses_nothing_at_any_write() {
     let (mut step, mut failures) = (0_u64, 0);
     loop {
         server.set_disk_quota(Some(step * 4096));
-        let restore = Database::restore(&named("SQL02"), &named("Orchestrator")).from_file(named(BAK));
+        let restore =
+            Database::restore(&named("SQL02"), &named("Orchestrator")).from_file(named(BAK));
         let result = restore.run(&cx).await;
         server.set_disk_quota(None);
         let Err(error) = result else { break };
-        assert!(matches!(error.kind(), ErrorKind::NoSpace | ErrorKind::SqlServer), "{error}");
+        assert!(
+            matches!(error.kind(), ErrorKind::NoSpace | ErrorKind::SqlServer),
+            "{error}"
+        );
         let online = world.sql("SQL02", None, "SELECT COUNT(*) FROM sys.databases WHERE name = N'Orchestrator' AND state_desc = N'ONLINE'").await;
         assert_eq!(online.integer(), 0, "{error}");
-        if world.sql("SQL02", None, "SELECT COUNT(*) FROM sys.databases WHERE name = N'Orchestrator'").await.integer() == 1 {
+        if world
+            .sql(
+                "SQL02",
+                None,
+                "SELECT COUNT(*) FROM sys.databases WHERE name = N'Orchestrator'",
+            )
+            .await
+            .integer()
+            == 1
+        {
             assert_eq!(error.effect(), Effect::Partial, "{error}");
-            world.sql("SQL02", None, "DROP DATABASE [Orchestrator]").await;
+            world
+                .sql("SQL02", None, "DROP DATABASE [Orchestrator]")
+                .await;
         }
         failures += 1;
         step += 1;
@@ -335,7 +598,12 @@ async fn a_full_disk_loses_nothing_at_any_write() {
 async fn a_connection_that_drops_anywhere_is_never_taken_for_nothing() {
     let world = after_backup().await;
     let cx = world.context();
-    for disconnect in [Disconnect::Before, Disconnect::AfterReplies(0), Disconnect::AfterReplies(1), Disconnect::After] {
+    for disconnect in [
+        Disconnect::Before,
+        Disconnect::AfterReplies(0),
+        Disconnect::AfterReplies(1),
+        Disconnect::After,
+    ] {
         for (index, (statement, operation)) in [
             ("BACKUP SERVICE MASTER KEY", 0),
             ("BACKUP DATABASE", 1),
@@ -345,24 +613,52 @@ async fn a_connection_that_drops_anywhere_is_never_taken_for_nothing() {
         .into_iter()
         .enumerate()
         {
-            world.server("SQL02").faults().install(Fault::when_statement_contains(statement).disconnect(disconnect));
+            world
+                .server("SQL02")
+                .faults()
+                .install(Fault::when_statement_contains(statement).disconnect(disconnect));
             let leaf = format!("{disconnect:?}{index}").replace(['(', ')'], "_");
             let path = format!(r"\\vault\keys\{leaf}");
             let error = match operation {
-                0 => ServiceMasterKey::backup(&named("SQL02")).to_file(named(&path)).encrypted_by(SecretRef::named("key")).run(&cx).await.err(),
-                1 => Database::backup(&named("SQL02"), &named("model")).to_file(named(&path)).run(&cx).await.err(),
+                0 => ServiceMasterKey::backup(&named("SQL02"))
+                    .to_file(named(&path))
+                    .encrypted_by(SecretRef::named("key"))
+                    .run(&cx)
+                    .await
+                    .err(),
+                1 => Database::backup(&named("SQL02"), &named("model"))
+                    .to_file(named(&path))
+                    .run(&cx)
+                    .await
+                    .err(),
                 2 => restore_key("SQL02", KEY).run(&cx).await.err(),
-                _ => Database::restore(&named("SQL02"), &named(&format!("db{leaf}"))).from_file(named(BAK)).run(&cx).await.err(),
+                _ => Database::restore(&named("SQL02"), &named(&format!("db{leaf}")))
+                    .from_file(named(BAK))
+                    .run(&cx)
+                    .await
+                    .err(),
             };
             let error = error.unwrap_or_else(|| panic!("{statement} {disconnect:?} was not cut"));
-            assert_eq!((error.kind(), error.effect()), (ErrorKind::Unreachable, Effect::Unknown), "{statement} {disconnect:?}: {error}");
+            assert_eq!(
+                (error.kind(), error.effect()),
+                (ErrorKind::Unreachable, Effect::Unknown),
+                "{statement} {disconnect:?}: {error}"
+            );
             assert_eq!(world.server("SQL02").faults().outstanding(), 0);
         }
         // Databases that were restored meanwhile are dependents now: the next round starts afresh.
-        let names = world.sql("SQL02", None, "SELECT name FROM sys.databases WHERE name LIKE N'db%'").await;
+        let names = world
+            .sql(
+                "SQL02",
+                None,
+                "SELECT name FROM sys.databases WHERE name LIKE N'db%'",
+            )
+            .await;
         for row in names.rows {
             if let scorch_recovery::transport::SqlValue::Text(name) = &row[0] {
-                world.sql("SQL02", None, &format!("DROP DATABASE [{name}]")).await;
+                world
+                    .sql("SQL02", None, &format!("DROP DATABASE [{name}]"))
+                    .await;
             }
         }
     }
@@ -371,12 +667,28 @@ async fn a_connection_that_drops_anywhere_is_never_taken_for_nothing() {
 #[tokio::test(start_paused = true)]
 async fn progress_comes_from_a_second_session() {
     let mut world = after_backup().await;
-    world.add("SLOW", |builder| builder.pace(std::time::Duration::from_secs(1)));
+    world.add("SLOW", |builder| {
+        builder.pace(std::time::Duration::from_secs(1))
+    });
     let news = News::default();
-    let cx = world.builder("sa", simulated::SA).observer(news.clone()).build().unwrap();
-    Database::restore(&named("SLOW"), &named("Orchestrator")).from_file(named(BAK)).run(&cx).await.unwrap();
+    let cx = world
+        .builder("sa", simulated::SA)
+        .observer(news.clone())
+        .build()
+        .unwrap();
+    Database::restore(&named("SLOW"), &named("Orchestrator"))
+        .from_file(named(BAK))
+        .run(&cx)
+        .await
+        .unwrap();
     let percents = news.percents();
     assert!(percents.len() > 10, "{percents:?}");
-    assert!(percents.windows(2).all(|two| two[0] <= two[1]), "{percents:?}");
-    assert!(percents.iter().any(|percent| (1.0..99.0).contains(percent)), "{percents:?}");
+    assert!(
+        percents.windows(2).all(|two| two[0] <= two[1]),
+        "{percents:?}"
+    );
+    assert!(
+        percents.iter().any(|percent| (1.0..99.0).contains(percent)),
+        "{percents:?}"
+    );
 }

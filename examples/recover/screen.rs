@@ -7,12 +7,12 @@ use scorch_recovery::{Observer, Progress};
 
 /// Where progress is shown: standard error, so that standard output holds the result alone.
 #[derive(Clone, Debug)]
-pub struct Screen {
+pub(crate) struct Screen {
     bar: Option<ProgressBar>,
 }
 
 impl Screen {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(100);
             if let Ok(style) = ProgressStyle::with_template("   {wide_bar} {percent:>3} % {msg}") {
@@ -24,7 +24,7 @@ impl Screen {
     }
 
     /// A line that stays.
-    pub fn say(&self, line: &str) {
+    pub(crate) fn say(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.println(line),
             None => eprintln!("{line}"),
@@ -32,7 +32,7 @@ impl Screen {
     }
 
     /// Takes the bar away.
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

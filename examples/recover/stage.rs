@@ -16,12 +16,12 @@ use crate::screen::Screen;
 use crate::{Arguments, KEY_PASSWORD, OWN_KEY_PASSWORD};
 
 /// Where key files go: not where the backups are.
-pub const KEYS: &str = r"\\vault\keys";
+pub(crate) const KEYS: &str = r"\\vault\keys";
 /// Where backups go.
-pub const BACKUPS: &str = r"\\vault\backups";
+pub(crate) const BACKUPS: &str = r"\\vault\backups";
 
 /// Everything the rehearsal happens on.
-pub struct Stage {
+pub(crate) struct Stage {
     instances: BTreeMap<SqlInstance, Instance>,
     vault: PathBuf,
     sa_password: Secret,
@@ -38,7 +38,7 @@ struct Instance {
 
 impl Stage {
     /// Sets the stage: three instances, the first with an Orchestrator database.
-    pub async fn set(
+    pub(crate) async fn set(
         arguments: &Arguments,
         screen: &Screen,
         names: [&SqlInstance; 3],
@@ -86,7 +86,7 @@ impl Stage {
     }
 
     /// The library's view of the stage: instances by name, secrets, progress.
-    pub fn context(&self) -> Result<Context, String> {
+    pub(crate) fn context(&self) -> Result<Context, String> {
         let mut transport = TiberiusTransport::builder();
         for (name, instance) in &self.instances {
             let login = Login::sql_server("sa", self.sa_password.clone());
@@ -111,7 +111,7 @@ impl Stage {
     }
 
     /// Loses an instance for good: stopped as by a power cut, its folder and machine secret gone.
-    pub fn lose(&mut self, name: &SqlInstance) -> Result<(), String> {
+    pub(crate) fn lose(&mut self, name: &SqlInstance) -> Result<(), String> {
         let Some(instance) = self.instances.get_mut(name) else {
             return Err(format!("there is no {name}"));
         };
@@ -123,7 +123,7 @@ impl Stage {
     }
 
     /// Flips a bit of a file on the vault.
-    pub fn flip_bit(&self, file: &ServerPath, at: i64) -> Result<(), String> {
+    pub(crate) fn flip_bit(&self, file: &ServerPath, at: i64) -> Result<(), String> {
         let path = self.vault.join("keys").join(file.file_name());
         let mut content = fs::read(&path).map_err(text)?;
         let length = i64::try_from(content.len()).map_err(text)?;

@@ -8,16 +8,32 @@ use std::process::{Command, Stdio};
 use crate::child;
 
 /// How a killed process ends under strace.
-pub const KILLED: i32 = 137;
+pub(crate) const KILLED: i32 = 137;
 
 const CALLS: &[&str] = &[
-    "write", "pwrite64", "writev", "pwritev", "fsync", "fdatasync", "sync_file_range", "rename", "renameat",
-    "renameat2", "truncate", "ftruncate", "fallocate", "unlink", "unlinkat", "rmdir", "link", "linkat",
+    "write",
+    "pwrite64",
+    "writev",
+    "pwritev",
+    "fsync",
+    "fdatasync",
+    "sync_file_range",
+    "rename",
+    "renameat",
+    "renameat2",
+    "truncate",
+    "ftruncate",
+    "fallocate",
+    "unlink",
+    "unlinkat",
+    "rmdir",
+    "link",
+    "linkat",
 ];
 
 /// A system call: the n-th of its kind.
 #[derive(Clone, Debug)]
-pub struct Point {
+pub(crate) struct Point {
     call: String,
     number: usize,
 }
@@ -40,21 +56,36 @@ fn strace(home: &Path, arguments: &[String]) -> Command {
 }
 
 /// Runs the child to its end and lists the calls that touch its instance's folder.
-pub fn points(home: &Path) -> Vec<Point> {
+pub(crate) fn points(home: &Path) -> Vec<Point> {
     let log = home.with_extension("strace");
     let arguments = ["-f", "-y", "-s", "0", "-o"].map(str::to_owned).into_iter();
     let arguments: Vec<String> = arguments
-        .chain([log.display().to_string(), "-e".to_owned(), format!("trace={}", CALLS.join(","))])
+        .chain([
+            log.display().to_string(),
+            "-e".to_owned(),
+            format!("trace={}", CALLS.join(",")),
+        ])
         .collect();
     let status = strace(home, &arguments).status().expect("strace runs");
     assert!(status.success(), "the undisturbed run failed: {status}");
     let instance = child::instance_folder(home).display().to_string();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut points = Vec::new();
-    for line in std::fs::read_to_string(&log).expect("the log is text").lines() {
+    for line in std::fs::read_to_string(&log)
+        .expect("the log is text")
+        .lines()
+    {
         // `1234 fsync(5</folder/file>) = 0`
-        let Some((before, _)) = line.split_once('(') else { continue };
-        let Some(call) = before.split_whitespace().last().filter(|call| CALLS.contains(call)) else { continue };
+        let Some((before, _)) = line.split_once('(') else {
+            continue;
+        };
+        let Some(call) = before
+            .split_whitespace()
+            .last()
+            .filter(|call| CALLS.contains(call))
+        else {
+            continue;
+        };
         let number = counts.entry(call.to_owned()).or_default();
         *number += 1;
         if line.contains(&instance) {
@@ -69,7 +100,7 @@ pub fn points(home: &Path) -> Vec<Point> {
 }
 
 /// Runs the child and kills it as it enters the call.
-pub fn kill_at(home: &Path, point: &Point) -> i32 {
+pub(crate) fn kill_at(home: &Path, point: &Point) -> i32 {
     let arguments = [
         "-f".to_owned(),
         "-o".to_owned(),
@@ -81,13 +112,17 @@ pub fn kill_at(home: &Path, point: &Point) -> i32 {
     ];
     let status = strace(home, &arguments).status().expect("strace runs");
     use std::os::unix::process::ExitStatusExt as _;
-    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+    status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
 /// Takes back the last thing that was acknowledged, as a disk that lies would, and judges.
-pub fn finds_a_planted_loss(start: &Path, under: &Path) -> bool {
+pub(crate) fn finds_a_planted_loss(start: &Path, under: &Path) -> bool {
     let home = crate::copy(start, under, "planted");
-    let status = strace(&home, &["-o".to_owned(), "/dev/null".to_owned()]).status().expect("strace runs");
+    let status = strace(&home, &["-o".to_owned(), "/dev/null".to_owned()])
+        .status()
+        .expect("strace runs");
     assert!(status.success(), "the run to spoil failed: {status}");
     let instance = child::instance_folder(&home);
     std::fs::remove_dir_all(&instance).expect("it can be removed");

@@ -11,7 +11,7 @@ use scorch_recovery::transport::{
 
 /// One piece of an answer.
 #[derive(Clone, Debug)]
-pub enum Piece {
+pub(crate) enum Piece {
     /// A result set.
     Rows(Vec<&'static str>, Vec<Vec<SqlValue>>),
     /// An error or a notice.
@@ -22,20 +22,23 @@ pub enum Piece {
     Hang,
 }
 
+/// What a batch must contain, and how it is answered then.
+type Rule = (String, Vec<Piece>);
+
 /// A server by the book of a test: the last rule whose text is in a batch answers it.
 #[derive(Clone, Debug)]
-pub struct Scripted {
-    rules: Arc<Mutex<Vec<(String, Vec<Piece>)>>>,
+pub(crate) struct Scripted {
+    rules: Arc<Mutex<Vec<Rule>>>,
     sent: Arc<Mutex<Vec<String>>>,
     wire: Wire,
     messages: MessageSupport,
 }
 
-pub fn text(value: &str) -> SqlValue {
+pub(crate) fn text(value: &str) -> SqlValue {
     SqlValue::Text(value.to_owned())
 }
 
-pub fn error(number: i32, words: &str) -> Piece {
+pub(crate) fn error(number: i32, words: &str) -> Piece {
     Piece::Message(SqlMessage {
         number,
         state: 1,
@@ -47,12 +50,12 @@ pub fn error(number: i32, words: &str) -> Piece {
 }
 
 /// A row with one number.
-pub fn number(column: &'static str, value: i64) -> Piece {
+pub(crate) fn number(column: &'static str, value: i64) -> Piece {
     Piece::Rows(vec![column], vec![vec![SqlValue::Int(value)]])
 }
 
 /// What a server says of itself.
-pub fn identity(name: &str, engine_edition: i64, has_groups: i64, started: &str) -> Vec<Piece> {
+pub(crate) fn identity(name: &str, engine_edition: i64, has_groups: i64, started: &str) -> Vec<Piece> {
     vec![Piece::Rows(
         vec![
             "server_name",
@@ -81,7 +84,7 @@ pub fn identity(name: &str, engine_edition: i64, has_groups: i64, started: &str)
 
 impl Scripted {
     /// A server named SQL01 that knows itself, allows everything and has no files.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let server = Self {
             rules: Arc::default(),
             sent: Arc::default(),
@@ -109,23 +112,23 @@ impl Scripted {
         server
     }
 
-    pub fn over(mut self, wire: Wire) -> Self {
+    pub(crate) fn over(mut self, wire: Wire) -> Self {
         self.wire = wire;
         self
     }
 
-    pub fn reporting(mut self, messages: MessageSupport) -> Self {
+    pub(crate) fn reporting(mut self, messages: MessageSupport) -> Self {
         self.messages = messages;
         self
     }
 
     /// From now on answers batches that contain `part` so.
-    pub fn says(&self, part: &str, pieces: Vec<Piece>) {
+    pub(crate) fn says(&self, part: &str, pieces: Vec<Piece>) {
         self.rules.lock().unwrap().push((part.to_owned(), pieces));
     }
 
     /// Says of files whose batch contains `part` whether they exist, and their folder.
-    pub fn has_file(&self, part: &str, is_there: bool) {
+    pub(crate) fn has_file(&self, part: &str, is_there: bool) {
         self.says(
             part,
             vec![
@@ -147,12 +150,12 @@ impl Scripted {
     }
 
     /// What was sent, secrets as `***`.
-    pub fn sent(&self) -> Vec<String> {
+    pub(crate) fn sent(&self) -> Vec<String> {
         self.sent.lock().unwrap().clone()
     }
 
     /// Whether a statement that contains `part` was sent.
-    pub fn was_sent(&self, part: &str) -> bool {
+    pub(crate) fn was_sent(&self, part: &str) -> bool {
         self.sent().iter().any(|batch| batch.contains(part))
     }
 }

@@ -6,25 +6,29 @@ use std::sync::Mutex;
 
 use scorch_recovery::adapter::secrets::MapSecrets;
 use scorch_recovery::names::{DatabaseName, SqlInstance};
-use scorch_recovery::simulator::{InstanceBuilder, OrchestratorOptions, SimulatedInstance, SimulatorTransport};
+use scorch_recovery::simulator::{
+    InstanceBuilder, OrchestratorOptions, SimulatedInstance, SimulatorTransport,
+};
 use scorch_recovery::sql::{DatabaseKeys, EncryptedColumn, StoredForm, VerifyDatabaseKeys};
-use scorch_recovery::transport::{SqlBatch, SqlColumn, SqlMessage, SqlSink, SqlTransport, SqlValue};
+use scorch_recovery::transport::{
+    SqlBatch, SqlColumn, SqlMessage, SqlSink, SqlTransport, SqlValue,
+};
 use scorch_recovery::{Context, ContextBuilder, Observer, Progress, Secret, SecretRef};
 
-pub const SA: &str = "Sa-Passw0rd-of-tests";
+pub(crate) const SA: &str = "Sa-Passw0rd-of-tests";
 
 /// Instances by name, and the file server `\\vault`.
-pub struct World {
+pub(crate) struct World {
     folder: tempfile::TempDir,
     servers: Vec<(SqlInstance, SimulatedInstance)>,
 }
 
-pub fn named<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+pub(crate) fn named<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().unwrap()
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(folder.path().join("vault/keys")).unwrap();
         Self {
@@ -34,7 +38,7 @@ impl World {
     }
 
     /// A world with these instances.
-    pub fn with(names: &[&str]) -> Self {
+    pub(crate) fn with(names: &[&str]) -> Self {
         let mut world = Self::new();
         for name in names {
             world.add(name, |builder| builder);
@@ -42,7 +46,11 @@ impl World {
         world
     }
 
-    pub fn add(&mut self, name: &str, set: impl FnOnce(InstanceBuilder) -> InstanceBuilder) -> SimulatedInstance {
+    pub(crate) fn add(
+        &mut self,
+        name: &str,
+        set: impl FnOnce(InstanceBuilder) -> InstanceBuilder,
+    ) -> SimulatedInstance {
         let home = self.folder.path().join(name);
         std::fs::create_dir_all(&home).unwrap();
         let builder = SimulatedInstance::builder(name, home.join("instance"))
@@ -55,29 +63,34 @@ impl World {
         server
     }
 
-    pub fn server(&self, name: &str) -> &SimulatedInstance {
+    pub(crate) fn server(&self, name: &str) -> &SimulatedInstance {
         let name: SqlInstance = named(name);
         &self.servers.iter().find(|(of, _)| *of == name).unwrap().1
     }
 
     /// A file of the vault as this machine sees it.
-    pub fn vault_file(&self, leaf: &str) -> PathBuf {
+    pub(crate) fn vault_file(&self, leaf: &str) -> PathBuf {
         self.folder.path().join("vault/keys").join(leaf)
     }
 
-    pub fn transport(&self, login: &str, password: &str) -> SimulatorTransport {
+    pub(crate) fn transport(&self, login: &str, password: &str) -> SimulatorTransport {
         let mut builder = SimulatorTransport::builder();
         for (name, server) in &self.servers {
-            builder = builder.instance(name.clone(), server, login, Secret::new(password.to_owned()));
+            builder = builder.instance(
+                name.clone(),
+                server,
+                login,
+                Secret::new(password.to_owned()),
+            );
         }
         builder.build()
     }
 
-    pub fn context(&self) -> Context {
+    pub(crate) fn context(&self) -> Context {
         self.builder("sa", SA).build().unwrap()
     }
 
-    pub fn builder(&self, login: &str, password: &str) -> ContextBuilder {
+    pub(crate) fn builder(&self, login: &str, password: &str) -> ContextBuilder {
         Context::builder()
             .sql(self.transport(login, password))
             .secrets(secrets())
@@ -85,13 +98,17 @@ impl World {
     }
 
     /// Runs T-SQL as sa; an error of the server is a panic.
-    pub async fn sql(&self, name: &str, database: Option<&str>, text: &str) -> Collected {
+    pub(crate) async fn sql(&self, name: &str, database: Option<&str>, text: &str) -> Collected {
         let collected = self.try_sql(name, database, text).await;
-        assert!(collected.errors().is_empty(), "{text}: {:?}", collected.messages);
+        assert!(
+            collected.errors().is_empty(),
+            "{text}: {:?}",
+            collected.messages
+        );
         collected
     }
 
-    pub async fn try_sql(&self, name: &str, database: Option<&str>, text: &str) -> Collected {
+    pub(crate) async fn try_sql(&self, name: &str, database: Option<&str>, text: &str) -> Collected {
         let database: Option<DatabaseName> = database.map(named);
         let mut session = self
             .transport("sa", SA)
@@ -99,30 +116,39 @@ impl World {
             .await
             .unwrap();
         let mut collected = Collected::default();
-        session.execute(SqlBatch::open(text), &mut collected).await.unwrap();
+        session
+            .execute(SqlBatch::open(text), &mut collected)
+            .await
+            .unwrap();
         collected
     }
 
     /// Puts the Orchestrator database on an instance.
-    pub async fn orchestrator(&self, name: &str, seed: u64) {
+    pub(crate) async fn orchestrator(&self, name: &str, seed: u64) {
         self.server(name)
-            .create_orchestrator_database(&named("Orchestrator"), &OrchestratorOptions::seeded(seed))
+            .create_orchestrator_database(
+                &named("Orchestrator"),
+                &OrchestratorOptions::seeded(seed),
+            )
             .await
             .unwrap();
     }
 }
 
-pub fn secrets() -> MapSecrets {
+pub(crate) fn secrets() -> MapSecrets {
     let secret = |text: &str| Secret::new(text.to_owned());
     MapSecrets::new()
         .secret(SecretRef::named("key"), secret("Key-Passw0rd-of-tests"))
         .secret(SecretRef::named("own"), secret("Own-Passw0rd-of-tests"))
         .secret(SecretRef::named("wrong"), secret("Wrong-Passw0rd-of-tests"))
-        .secret(SecretRef::named("hostile"), secret("o'Clock]]\"--99;\u{6f22}"))
+        .secret(
+            SecretRef::named("hostile"),
+            secret("o'Clock]]\"--99;\u{6f22}"),
+        )
 }
 
 /// Counts the encrypted variables of an Orchestrator database.
-pub fn verify(instance: &str, database: &str) -> VerifyDatabaseKeys {
+pub(crate) fn verify(instance: &str, database: &str) -> VerifyDatabaseKeys {
     DatabaseKeys::verify(&named(instance), &named(database))
         .symmetric_key(named("ORCHESTRATOR_SYM_KEY"))
         .opened_by_asymmetric_key(named("ORCHESTRATOR_ASYM_KEY"))
@@ -138,18 +164,22 @@ pub fn verify(instance: &str, database: &str) -> VerifyDatabaseKeys {
 
 /// All that a batch was answered.
 #[derive(Debug, Default)]
-pub struct Collected {
-    pub rows: Vec<Vec<SqlValue>>,
-    pub messages: Vec<SqlMessage>,
+pub(crate) struct Collected {
+    pub(crate) rows: Vec<Vec<SqlValue>>,
+    pub(crate) messages: Vec<SqlMessage>,
 }
 
 impl Collected {
-    pub fn errors(&self) -> Vec<i32> {
-        self.messages.iter().filter(|m| m.is_error()).map(|m| m.number).collect()
+    pub(crate) fn errors(&self) -> Vec<i32> {
+        self.messages
+            .iter()
+            .filter(|m| m.is_error())
+            .map(|m| m.number)
+            .collect()
     }
 
     /// The only value.
-    pub fn integer(&self) -> i64 {
+    pub(crate) fn integer(&self) -> i64 {
         match self.rows[0][0] {
             SqlValue::Int(value) => value,
             SqlValue::Bit(value) => i64::from(value),
@@ -157,7 +187,7 @@ impl Collected {
         }
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match &self.rows[0][0] {
             SqlValue::Text(text) => text.clone(),
             other => panic!("{other:?} is no text"),
@@ -179,10 +209,10 @@ impl SqlSink for Collected {
 
 /// Keeps the news.
 #[derive(Debug, Default, Clone)]
-pub struct News(std::sync::Arc<Mutex<Vec<Progress>>>);
+pub(crate) struct News(std::sync::Arc<Mutex<Vec<Progress>>>);
 
 impl News {
-    pub fn percents(&self) -> Vec<f64> {
+    pub(crate) fn percents(&self) -> Vec<f64> {
         let news = self.0.lock().unwrap();
         news.iter()
             .filter_map(|progress| match progress {
