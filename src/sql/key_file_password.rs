@@ -3,27 +3,49 @@
 use crate::error::{Error, Result};
 use crate::secret::{Secret, SecretRef};
 
-/// SQL Server hands the password to the operating system's policy (15116 to 15118): at least 8
-/// characters of three of four classes; SQL Server's own limit is 128 (documented).
+/// SQL Server's own limit (documented).
+const MOST_UNITS: usize = 128;
+
+/// For a new file. SQL Server hands the password to the operating system's policy (15116 to 15118):
+/// at least 8 characters of three of four classes.
 pub(crate) fn check(field: &str, name: &SecretRef, password: &Secret) -> Result<()> {
+    check_size(field, name, password)?;
     let text = password.expose();
-    let units = text.encode_utf16().count();
-    let problem = if text.contains('\0') {
-        "it holds a NUL character"
-    } else if units < 8 {
+    let problem = if text.encode_utf16().count() < 8 {
         "it is shorter than 8 characters"
-    } else if units > 128 {
-        "it is longer than 128 characters"
     } else if classes(text) < 3 {
         "it has fewer than three of: capital letters, small letters, digits, other characters"
     } else {
         return Ok(());
     };
-    Err(Error::invalid(
+    Err(refusal(field, name, problem)
+        .with_remedy("use a generated password of 20 or more mixed characters, and keep it where the key file is not"))
+}
+
+/// For a file that exists: what no password of a key file can be.
+pub(crate) fn check_size(field: &str, name: &SecretRef, password: &Secret) -> Result<()> {
+    let text = password.expose();
+    let problem = if text.is_empty() {
+        "it is empty"
+    } else if text.contains('\0') {
+        "it holds a NUL character"
+    } else if text.encode_utf16().count() > MOST_UNITS {
+        "it is longer than 128 characters"
+    } else {
+        return Ok(());
+    };
+    Err(refusal(field, name, problem)
+        .with_remedy("give the password that the key file was made with"))
+}
+
+fn refusal(field: &str, name: &SecretRef, problem: &str) -> Error {
+    Error::invalid(
         field,
-        format!("the secret {:?} does not meet SQL Server's password rules: {problem}", name.name()),
+        format!(
+            "the secret {:?} does not meet SQL Server's password rules: {problem}",
+            name.name()
+        ),
     )
-    .with_remedy("use a generated password of 20 or more mixed characters, and keep it where the key file is not"))
 }
 
 fn classes(text: &str) -> usize {

@@ -55,7 +55,12 @@ pub(crate) fn number(column: &'static str, value: i64) -> Piece {
 }
 
 /// What a server says of itself.
-pub(crate) fn identity(name: &str, engine_edition: i64, has_groups: i64, started: &str) -> Vec<Piece> {
+pub(crate) fn identity(
+    name: &str,
+    engine_edition: i64,
+    has_groups: i64,
+    started: &str,
+) -> Vec<Piece> {
     vec![Piece::Rows(
         vec![
             "server_name",

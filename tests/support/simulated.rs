@@ -108,7 +108,12 @@ impl World {
         collected
     }
 
-    pub(crate) async fn try_sql(&self, name: &str, database: Option<&str>, text: &str) -> Collected {
+    pub(crate) async fn try_sql(
+        &self,
+        name: &str,
+        database: Option<&str>,
+        text: &str,
+    ) -> Collected {
         let database: Option<DatabaseName> = database.map(named);
         let mut session = self
             .transport("sa", SA)

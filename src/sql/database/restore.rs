@@ -269,7 +269,7 @@ fn statement(
     for file in files {
         statement = statement
             .text(", MOVE ")
-            .literal(&file.logical_name)
+            .literal(file.logical_name.as_str())
             .text(" TO ")
             .literal(file.to.as_str());
     }

@@ -2,7 +2,7 @@
 
 use super::inspect::DatabaseInfo;
 use crate::error::{Error, ErrorKind, Result};
-use crate::names::{DatabaseName, ServerPath};
+use crate::names::{DatabaseName, LogicalFileName, ServerPath};
 use crate::sql::backup_set::BackupSet;
 use crate::sql::connection::Connection;
 use crate::sql::file_examination::Existence;
@@ -11,7 +11,7 @@ use crate::sql::statement::Statement;
 /// Where one file goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Relocation {
-    pub(super) logical_name: String,
+    pub(super) logical_name: LogicalFileName,
     pub(super) to: ServerPath,
 }
 
@@ -46,7 +46,8 @@ pub(super) async fn plan(
             None => refuse_used(connection, &to).await?,
         }
         relocations.push(Relocation {
-            logical_name: file.logical_name.clone(),
+            // A hostile set can say anything here; what SQL Server takes as a name is a name.
+            logical_name: file.logical_name.parse()?,
             to,
         });
     }

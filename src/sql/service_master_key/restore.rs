@@ -13,8 +13,8 @@ use crate::sql::connection::Connection;
 use crate::sql::dependents::{Dependents, DependentsEvidence};
 use crate::sql::file_examination::FileExamination;
 use crate::sql::key_probe::{KeyProbe, ProbeResult};
-use crate::sql::numbers;
 use crate::sql::statement::Statement;
+use crate::sql::{key_file_password, numbers};
 use crate::transport::MessageSupport;
 
 const NAME: &str = "restore service master key";
@@ -150,12 +150,7 @@ impl RestoreServiceMasterKey {
         let decrypted_by = required(self.decrypted_by.as_ref(), "decrypted_by")?;
         cx.check_path("from_file", file)?;
         let password = cx.secret("decrypted_by", decrypted_by).await?;
-        if password.expose().is_empty() || password.expose().contains('\0') {
-            return Err(Error::invalid(
-                "decrypted_by",
-                "the password is empty or holds a NUL character",
-            ));
-        }
+        key_file_password::check_size("decrypted_by", decrypted_by, &password)?;
 
         let mut connection = Connection::open(cx, &self.instance, None).await?;
         connection.identity().refuse_listener(&self.instance)?;
