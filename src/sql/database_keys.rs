@@ -181,10 +181,10 @@ async fn count(connection: &mut Connection<'_>, column: &EncryptedColumn) -> Res
             .text(")) AS decrypted"),
         StoredForm::DelimitedHexadecimal { delimiter } => {
             let units = i64::try_from(delimiter.encode_utf16().count()).unwrap_or(i64::MAX);
-            if units == 0 {
+            if !(1..=100).contains(&units) {
                 return Err(Error::invalid(
                     "delimiter",
-                    "it is empty; give what stands around the digits",
+                    format!("it has {units} characters; give the 1 to 100 around the digits"),
                 ));
             }
             let is_stored = |statement: Statement| {
