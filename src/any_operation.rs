@@ -19,6 +19,17 @@ macro_rules! any_operation {
     ($($(#[$doc:meta])* $variant:ident($operation:ident -> $output:ident) = $tag:literal,)+) => {
         /// Any operation, as one value that plans and journals hold. The tags are versioned: what a
         /// journal of an older version says keeps its meaning.
+        ///
+        /// # Example
+        /// ```
+        /// use scorch_recovery::{AnyOperation, sql::ServiceMasterKey};
+        ///
+        /// let operation = AnyOperation::from(ServiceMasterKey::inspect(&"SQL01".parse()?));
+        /// let json = serde_json::to_string(&operation)?;
+        /// assert_eq!(json, r#"{"operation":"service-master-key/inspect@1","instance":"SQL01"}"#);
+        /// assert_eq!(serde_json::from_str::<AnyOperation>(&json)?, operation);
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(tag = "operation")]
         #[non_exhaustive]

@@ -61,7 +61,7 @@
 //! # fn main() {}
 //! ```
 
-#![doc(test(attr(deny(warnings))))]
+#![doc(test(attr(deny(warnings), allow(dead_code))))]
 
 pub mod adapter;
 mod any_operation;

@@ -12,6 +12,20 @@ use crate::sql::statement::Statement;
 const NAME: &str = "verify database keys";
 
 /// The keys inside a database, under its master key.
+///
+/// # Example
+/// ```
+/// use scorch_recovery::{Operation, sql::DatabaseKeys};
+///
+/// let verify = DatabaseKeys::verify(&"SQL01".parse()?, &"Orchestrator".parse()?)
+///     .symmetric_key("ORCHESTRATOR_SYM_KEY".parse()?)
+///     .opened_by_asymmetric_key("ORCHESTRATOR_ASYM_KEY".parse()?);
+/// assert_eq!(
+///     verify.describe().script,
+///     ["OPEN SYMMETRIC KEY [ORCHESTRATOR_SYM_KEY] DECRYPTION BY ASYMMETRIC KEY [ORCHESTRATOR_ASYM_KEY]"]
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct DatabaseKeys;

@@ -11,6 +11,15 @@ use crate::sql::statement::Statement;
 const NAME: &str = "inspect database master key";
 
 /// The master key of a database: under it are the database's own keys.
+///
+/// # Example
+/// ```
+/// use scorch_recovery::{Operation, sql::DatabaseMasterKey};
+///
+/// let inspect = DatabaseMasterKey::inspect(&"SQL01".parse()?, &"Orchestrator".parse()?);
+/// assert_eq!(inspect.describe().target, "database Orchestrator on SQL01");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct DatabaseMasterKey;

@@ -14,6 +14,19 @@ pub use verify::VerifyBackup;
 use crate::names::{DatabaseName, SqlInstance};
 
 /// A database of an instance.
+///
+/// # Example
+/// ```
+/// use scorch_recovery::{Operation, sql::Database};
+///
+/// let backup = Database::backup(&"SQL01".parse()?, &"Orchestrator".parse()?)
+///     .to_file(r"D:\backup\Orchestrator.bak".parse()?);
+/// assert_eq!(
+///     backup.describe().script[0],
+///     r"BACKUP DATABASE [Orchestrator] TO DISK = N'D:\backup\Orchestrator.bak' WITH COPY_ONLY, CHECKSUM, COMPRESSION, FORMAT, INIT, STATS = 5"
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Database;

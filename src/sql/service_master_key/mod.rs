@@ -15,6 +15,20 @@ use crate::names::SqlInstance;
 /// It wraps the database master keys, credentials and linked-server passwords of *all* databases
 /// of the instance. A database that was moved to another instance opens there only with the key it
 /// was backed up under (or with its own master key's password).
+///
+/// # Example
+/// ```
+/// use scorch_recovery::{Operation, SecretRef, sql::ServiceMasterKey};
+///
+/// let restore = ServiceMasterKey::restore(&"SQL02".parse()?)
+///     .from_file(r"C:\keys\SQL01.key".parse()?)
+///     .decrypted_by(SecretRef::named("smk-backup"));
+/// assert_eq!(
+///     restore.describe().script,
+///     [r"RESTORE SERVICE MASTER KEY FROM FILE = N'C:\keys\SQL01.key' DECRYPTION BY PASSWORD = '***'"]
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct ServiceMasterKey;
