@@ -3,21 +3,23 @@
 #![cfg(all(feature = "simulator", feature = "tiberius"))]
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+#[path = "support/every_operation.rs"]
+mod every_operation;
+
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use scorch_recovery::adapter::secrets::MapSecrets;
 use scorch_recovery::adapter::tiberius::{Endpoint, Login, TiberiusTransport, Tls};
-use scorch_recovery::names::{DatabaseName, SqlInstance};
+use scorch_recovery::names::SqlInstance;
 use scorch_recovery::simulator::{Fault, Listener, SimulatedInstance, TlsMode};
-use scorch_recovery::sql::{
-    Database, DatabaseKeys, DatabaseMasterKey, Dependents, EncryptedColumn, ServiceMasterKey,
-    StoredForm,
-};
+use scorch_recovery::sql::ServiceMasterKey;
 use scorch_recovery::transport::SqlMessage;
 use scorch_recovery::{AnyOperation, Context, Observer, Operation, Progress, Secret, SecretRef};
 use tracing_subscriber::fmt::MakeWriter;
+
+use every_operation::every_operation;
 
 const CANARY: &str = "Can4ry'o\"clock-9f27d3";
 const SA: &str = "Sa-Can4ry-51c0de77";
@@ -103,61 +105,6 @@ impl Observer for Heard {
 
 fn instance() -> SqlInstance {
     "SQL01".parse().unwrap()
-}
-
-/// One operation of each variant; those with secrets hold the canary's name.
-fn every_operation() -> Vec<AnyOperation> {
-    let database: DatabaseName = "master".parse().unwrap();
-    let column = EncryptedColumn {
-        schema: "dbo".parse().unwrap(),
-        table: "t".parse().unwrap(),
-        column: "c".parse().unwrap(),
-        form: StoredForm::Binary,
-    };
-    let canary = SecretRef::named("canary");
-    let operations: Vec<AnyOperation> = vec![
-        Database::backup(&instance(), &database)
-            .to_file(r"C:\c\a.bak".parse().unwrap())
-            .into(),
-        ServiceMasterKey::backup(&instance())
-            .to_file(r"C:\c\a.key".parse().unwrap())
-            .encrypted_by(canary.clone())
-            .into(),
-        Database::inspect(&instance(), &database).into(),
-        DatabaseMasterKey::inspect(&instance(), &database).into(),
-        Dependents::inspect(&instance()).into(),
-        ServiceMasterKey::inspect(&instance()).into(),
-        Database::restore(&instance(), &database)
-            .from_file(r"C:\c\a.bak".parse().unwrap())
-            .into(),
-        ServiceMasterKey::restore(&instance())
-            .from_file(r"C:\c\a.key".parse().unwrap())
-            .decrypted_by(canary)
-            .into(),
-        Database::verify(&instance())
-            .file(r"C:\c\a.bak".parse().unwrap())
-            .into(),
-        DatabaseKeys::verify(&instance(), &database)
-            .symmetric_key("k".parse().unwrap())
-            .opened_by_asymmetric_key("a".parse().unwrap())
-            .counting(column)
-            .into(),
-    ];
-    let tags: Vec<String> = operations
-        .iter()
-        .map(|operation| {
-            serde_json::to_value(operation).unwrap()["operation"]
-                .as_str()
-                .unwrap()
-                .to_owned()
-        })
-        .collect();
-    assert_eq!(
-        tags,
-        AnyOperation::TAGS,
-        "an operation of each variant, in their order"
-    );
-    operations
 }
 
 struct Scene {
@@ -253,7 +200,7 @@ fn listen(heard: &Heard) -> tracing::subscriber::DefaultGuard {
 async fn the_canary_is_heard_nowhere() {
     let scene = scene().await;
     let _guard = listen(&scene.heard);
-    for operation in every_operation() {
+    for operation in every_operation(&SecretRef::named("canary")) {
         scene.perform(&operation).await;
     }
     for sink in [
@@ -302,7 +249,7 @@ async fn nor_when_the_server_says_it_back() {
                     .faults()
                     .install(Fault::when_statement_contains(statement).raise(message));
             }
-            for operation in every_operation() {
+            for operation in every_operation(&SecretRef::named("canary")) {
                 if serde_json::to_string(&operation)
                     .unwrap()
                     .contains("canary")

@@ -1,0 +1,63 @@
+//! An operation of each variant.
+
+use scorch_recovery::names::{DatabaseName, SqlInstance};
+use scorch_recovery::sql::{
+    Database, DatabaseKeys, DatabaseMasterKey, Dependents, EncryptedColumn, ServiceMasterKey,
+    StoredForm,
+};
+use scorch_recovery::{AnyOperation, SecretRef};
+
+/// One operation of each variant; those with secrets hold that name.
+pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
+    let instance: SqlInstance = "SQL01".parse().unwrap();
+    let database: DatabaseName = "master".parse().unwrap();
+    let column = EncryptedColumn {
+        schema: "dbo".parse().unwrap(),
+        table: "t".parse().unwrap(),
+        column: "c".parse().unwrap(),
+        form: StoredForm::Binary,
+    };
+    let operations: Vec<AnyOperation> = vec![
+        Database::backup(&instance, &database)
+            .to_file(r"C:\c\a.bak".parse().unwrap())
+            .into(),
+        ServiceMasterKey::backup(&instance)
+            .to_file(r"C:\c\a.key".parse().unwrap())
+            .encrypted_by(secret.clone())
+            .into(),
+        Database::inspect(&instance, &database).into(),
+        DatabaseMasterKey::inspect(&instance, &database).into(),
+        Dependents::inspect(&instance).into(),
+        ServiceMasterKey::inspect(&instance).into(),
+        Database::restore(&instance, &database)
+            .from_file(r"C:\c\a.bak".parse().unwrap())
+            .into(),
+        ServiceMasterKey::restore(&instance)
+            .from_file(r"C:\c\a.key".parse().unwrap())
+            .decrypted_by(secret.clone())
+            .into(),
+        Database::verify(&instance)
+            .file(r"C:\c\a.bak".parse().unwrap())
+            .into(),
+        DatabaseKeys::verify(&instance, &database)
+            .symmetric_key("k".parse().unwrap())
+            .opened_by_asymmetric_key("a".parse().unwrap())
+            .counting(column)
+            .into(),
+    ];
+    let tags: Vec<String> = operations
+        .iter()
+        .map(|operation| {
+            serde_json::to_value(operation).unwrap()["operation"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    assert_eq!(
+        tags,
+        AnyOperation::TAGS,
+        "an operation of each variant, in their order"
+    );
+    operations
+}
