@@ -13,7 +13,7 @@ const CERTIFICATE_BITS: u16 = 2048;
 
 /// Whether a pair is an asymmetric key or a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PairKind {
+pub(crate) enum PairKind {
     AsymmetricKey,
     Certificate,
 }

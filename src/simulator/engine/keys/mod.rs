@@ -8,6 +8,7 @@ mod hierarchy;
 mod master_key;
 mod master_key_replacement;
 mod message;
+mod pair_function;
 mod permission;
 mod service_master_key;
 mod symmetric;
@@ -19,12 +20,14 @@ use crate::simulator::server_error::{Failure, Result, ServerError};
 use crate::simulator::tsql::ast::{KeyStatement, MasterKeyProtector};
 use crate::transport::SqlMessage;
 
+pub(crate) use asymmetric::PairKind;
 pub(crate) use credential::control_master_key_password;
 pub(crate) use functions::{
     AutoDecryptor, decrypt_by_key, decrypt_by_key_auto, encrypt_by_key, key_guid, pair_id,
     server_certificate_key,
 };
 pub(crate) use hierarchy::is_current_master_key_copy;
+pub(crate) use pair_function::{decrypt_by_pair, encrypt_by_pair};
 
 /// `CurCmd` of the statements on keys: no capture of it was found, so it says nothing.
 pub(crate) const COMMAND: u16 = 0;
