@@ -316,14 +316,46 @@ impl Instance {
 
     /// Makes a database's committed rows and contents durable, after its rows were changed.
     pub(crate) fn save(&self, state: &mut State, name: &str) -> Result<(), EditError> {
-        let path = state.entry(name).and_then(primary_path);
-        let database = state.database_mut(name)?;
-        database.contents.change_count += 1;
-        let bytes = database.data_file()?;
-        let path = path.ok_or(OsError::FileNotFound)?;
-        Ok(self
-            .disk
-            .commit(vec![Change::Write(ServerFile::Path(path), bytes)])?)
+        self.save_all(state, &[name])
+    }
+
+    /// Makes several databases durable together. Where that fails they are as they were before
+    /// their changes, in memory too.
+    pub(crate) fn save_all(&self, state: &mut State, names: &[&str]) -> Result<(), EditError> {
+        let result = self.write_all(state, names);
+        if result.is_err() {
+            for name in names {
+                self.reload(state, name);
+            }
+        }
+        result
+    }
+
+    fn write_all(&self, state: &mut State, names: &[&str]) -> Result<(), EditError> {
+        let mut changes = Vec::with_capacity(names.len());
+        for name in names {
+            let path = state.entry(name).and_then(primary_path);
+            let database = state.database_mut(name)?;
+            database.contents.change_count += 1;
+            let bytes = database.data_file()?;
+            let path = path.ok_or(OsError::FileNotFound)?;
+            changes.push(Change::Write(ServerFile::Path(path), bytes));
+        }
+        Ok(self.disk.commit(changes)?)
+    }
+
+    /// Puts a database back to what its files hold.
+    fn reload(&self, state: &mut State, name: &str) {
+        let Some(entry) = state.entry(name) else {
+            return;
+        };
+        match self.open_files(entry) {
+            Ok(database) => {
+                state.databases.insert(name.to_lowercase(), database);
+            }
+            // Memory and disk differ: only a new start makes them one again.
+            Err(_) => self.disk.switch_off(),
+        }
     }
 }
 

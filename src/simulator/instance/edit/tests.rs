@@ -153,3 +153,38 @@ fn a_database_can_be_replaced_in_its_own_files() {
     let instance = start(folder.path());
     assert_eq!(count(&instance.inner.state(), "a"), 0);
 }
+
+#[test]
+fn databases_that_can_not_be_saved_are_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let instance = start(folder.path());
+    let inner = &instance.inner;
+    let mut state_names = Vec::new();
+    for name in ["a", "b"] {
+        create(inner, name).unwrap();
+        let mut state = inner.state();
+        inner.edit(&mut state, |edit| insert(edit, name)).unwrap();
+        state_names.push(name);
+    }
+    let mut state = inner.state();
+    for name in &state_names {
+        let rows = &state.database(name).unwrap().rows;
+        rows.execute_batch("BEGIN; INSERT INTO t VALUES (2); COMMIT")
+            .unwrap();
+    }
+    // Enough for the first one.
+    inner.disk.set_quota(Some(12_000));
+    assert!(inner.save_all(&mut state, &state_names).is_err());
+    inner.disk.set_quota(None);
+    for name in &state_names {
+        assert_eq!(count(&state, name), 1, "{name}");
+        let rows = &state.database(name).unwrap().rows;
+        rows.execute_batch("INSERT INTO t VALUES (2)").unwrap();
+    }
+    inner.save_all(&mut state, &state_names).unwrap();
+    drop(state);
+    drop(instance);
+    let instance = start(folder.path());
+    assert_eq!(count(&instance.inner.state(), "a"), 2);
+    assert_eq!(count(&instance.inner.state(), "b"), 2);
+}
