@@ -13,7 +13,6 @@ mod permission;
 mod service_master_key;
 mod symmetric;
 
-use self::asymmetric::PairKind;
 use crate::simulator::engine::Session;
 use crate::simulator::output::{Output, Reply};
 use crate::simulator::server_error::{Failure, Result, ServerError};
