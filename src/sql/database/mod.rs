@@ -3,6 +3,7 @@
 mod backup;
 mod inspect;
 mod restore;
+mod restore_check;
 mod restore_target;
 mod verify;
 

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backup::DatabaseBackup;
 use super::inspect::DatabaseInfo;
+use super::restore_check;
 use super::restore_target::{self, Folders, Relocation, Space};
 use crate::context::Context;
 use crate::error::{Effect, Error, ErrorKind, Result};
@@ -136,8 +137,8 @@ impl RestoreDatabase {
         let set = BackupSet::read(&mut connection, file, self.position).await?;
         set.require_whole_database()?;
         let folders = Folders::read(&mut connection).await?;
-        refuse_newer(&connection, &set, &folders)?;
-        require_certificates(&mut connection, &set).await?;
+        restore_check::refuse_newer(&connection, &set, &folders)?;
+        restore_check::require_certificates(&mut connection, &set).await?;
 
         let existing = DatabaseInfo::read(&mut connection, &self.database).await?;
         let (name, beside) = self.choose_name(&mut connection, existing.as_ref()).await?;
@@ -166,7 +167,7 @@ impl RestoreDatabase {
         let batch = statement(&name, file, &set, &files, is_overwriting).batch();
         self.send(&mut connection, batch, &name, existing.as_ref())
             .await?;
-        let database = check(&mut connection, &name, &set)
+        let database = restore_check::check(&mut connection, &name, &set)
             .await
             .map_err(|error| error.with_effect(Effect::Done))?;
         Ok(RestoredDatabase {
@@ -279,50 +280,6 @@ fn statement(
         .text(", RESTRICTED_USER, RECOVERY, STATS = 5")
 }
 
-fn refuse_newer(connection: &Connection<'_>, set: &BackupSet, folders: &Folders) -> Result<()> {
-    let server = connection.identity();
-    let is_newer = set.database_version > folders.database_version
-        || set.software_version_major > i64::from(server.major_version());
-    if !is_newer {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::Incompatible,
-        format!(
-            "the backup is of database version {} (made by SQL Server {}), and {} takes {} at most",
-            set.database_version, set.software_version_major, server.product_version, folders.database_version
-        ),
-    )
-    .with_remedy("restore it on the same or a newer version of SQL Server; a backup can't go back to an older one"))
-}
-
-/// A backup or its files can be encrypted by a certificate in `master`, which must be there.
-async fn require_certificates(connection: &mut Connection<'_>, set: &BackupSet) -> Result<()> {
-    let of_files = set
-        .files
-        .iter()
-        .filter_map(|file| file.tde_thumbprint.as_ref());
-    for thumbprint in set.encryptor_thumbprint.iter().chain(of_files) {
-        let bytes = hex::decode(thumbprint).unwrap_or_default();
-        let batch = Statement::new(
-            "SELECT (SELECT COUNT(*) FROM master.sys.certificates WHERE thumbprint = ",
-        )
-        .bytes(&bytes)
-        .text(") + (SELECT COUNT(*) FROM master.sys.asymmetric_keys WHERE thumbprint = ")
-        .bytes(&bytes)
-        .text(") AS found")
-        .batch();
-        if connection.look(batch).await?.first()?.integer("found")? == 0 {
-            return Err(Error::new(
-                ErrorKind::KeyMismatch,
-                format!("the backup is encrypted by a certificate with thumbprint 0x{thumbprint}, which is not in master here"),
-            )
-            .with_remedy("bring the certificate with its private key from the old server (BACKUP CERTIFICATE … WITH PRIVATE KEY)"));
-        }
-    }
-    Ok(())
-}
-
 /// REPLACE deletes the database and skips the check of its log's tail (documented): so there is a
 /// copy first, and it is looked at.
 async fn require_copy(
@@ -354,28 +311,6 @@ async fn require_copy(
         ));
     }
     Ok(())
-}
-
-/// Looks at what was restored; success of the statement alone is not believed.
-async fn check(
-    connection: &mut Connection<'_>,
-    name: &DatabaseName,
-    set: &BackupSet,
-) -> Result<DatabaseInfo> {
-    let database = DatabaseInfo::require(connection, name).await?;
-    if database.state != "ONLINE" {
-        return Err(Error::new(
-            ErrorKind::Corrupt,
-            format!("after the restore the database is {}", database.state),
-        ));
-    }
-    if database.family_guid.is_some() && database.family_guid != set.family_guid {
-        return Err(Error::new(
-            ErrorKind::Corrupt,
-            "after the restore the database is not of the family that was backed up",
-        ));
-    }
-    Ok(database)
 }
 
 impl Sealed for RestoreDatabase {}
@@ -431,7 +366,9 @@ impl Operation for RestoreDatabase {
             let mut connection = Connection::open(cx, &self.instance, None).await?;
             let set = BackupSet::read(&mut connection, file, self.position).await?;
             for name in [self.database.clone(), self.beside_name()?] {
-                if let Some(found) = observe_name(&mut connection, &name, &set).await? {
+                if let Some(found) =
+                    restore_check::observe_name(&mut connection, &name, &set).await?
+                {
                     return Ok(found);
                 }
                 if self.overwriting.is_some() {
@@ -447,49 +384,4 @@ impl Operation for RestoreDatabase {
     async fn run(&self, cx: &Context) -> Result<Self::Output> {
         crate::sql::tell(cx, NAME, &self.target(), self.restore(cx)).await
     }
-}
-
-/// What a name tells of the restore of a set; `None`: nothing.
-async fn observe_name(
-    connection: &mut Connection<'_>,
-    name: &DatabaseName,
-    set: &BackupSet,
-) -> Result<Option<Observation>> {
-    let Some(database) = DatabaseInfo::read(connection, name).await? else {
-        return Ok(None);
-    };
-    if database.state == "RESTORING" {
-        let batch = Statement::new("SELECT COUNT(*) AS running FROM sys.dm_exec_requests WHERE command = N'RESTORE DATABASE'").batch();
-        let is_running = connection.look(batch).await?.first()?.integer("running")? > 0;
-        return Ok(Some(if is_running {
-            Observation::InProgress
-        } else {
-            Observation::Partial {
-                state: "RESTORING".to_owned(),
-            }
-        }));
-    }
-    let batch = Statement::new(
-        "SELECT TOP (1) b.backup_set_uuid FROM msdb.dbo.restorehistory AS r \
-         JOIN msdb.dbo.backupset AS b ON b.backup_set_id = r.backup_set_id \
-         WHERE r.destination_database_name = ",
-    )
-    .literal(name.as_str())
-    .text(" ORDER BY r.restore_history_id DESC")
-    .batch();
-    let answer = connection.look(batch).await?;
-    let last = answer
-        .rows(0)
-        .next()
-        .map(|row| row.guid_or_null("backup_set_uuid"))
-        .transpose()?;
-    let is_of_set =
-        last.flatten().map(hex::encode) == set.backup_set_guid && set.backup_set_guid.is_some();
-    Ok(is_of_set.then_some(if database.state == "ONLINE" {
-        Observation::Done
-    } else {
-        Observation::Partial {
-            state: database.state,
-        }
-    }))
 }

@@ -1,0 +1,129 @@
+//! What is looked at before a restore, after it, and when it is in doubt.
+
+use super::inspect::DatabaseInfo;
+use super::restore_target::Folders;
+use crate::error::{Error, ErrorKind, Result};
+use crate::names::DatabaseName;
+use crate::operation::Observation;
+use crate::sql::backup_set::BackupSet;
+use crate::sql::connection::Connection;
+use crate::sql::statement::Statement;
+
+/// A backup goes to the same or a newer version only.
+pub(super) fn refuse_newer(
+    connection: &Connection<'_>,
+    set: &BackupSet,
+    folders: &Folders,
+) -> Result<()> {
+    let server = connection.identity();
+    let is_newer = set.database_version > folders.database_version
+        || set.software_version_major > i64::from(server.major_version());
+    if !is_newer {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Incompatible,
+        format!(
+            "the backup is of database version {} (made by SQL Server {}), and {} takes {} at most",
+            set.database_version, set.software_version_major, server.product_version, folders.database_version
+        ),
+    )
+    .with_remedy("restore it on the same or a newer version of SQL Server; a backup can't go back to an older one"))
+}
+
+/// A backup or its files can be encrypted by a certificate in `master`, which must be there.
+pub(super) async fn require_certificates(
+    connection: &mut Connection<'_>,
+    set: &BackupSet,
+) -> Result<()> {
+    let of_files = set
+        .files
+        .iter()
+        .filter_map(|file| file.tde_thumbprint.as_ref());
+    for thumbprint in set.encryptor_thumbprint.iter().chain(of_files) {
+        let bytes = hex::decode(thumbprint).unwrap_or_default();
+        let batch = Statement::new(
+            "SELECT (SELECT COUNT(*) FROM master.sys.certificates WHERE thumbprint = ",
+        )
+        .bytes(&bytes)
+        .text(") + (SELECT COUNT(*) FROM master.sys.asymmetric_keys WHERE thumbprint = ")
+        .bytes(&bytes)
+        .text(") AS found")
+        .batch();
+        if connection.look(batch).await?.first()?.integer("found")? == 0 {
+            return Err(Error::new(
+                ErrorKind::KeyMismatch,
+                format!("the backup is encrypted by a certificate with thumbprint 0x{thumbprint}, which is not in master here"),
+            )
+            .with_remedy("bring the certificate with its private key from the old server (BACKUP CERTIFICATE … WITH PRIVATE KEY)"));
+        }
+    }
+    Ok(())
+}
+
+/// Looks at what was restored; success of the statement alone is not believed.
+pub(super) async fn check(
+    connection: &mut Connection<'_>,
+    name: &DatabaseName,
+    set: &BackupSet,
+) -> Result<DatabaseInfo> {
+    let database = DatabaseInfo::require(connection, name).await?;
+    if database.state != "ONLINE" {
+        return Err(Error::new(
+            ErrorKind::Corrupt,
+            format!("after the restore the database is {}", database.state),
+        ));
+    }
+    if database.family_guid.is_some() && database.family_guid != set.family_guid {
+        return Err(Error::new(
+            ErrorKind::Corrupt,
+            "after the restore the database is not of the family that was backed up",
+        ));
+    }
+    Ok(database)
+}
+
+/// What a name tells of the restore of a set; `None`: nothing.
+pub(super) async fn observe_name(
+    connection: &mut Connection<'_>,
+    name: &DatabaseName,
+    set: &BackupSet,
+) -> Result<Option<Observation>> {
+    let Some(database) = DatabaseInfo::read(connection, name).await? else {
+        return Ok(None);
+    };
+    if database.state == "RESTORING" {
+        let batch = Statement::new("SELECT COUNT(*) AS running FROM sys.dm_exec_requests WHERE command = N'RESTORE DATABASE'").batch();
+        let is_running = connection.look(batch).await?.first()?.integer("running")? > 0;
+        return Ok(Some(if is_running {
+            Observation::InProgress
+        } else {
+            Observation::Partial {
+                state: "RESTORING".to_owned(),
+            }
+        }));
+    }
+    let batch = Statement::new(
+        "SELECT TOP (1) b.backup_set_uuid FROM msdb.dbo.restorehistory AS r \
+         JOIN msdb.dbo.backupset AS b ON b.backup_set_id = r.backup_set_id \
+         WHERE r.destination_database_name = ",
+    )
+    .literal(name.as_str())
+    .text(" ORDER BY r.restore_history_id DESC")
+    .batch();
+    let answer = connection.look(batch).await?;
+    let last = answer
+        .rows(0)
+        .next()
+        .map(|row| row.guid_or_null("backup_set_uuid"))
+        .transpose()?;
+    let is_of_set =
+        last.flatten().map(hex::encode) == set.backup_set_guid && set.backup_set_guid.is_some();
+    Ok(is_of_set.then_some(if database.state == "ONLINE" {
+        Observation::Done
+    } else {
+        Observation::Partial {
+            state: database.state,
+        }
+    }))
+}
