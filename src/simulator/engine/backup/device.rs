@@ -192,6 +192,14 @@ impl Media {
 }
 
 impl Chosen<'_> {
+    /// Whether nothing but damage stands behind this set.
+    pub(super) fn is_before_damage(&self) -> bool {
+        self.media
+            .families
+            .iter()
+            .any(|family| family.is_damaged_at_end && family.sets.len() == self.position)
+    }
+
     fn stored(&self) -> impl Iterator<Item = &StoredSet> {
         self.media
             .families

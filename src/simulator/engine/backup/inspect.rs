@@ -118,6 +118,9 @@ async fn verify(
     let progress = Progress::start(session, "RESTORE VERIFYONLY", RESTORE_VERIFYONLY);
     progress.run(options.stats, output).await?;
     restore_database::read_content(session, &session.instance.state(), set)?;
+    if set.is_before_damage() {
+        return Err(media_message::damaged_end(media.device()).into());
+    }
     Ok(progress
         .notice(message::set_is_valid(position), output)
         .await?)
