@@ -17,6 +17,12 @@ pub struct ModellingChoices {
     /// 0 after a restore from another server (an inference of the documentation, unconfirmed).
     /// `false`: from the database's own copy.
     pub master_key_flag_from_master: bool,
+    /// The state of messages on keys whose state nobody saw: 15240, 15320, 15329, 15393, 15584,
+    /// 15585, 15588, 15593 (unconfirmed).
+    pub unseen_state: u8,
+    /// Whether weak passwords of key files are refused on Linux by SQL Server's own policy, 33062 to
+    /// 33064, rather than by the operating system's, 15116 to 15118 (unconfirmed).
+    pub own_password_policy_on_linux: bool,
     /// Whether a key file carries the key's GUID to the server that restores it (unconfirmed).
     /// `false`: a restored key gets a new one.
     pub key_file_carries_guid: bool,
@@ -38,6 +44,8 @@ impl Default for ModellingChoices {
             foreign_master_key_stops_key_restore: false,
             offline_database_stops_key_restore: true,
             master_key_flag_from_master: true,
+            unseen_state: 1,
+            own_password_policy_on_linux: false,
             key_file_carries_guid: true,
             adding_same_encryption_fails: false,
             batch_outlives_socket: false,

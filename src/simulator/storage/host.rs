@@ -59,7 +59,12 @@ impl Host {
         if power.is_off() {
             return Err(OsError::Device);
         }
-        let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        // A database's rows are as private as the server's.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path)?;
         power.done(Undo::Created(path.to_owned()));
         power.done(Undo::Written(path.to_owned()));
         if !goes_on {

@@ -113,7 +113,7 @@ fn create(
         }
     }
     if let Some(password) = password {
-        file::check_password(password)?;
+        file::check_password(instance, password)?;
     }
     // Slow, so not under the lock.
     let pair = generate_key_pair(bits).ok_or_else(message::unavailable_algorithm)??;

@@ -1,6 +1,7 @@
 //! Key files: where they lie, and what may go wrong with them.
 
 use super::message;
+use crate::simulator::Platform;
 use crate::simulator::instance::Instance;
 use crate::simulator::keys::{
     KeyFile, KeyFileKind, KeyFileProblem, check_policy, open_key_file, seal_key_file,
@@ -44,7 +45,13 @@ pub(super) fn read(
     })
 }
 
-/// 15116 to 15118.
-pub(super) fn check_password(password: &str) -> Result<()> {
-    check_policy(password).map_err(message::password_refused)
+/// 15116 to 15118; on Linux, if so chosen, 33062 to 33064.
+pub(super) fn check_password(instance: &Instance, password: &str) -> Result<()> {
+    let by_server =
+        instance.platform == Platform::Linux && instance.choices.own_password_policy_on_linux;
+    check_policy(password).map_err(if by_server {
+        message::password_refused_by_server
+    } else {
+        message::password_refused
+    })
 }

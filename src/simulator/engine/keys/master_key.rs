@@ -15,7 +15,7 @@ pub(super) fn create(session: &Session, password: &str) -> Result<()> {
     let (instance, database) = (&session.instance, &session.database);
     let mut state = instance.state();
     permission::control_database(session, &state)?;
-    file::check_password(password)?;
+    file::check_password(instance, password)?;
     if state.database(database)?.contents.master_key.is_some() {
         return Err(message::master_key_exists());
     }
@@ -79,7 +79,7 @@ pub(super) fn add_password(session: &Session, password: &str) -> Result<()> {
     let (instance, database) = (&session.instance, &session.database);
     let mut state = instance.state();
     permission::control_database(session, &state)?;
-    file::check_password(password)?;
+    file::check_password(instance, password)?;
     let stored = existing(&state, database, "find")?.clone();
     let key = hierarchy::master_key(session, &mut state, database)
         .ok_or_else(|| message::no_master_key(STATE))?;

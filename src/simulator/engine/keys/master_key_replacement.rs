@@ -16,7 +16,7 @@ pub(super) fn backup(session: &Session, path: &str, password: &str) -> Result<()
     let key = {
         let mut state = instance.state();
         permission::control_database(session, &state)?;
-        file::check_password(password)?;
+        file::check_password(instance, password)?;
         let key = hierarchy::master_key(session, &mut state, database);
         let stored = state.database(database)?.contents.master_key.as_ref();
         let (key, stored) = key
@@ -39,7 +39,7 @@ pub(super) fn restore(
 ) -> Result<Vec<SqlMessage>> {
     let instance = session.instance.clone();
     permission::control_database(session, &instance.state())?;
-    file::check_password(encryption)?;
+    file::check_password(&instance, encryption)?;
     let restored = file::read(&instance, path, KIND, decryption)?;
     let guid = if instance.choices.key_file_carries_guid {
         restored.guid
@@ -57,7 +57,7 @@ pub(super) fn regenerate(
     {
         let state = session.instance.state();
         permission::control_database(session, &state)?;
-        file::check_password(password)?;
+        file::check_password(&session.instance, password)?;
         if state
             .database(&session.database)?
             .contents

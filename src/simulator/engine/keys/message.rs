@@ -13,6 +13,43 @@ fn notice(number: i32, text: impl Into<String>) -> SqlMessage {
     message(number, 0, 1, text)
 }
 
+/// The messages whose state nobody saw.
+const UNSEEN_STATES: [i32; 8] = [15240, 15320, 15329, 15393, 15584, 15585, 15588, 15593];
+
+/// Gives a message the state that was chosen for those whose state nobody saw.
+pub(super) fn choose_state(message: &mut SqlMessage, chosen: u8) {
+    if UNSEEN_STATES.contains(&message.number) {
+        message.state = chosen;
+    }
+}
+
+/// 33062 to 33064: the policy that SQL Server has where the operating system has none. Texts from
+/// the logs of containers.
+pub(super) fn password_refused_by_server(problem: PasswordProblem) -> ServerError {
+    let (number, why) = match problem {
+        PasswordProblem::TooShort => {
+            (33062, "too short. The password must be at least 8 characters.")
+        }
+        PasswordProblem::TooLong => {
+            (33063, "too long. The password must be at most 128 characters.")
+        }
+        PasswordProblem::NotComplex => (
+            33064,
+            "not complex enough. The password must be at least 8 characters long and contain \
+             characters from three of the following four sets: Uppercase letters, Lowercase \
+             letters, Base 10 digits, and Symbols.",
+        ),
+    };
+    error(
+        number,
+        2,
+        format!(
+            "Password validation failed. The password does not meet SQL Server password policy \
+             requirements because it is {why}"
+        ),
+    )
+}
+
 /// 15118 and its neighbours.
 pub(super) fn password_refused(problem: PasswordProblem) -> ServerError {
     let (number, why) = match problem {

@@ -38,7 +38,15 @@ pub(crate) async fn execute(
     statement: &KeyStatement,
     output: &Output,
 ) -> Result<(), Failure> {
-    for notice in run(session, statement)? {
+    let state = session.instance.choices.unseen_state;
+    let notices = run(session, statement).map_err(|mut error| {
+        for message in &mut error.0 {
+            message::choose_state(message, state);
+        }
+        error
+    })?;
+    for mut notice in notices {
+        message::choose_state(&mut notice, state);
         output.message(notice).await?;
     }
     let done = Reply::Done {

@@ -15,7 +15,7 @@ pub(super) fn backup(session: &Session, path: &str, password: &str) -> Result<()
     let key = {
         let state = instance.state();
         permission::control_server(session, &state)?;
-        file::check_password(password)?;
+        file::check_password(instance, password)?;
         KeyFile {
             guid: state.catalog.service_master_key.guid,
             key: hierarchy::service_master_key(&state)?,

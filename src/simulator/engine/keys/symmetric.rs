@@ -72,7 +72,7 @@ fn protect(
 ) -> Result<(Protection, Wrapped)> {
     match protector {
         KeyProtector::Password(password) => {
-            file::check_password(password)?;
+            file::check_password(instance, password)?;
             let label = Label::SymmetricKey(guid);
             Ok((
                 Protection::Password,

@@ -369,3 +369,45 @@ async fn notices_and_the_end_are_sent() {
     }
     assert_eq!(seen, [0, 15588, 0]);
 }
+
+#[test]
+fn the_policy_of_linux_is_a_switch() {
+    for (by_server, numbers) in [(false, [15116, 15118]), (true, [33062, 33064])] {
+        let folder = tempfile::tempdir().unwrap();
+        let choices = ModellingChoices {
+            own_password_policy_on_linux: by_server,
+            ..Default::default()
+        };
+        let instance = builder(folder.path(), "SQL01")
+            .platform(crate::simulator::Platform::Linux)
+            .modelling(choices)
+            .build()
+            .unwrap();
+        let mut session = sa(&instance, "master");
+        for (password, number) in ["Ab-1", "weakweak"].into_iter().zip(numbers) {
+            let weak = KeyStatement::BackupServiceMasterKey {
+                file: text("weak.key"),
+                password: text(password),
+            };
+            assert_eq!(error(&mut session, &weak).0, number);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_state_that_nobody_saw_is_a_switch() {
+    let folder = tempfile::tempdir().unwrap();
+    let choices = ModellingChoices {
+        unseen_state: 9,
+        ..Default::default()
+    };
+    let instance = shared(folder.path(), "SQL01", choices);
+    let mut session = sa(&instance, "master");
+    let (output, _replies) = Output::channel();
+    execute(&mut session, &backup_smk(), &output).await.unwrap();
+    let again = execute(&mut session, &backup_smk(), &output).await;
+    let Err(Failure::Server(error)) = again else {
+        panic!("{again:?}");
+    };
+    assert_eq!((error.0[0].number, error.0[0].state), (15240, 9));
+}
