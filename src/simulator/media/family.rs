@@ -4,8 +4,8 @@
 //! header, blocks and an end. So damage is found where it is, and what stands before it stays
 //! readable.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use serde::de::DeserializeOwned;
-use sha2::{Digest as _, Sha256};
 
 use super::{MediaLabel, SetHeader};
 
@@ -151,8 +151,8 @@ fn put(bytes: &mut Vec<u8>, tag: u8, payload: &[u8]) {
     bytes.push(tag);
     bytes.extend_from_slice(&(payload.len() as u64).to_le_bytes());
     bytes.extend_from_slice(payload);
-    let checksum = Sha256::digest(&bytes[start..]);
-    bytes.extend_from_slice(&checksum);
+    let checksum = digest(&SHA256, &bytes[start..]);
+    bytes.extend_from_slice(checksum.as_ref());
 }
 
 struct Frame<'a> {
@@ -176,7 +176,7 @@ impl<'a> Frames<'a> {
         Some(Frame {
             tag: *tag,
             payload,
-            is_sound: Sha256::digest(content).as_slice() == checksum,
+            is_sound: digest(&SHA256, content).as_ref() == checksum,
         })
     }
 }

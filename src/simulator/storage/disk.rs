@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use sha2::{Digest as _, Sha256};
+use aws_lc_rs::digest::{SHA256, digest};
 
 use super::hold::{Hold, HoldFor};
 use super::host::Host;
@@ -88,14 +88,14 @@ impl Disk {
             fs::create_dir_all(path)?;
             roots.insert(name.clone(), path.canonicalize()?);
         }
-        let digest = Sha256::digest(folder.as_os_str().as_encoded_bytes());
+        let digest = digest(&SHA256, folder.as_os_str().as_encoded_bytes());
         let disk = Self {
             namespace: Namespace::new(folder.clone(), &roots, platform),
             folder,
             platform,
             host: Host::default(),
             lock: Mutex::new(Some(lock)),
-            tag: hex::encode(&digest[..6]),
+            tag: hex::encode(digest.as_ref().get(..6).unwrap_or_default()),
             written: AtomicU64::new(0),
         };
         disk.redo()?;

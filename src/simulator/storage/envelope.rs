@@ -1,6 +1,6 @@
 //! The form of every file that the server itself keeps: a kind, sections, and a checksum over all.
 
-use sha2::{Digest as _, Sha256};
+use aws_lc_rs::digest::{SHA256, digest};
 
 const MAGIC: &[u8; 8] = b"SCRCHSIM";
 const VERSION: u8 = 1;
@@ -55,8 +55,8 @@ pub(crate) fn seal(kind: FileKind, sections: &[&[u8]]) -> Vec<u8> {
         bytes.extend_from_slice(&(section.len() as u64).to_le_bytes());
         bytes.extend_from_slice(section);
     }
-    let checksum = Sha256::digest(&bytes);
-    bytes.extend_from_slice(&checksum);
+    let checksum = digest(&SHA256, &bytes);
+    bytes.extend_from_slice(checksum.as_ref());
     bytes
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn unseal<const SECTIONS: usize>(
     let (content, checksum) = bytes
         .split_last_chunk::<CHECKSUM_LENGTH>()
         .ok_or(EnvelopeError::Damaged)?;
-    if Sha256::digest(content).as_slice() != checksum {
+    if digest(&SHA256, content).as_ref() != checksum {
         return Err(EnvelopeError::Damaged);
     }
     let mut rest = content
