@@ -24,7 +24,7 @@ const LOCK: &str = "lock";
 const OWN: char = '~';
 
 /// "Is it there?" and "put it there" are one step, also for instances that share a folder.
-static COMMITTING: Mutex<()> = Mutex::new(());
+static COMMITTING_ON_SHARES: Mutex<()> = Mutex::new(());
 
 /// Why an instance's folder could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +48,7 @@ pub(crate) struct Disk {
     namespace: Namespace,
     platform: Platform,
     host: Host,
+    committing: Mutex<()>,
     /// Held while the instance runs, so that no other one writes here.
     lock: Mutex<Option<File>>,
     /// Marks this disk's new contents in folders that it shares.
@@ -94,6 +95,7 @@ impl Disk {
             folder,
             platform,
             host: Host::default(),
+            committing: Mutex::new(()),
             lock: Mutex::new(Some(lock)),
             tag: hex::encode(digest.as_ref().get(..6).unwrap_or_default()),
             written: AtomicU64::new(0),
@@ -161,7 +163,15 @@ impl Disk {
 
     /// Makes all changes, or none: when this returns without an error they are durable.
     pub(crate) fn commit(&self, changes: Vec<Change>) -> Result<(), OsError> {
-        let _committing = COMMITTING.lock().unwrap_or_else(PoisonError::into_inner);
+        let _committing = self
+            .committing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let _on_share = changes.iter().any(Change::is_on_share).then(|| {
+            COMMITTING_ON_SHARES
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        });
         self.host.is_running()?;
         let mut staged = Vec::with_capacity(changes.len());
         let prepared = self.stage(changes, &mut staged).and_then(|()| {

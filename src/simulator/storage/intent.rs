@@ -25,6 +25,14 @@ pub(crate) enum Change {
     Remove(ServerFile),
 }
 
+impl Change {
+    /// Whether another instance may reach the file too.
+    pub(super) fn is_on_share(&self) -> bool {
+        let (Self::Create(file, _) | Self::Write(file, _) | Self::Remove(file)) = self;
+        matches!(file, ServerFile::Path(path) if path.starts_with(r"\\"))
+    }
+}
+
 /// One step of carrying an intent out. Doing it twice is doing it once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Step {
