@@ -19,7 +19,7 @@ use crate::simulator::keys::{KeyDerivation, KeyMaterial, PasswordHash};
 use crate::simulator::storage::{Disk, UnsyncedWrites};
 use crate::simulator::{Faults, ModellingChoices, Platform, Version};
 
-pub(crate) use bootstrap::{NewDatabase, new_entry};
+pub(crate) use bootstrap::{NewDatabase, new_entry, random_sid};
 pub use builder::{InstanceBuilder, StartError};
 pub(crate) use database_file::{log_file, open_data_file};
 pub(crate) use edit::{Edit, EditError};
@@ -170,6 +170,8 @@ pub(crate) struct Locks {
     /// Who has a single-user database, by lower-case name.
     pub(crate) single_user: BTreeMap<String, i16>,
     pub(crate) application: Vec<ApplicationLock>,
+    /// Whose open transaction has changed a database, by its lower-case name.
+    pub(crate) writers: BTreeMap<String, i16>,
 }
 
 /// A lock of `sp_getapplock`.

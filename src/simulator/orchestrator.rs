@@ -77,7 +77,9 @@ impl SimulatedInstance {
 async fn run(session: &mut Session, batch: String) -> Result<(), OrchestratorError> {
     let (output, mut replies) = Output::channel();
     let work = async {
-        let end = session.execute(Request::Batch(batch.clone()), &output).await;
+        let end = session
+            .execute(Request::Batch(batch.clone()), &output)
+            .await;
         drop(output);
         end
     };

@@ -1,10 +1,21 @@
 //! Runs statements.
+//!
+//! Queries are evaluated here, value by value, on the types of T-SQL; SQLite keeps the rows of
+//! tables and nothing else, because its types, its comparisons and its errors are not SQL Server's.
 
 mod backup;
+mod evaluate;
+mod frame;
 mod keys;
+mod permissions;
+mod query;
+mod run;
 mod session;
-
-pub(crate) use session::{LoginRequest, Parameter, Request, Session};
-
+mod table_store;
 #[cfg(test)]
 mod test_kit;
+mod value;
+mod views;
+
+pub(crate) use permissions::{Caller, find_user};
+pub(crate) use session::{LoginRequest, OpenSymmetricKey, Parameter, Request, Session};

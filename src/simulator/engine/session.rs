@@ -1,17 +1,22 @@
-//! A session: one login, one current database, its variables and open keys.
+//! A session: one login, one current database, its open keys and what it remembers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::simulator::catalog::Guid;
-use crate::simulator::instance::Instance;
+use super::frame::MemoryTable;
+use super::run;
+use crate::simulator::catalog::{Guid, UserAccess};
+use crate::simulator::instance::{Instance, SessionInfo, State, now};
 use crate::simulator::keys::KeyMaterial;
 use crate::simulator::output::{Gone, Output};
-use crate::simulator::server_error::Result;
+use crate::simulator::server_error::{Result, ServerError};
 use crate::simulator::wire_type::WireType;
 use crate::transport::SqlValue;
+
+/// The first id of a client's session; those below are the server's own.
+const FIRST_SPID: i16 = 51;
 
 /// What LOGIN7 asks for.
 #[derive(Debug)]
@@ -50,6 +55,7 @@ pub(crate) enum Request {
 pub(crate) struct Session {
     pub(crate) instance: Arc<Instance>,
     pub(crate) spid: i16,
+    /// The login that it acts as.
     pub(crate) login: String,
     pub(crate) database: String,
     /// The line of the statement that runs now: what its messages carry.
@@ -63,6 +69,41 @@ pub(crate) struct Session {
     /// Database master keys opened by password, by lower-case database name.
     pub(crate) open_master_keys: BTreeMap<String, KeyMaterial>,
     pub(crate) open_symmetric_keys: Vec<OpenSymmetricKey>,
+    pub(crate) memory: SessionMemory,
+}
+
+/// What a session remembers from statement to statement.
+#[derive(Debug, Default)]
+pub(crate) struct SessionMemory {
+    /// The login that signed in, where the session acts as another.
+    pub(crate) impersonations: Vec<Impersonation>,
+    /// EXECUTE AS USER: the database and the user in it.
+    pub(crate) impersonated_user: Option<(String, String)>,
+    /// `@@ROWCOUNT`.
+    pub(crate) row_count: i64,
+    /// `@@ERROR`.
+    pub(crate) last_error: i32,
+    /// SET NOCOUNT ON.
+    pub(crate) no_count: bool,
+    /// SET XACT_ABORT ON.
+    pub(crate) aborts_transactions: bool,
+    /// SET LOCK_TIMEOUT, in milliseconds; `None` waits without end.
+    pub(crate) lock_timeout: Option<u64>,
+    /// `#t`, by lower-case name.
+    pub(crate) temporary_tables: BTreeMap<String, MemoryTable>,
+    /// `SCOPE_IDENTITY()`.
+    pub(crate) identity: Option<i64>,
+    /// The databases that the open transaction changed.
+    pub(crate) changed_databases: Vec<run::ChangedDatabase>,
+}
+
+/// Who a session was before EXECUTE AS.
+#[derive(Debug)]
+pub(crate) struct Impersonation {
+    pub(crate) login: String,
+    pub(crate) user: Option<(String, String)>,
+    /// Where REVERT must be called.
+    pub(crate) database: String,
 }
 
 #[derive(Clone, Debug)]
@@ -76,16 +117,194 @@ pub(crate) struct OpenSymmetricKey {
 impl Session {
     /// Signs in: checks the password (18456) and the database (4060, then 18456).
     pub(crate) fn open(instance: &Arc<Instance>, request: &LoginRequest) -> Result<Self> {
-        let _ = (instance, request);
-        Err(crate::simulator::server_error::ServerError::unsupported(
-            "signing in yet",
-        ))
+        if !instance.verify_login_password(&request.user, &request.password) {
+            return Err(login_failed(&request.user));
+        }
+        let mut state = instance.state();
+        let login = state
+            .login(&request.user)
+            .ok_or_else(|| login_failed(&request.user))?;
+        let name = login.name.clone();
+        let wanted = request
+            .database
+            .clone()
+            .unwrap_or_else(|| login.default_database.clone());
+        let mut session = Self::new(instance, free_spid(&state), name, "master".to_owned());
+        session.database = match session.may_use(&state, &wanted) {
+            Ok(database) => database,
+            Err(_) => {
+                // The session locks the state once more when it is dropped.
+                drop(state);
+                let error = ServerError::new(
+                    4060,
+                    11,
+                    1,
+                    format!(
+                        "Cannot open database \"{wanted}\" requested by the login. The login failed."
+                    ),
+                );
+                return Err(error.then(login_failed(&request.user)));
+            }
+        };
+        take_single_user(&mut state, &session.database, session.spid);
+        session.register(&mut state, &request.host_name, &request.program_name);
+        drop(state);
+        Ok(session)
+    }
+
+    /// A session of the server itself: `sa` in master, without a password.
+    pub(crate) fn of_the_server(instance: &Arc<Instance>) -> Self {
+        let mut state = instance.state();
+        let session = Self::new(
+            instance,
+            free_spid(&state),
+            "sa".to_owned(),
+            "master".to_owned(),
+        );
+        session.register(&mut state, machine_of(&instance.name), "SQL Server");
+        drop(state);
+        session
+    }
+
+    /// A session that no view shows yet.
+    pub(crate) fn new(
+        instance: &Arc<Instance>,
+        spid: i16,
+        login: String,
+        database: String,
+    ) -> Self {
+        Self {
+            instance: Arc::clone(instance),
+            spid,
+            login,
+            database,
+            line: 1,
+            procedure: String::new(),
+            transactions: 0,
+            killed: CancellationToken::new(),
+            open_master_keys: BTreeMap::new(),
+            open_symmetric_keys: Vec::new(),
+            memory: SessionMemory::default(),
+        }
+    }
+
+    fn register(&self, state: &mut State, host_name: &str, program_name: &str) {
+        let info = SessionInfo {
+            login: self.login.clone(),
+            database: self.database.clone(),
+            login_time: now(),
+            host_name: host_name.to_owned(),
+            program_name: program_name.to_owned(),
+            request: None,
+            killed: self.killed.clone(),
+        };
+        state.sessions.insert(self.spid, info);
     }
 
     /// Runs a request and sends what it answers. Server errors are replies; `Gone` means that the
-    /// client is gone or the session was killed, and the session must be dropped.
+    /// client is gone, and the session must be dropped. Who runs it ends it when the session is
+    /// killed.
     pub(crate) async fn execute(&mut self, request: Request, output: &Output) -> Result<(), Gone> {
-        let _ = (request, output);
-        Err(Gone)
+        Box::pin(run::request(self, request, output)).await
+    }
+
+    /// The name of a database as it is spelled, if this session may use it now: 911, 916, 924, 927,
+    /// 942.
+    pub(crate) fn may_use(&self, state: &State, database: &str) -> Result<String> {
+        let caller = super::Caller::new(state, self);
+        state.database(database)?;
+        let Some(entry) = state.entry(database) else {
+            return Err(crate::simulator::instance::unknown_database(database));
+        };
+        if !caller.can_enter(&entry.name) {
+            return Err(ServerError::new(
+                916,
+                14,
+                2,
+                format!(
+                    "The server principal \"{}\" is not able to access the database \"{}\" under \
+                     the current security context.",
+                    self.login, entry.name
+                ),
+            ));
+        }
+        let holder = state.locks.single_user.get(&entry.name.to_lowercase());
+        let is_taken = match entry.user_access {
+            UserAccess::Single => holder.is_some_and(|holder| *holder != self.spid),
+            UserAccess::Restricted => {
+                !caller.is_owner(&entry.name) && !caller.is_in_server_role("dbcreator")
+            }
+            UserAccess::Multi => false,
+        };
+        if is_taken {
+            let name = &entry.name;
+            return Err(if entry.user_access == UserAccess::Single {
+                ServerError::new(
+                    924,
+                    14,
+                    1,
+                    format!(
+                        "Database '{name}' is already open and can only have one user at a time."
+                    ),
+                )
+            } else {
+                ServerError::new(
+                    927,
+                    14,
+                    3,
+                    format!(
+                        "Database '{name}' cannot be opened. Only its administrators may enter."
+                    ),
+                )
+            });
+        }
+        Ok(entry.name.clone())
+    }
+}
+
+/// The machine's name: what stands in front of the instance's.
+pub(crate) fn machine_of(name: &str) -> &str {
+    name.split_once('\\').map_or(name, |(machine, _)| machine)
+}
+
+/// 18456: the same for an unknown login and a wrong password.
+fn login_failed(user: &str) -> ServerError {
+    ServerError::new(18456, 14, 1, format!("Login failed for user '{user}'."))
+}
+
+fn free_spid(state: &State) -> i16 {
+    (FIRST_SPID..i16::MAX)
+        .find(|spid| !state.sessions.contains_key(spid))
+        .unwrap_or(i16::MAX)
+}
+
+/// Who enters a single-user database that is free has it from then on.
+pub(crate) fn take_single_user(state: &mut State, database: &str, spid: i16) {
+    let is_single = state
+        .entry(database)
+        .is_some_and(|entry| entry.user_access == UserAccess::Single);
+    if is_single {
+        state
+            .locks
+            .single_user
+            .entry(database.to_lowercase())
+            .or_insert(spid);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let instance = Arc::clone(&self.instance);
+        let mut state = instance.state();
+        run::abandon_transaction(self, &mut state);
+        state.sessions.remove(&self.spid);
+        state
+            .locks
+            .single_user
+            .retain(|_, holder| *holder != self.spid);
+        state
+            .locks
+            .application
+            .retain(|lock| lock.spid != self.spid);
     }
 }

@@ -1,11 +1,7 @@
 //! What tests of statements share: instances in temporary folders, and sessions without a client.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::sync::Arc;
-
-use tokio_util::sync::CancellationToken;
 
 use super::Session;
 use crate::secret::Secret;
@@ -27,18 +23,7 @@ pub(crate) fn start(folder: &Path, name: &str) -> SimulatedInstance {
 }
 
 pub(crate) fn session(instance: &SimulatedInstance, login: &str, database: &str) -> Session {
-    Session {
-        instance: Arc::clone(&instance.inner),
-        spid: 51,
-        login: login.to_owned(),
-        database: database.to_owned(),
-        killed: CancellationToken::new(),
-        line: 1,
-        procedure: String::new(),
-        transactions: 0,
-        open_master_keys: BTreeMap::new(),
-        open_symmetric_keys: Vec::new(),
-    }
+    Session::new(&instance.inner, 51, login.to_owned(), database.to_owned())
 }
 
 pub(crate) fn sa(instance: &SimulatedInstance, database: &str) -> Session {
@@ -89,4 +74,82 @@ pub(crate) fn move_database(from: &Instance, to: &Instance, name: &str) {
         Ok(())
     })
     .unwrap();
+}
+
+/// What a batch was answered with.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) columns: Vec<crate::simulator::wire_type::WireColumn>,
+    /// The rows of all result sets, as text; NULL is `NULL`.
+    pub(crate) rows: Vec<Vec<String>>,
+    pub(crate) messages: Vec<crate::transport::SqlMessage>,
+    /// `CurCmd`, count and error bit of each end.
+    pub(crate) ends: Vec<(u16, Option<u64>, bool)>,
+}
+
+impl Answer {
+    /// The numbers of the errors.
+    pub(crate) fn errors(&self) -> Vec<i32> {
+        self.messages
+            .iter()
+            .filter(|m| m.is_error())
+            .map(|m| m.number)
+            .collect()
+    }
+}
+
+/// Runs a batch to its end.
+pub(crate) async fn run(session: &mut Session, batch: &str) -> Answer {
+    use crate::simulator::output::{Output, Reply};
+    let (output, mut replies) = Output::channel();
+    let work = async {
+        let end = session
+            .execute(super::Request::Batch(batch.to_owned()), &output)
+            .await;
+        drop(output);
+        end
+    };
+    let watch = async {
+        let mut answer = Answer::default();
+        while let Some(reply) = replies.recv().await {
+            match reply {
+                Reply::Columns(columns) => answer.columns = columns,
+                Reply::Row(row) => answer.rows.push(
+                    row.iter()
+                        .map(|value| match value {
+                            value if value.is_null() => "NULL".to_owned(),
+                            crate::transport::SqlValue::Bytes(bytes) => {
+                                format!("0x{}", hex::encode_upper(bytes))
+                            }
+                            value => super::value::plain_text(value),
+                        })
+                        .collect(),
+                ),
+                Reply::Message(message) => answer.messages.push(message),
+                Reply::Done {
+                    command,
+                    rows,
+                    is_error,
+                } => {
+                    answer.ends.push((command, rows, is_error));
+                }
+                _ => {}
+            }
+        }
+        answer
+    };
+    let (_, answer) = tokio::join!(work, watch);
+    answer
+}
+
+/// Signs in.
+pub(crate) fn sign_in(instance: &SimulatedInstance, login: &str, password: &str) -> Session {
+    let request = super::LoginRequest {
+        user: login.to_owned(),
+        password: password.to_owned(),
+        database: None,
+        host_name: "CLIENT".to_owned(),
+        program_name: "test".to_owned(),
+    };
+    Session::open(&instance.inner, &request).unwrap()
 }

@@ -17,13 +17,26 @@ const ASYMMETRIC: &str = "ORCHESTRATOR_ASYM_KEY";
 pub(super) fn batches(name: &DatabaseName, options: &OrchestratorOptions) -> Vec<String> {
     let mut seed = Seed::new(options.seed);
     let database = format!("[{}]", name.as_str().replace(']', "]]"));
-    let mut batches = vec![format!("CREATE DATABASE {database}"), format!("USE {database}")];
-    for part in ["", ".Cryptography", ".Internal", ".Runtime", ".Runtime.Internal", ".Maintenance", ".Statistics"] {
+    let mut batches = vec![
+        format!("CREATE DATABASE {database}"),
+        format!("USE {database}"),
+    ];
+    for part in [
+        "",
+        ".Cryptography",
+        ".Internal",
+        ".Runtime",
+        ".Runtime.Internal",
+        ".Maintenance",
+        ".Statistics",
+    ] {
         batches.push(format!("CREATE SCHEMA [{ROOT}{part}]"));
     }
     batches.extend(tables(&mut seed));
     batches.extend(procedures(&mut seed));
-    batches.push(format!("EXEC [{ROOT}.Cryptography].[CreateOrchestratorKeys]"));
+    batches.push(format!(
+        "EXEC [{ROOT}.Cryptography].[CreateOrchestratorKeys]"
+    ));
     batches.push(rows(&mut seed, options));
     batches.push(encrypted_rows(&mut seed));
     batches
@@ -31,7 +44,13 @@ pub(super) fn batches(name: &DatabaseName, options: &OrchestratorOptions) -> Vec
 
 fn tables(seed: &mut Seed) -> Vec<String> {
     let tables: &[(&str, &[&str])] = &[
-        ("VARIABLES", &["UniqueID uniqueidentifier NOT NULL", "Value nvarchar(max) NULL"]),
+        (
+            "VARIABLES",
+            &[
+                "UniqueID uniqueidentifier NOT NULL",
+                "Value nvarchar(max) NULL",
+            ],
+        ),
         (
             "OBJECTS",
             &[
@@ -42,7 +61,14 @@ fn tables(seed: &mut Seed) -> Vec<String> {
                 "Deleted bit NOT NULL",
             ],
         ),
-        ("FOLDERS", &["UniqueID uniqueidentifier NOT NULL", "Name nvarchar(250) NULL", "ParentID uniqueidentifier NULL"]),
+        (
+            "FOLDERS",
+            &[
+                "UniqueID uniqueidentifier NOT NULL",
+                "Name nvarchar(250) NULL",
+                "ParentID uniqueidentifier NULL",
+            ],
+        ),
         (
             "POLICIES",
             &[
@@ -63,7 +89,14 @@ fn tables(seed: &mut Seed) -> Vec<String> {
                 "Heartbeat datetime NULL",
             ],
         ),
-        ("CAPS", &["UniqueID uniqueidentifier NOT NULL", "Name nvarchar(250) NULL", "Version nvarchar(50) NULL"]),
+        (
+            "CAPS",
+            &[
+                "UniqueID uniqueidentifier NOT NULL",
+                "Name nvarchar(250) NULL",
+                "Version nvarchar(50) NULL",
+            ],
+        ),
         (
             "CONFIGURATION",
             &[
@@ -93,19 +126,39 @@ fn tables(seed: &mut Seed) -> Vec<String> {
                 "State nvarchar(50) NULL",
             ],
         ),
-        ("EVENTS", &["UniqueID uniqueidentifier NOT NULL", "Summary nvarchar(max) NULL", "DateTime datetime NULL"]),
-        ("CLIENTCONNECTIONS", &["ClientMachine nvarchar(250) NULL", "ClientUser nvarchar(250) NULL"]),
+        (
+            "EVENTS",
+            &[
+                "UniqueID uniqueidentifier NOT NULL",
+                "Summary nvarchar(max) NULL",
+                "DateTime datetime NULL",
+            ],
+        ),
+        (
+            "CLIENTCONNECTIONS",
+            &[
+                "ClientMachine nvarchar(250) NULL",
+                "ClientUser nvarchar(250) NULL",
+            ],
+        ),
     ];
     let mut batches = Vec::new();
     for (table, known) in tables {
         // The columns that tools of the community use, in any order, among others that they don't.
         let mut columns: Vec<String> = known.iter().map(|&column| column.to_owned()).collect();
         for _ in 0..seed.between(0, 3) {
-            let filler = seed.pick(&["Description nvarchar(max) NULL", "Flags int NULL", "Data0 nvarchar(250) NULL"]);
+            let filler = seed.pick(&[
+                "Description nvarchar(max) NULL",
+                "Flags int NULL",
+                "Data0 nvarchar(250) NULL",
+            ]);
             columns.push(filler.replacen(' ', &format!("{} ", columns.len()), 1));
         }
         seed.shuffle(&mut columns);
-        batches.push(format!("CREATE TABLE [dbo].[{table}] ({})", columns.join(", ")));
+        batches.push(format!(
+            "CREATE TABLE [dbo].[{table}] ({})",
+            columns.join(", ")
+        ));
     }
     batches
 }
@@ -144,7 +197,10 @@ fn procedures(seed: &mut Seed) -> Vec<String> {
 fn rows(seed: &mut Seed, options: &OrchestratorOptions) -> String {
     let mut batch = String::new();
     let version = seed.pick(&["7.3.117.0", "10.19.40.0", "10.22.2.0", "10.25.1.0"]);
-    let _ = writeln!(batch, "INSERT INTO dbo.VERSION (DBVersion) VALUES (N'{version}');");
+    let _ = writeln!(
+        batch,
+        "INSERT INTO dbo.VERSION (DBVersion) VALUES (N'{version}');"
+    );
     for server in &options.runbook_servers {
         let server = server.replace('\'', "''");
         let _ = writeln!(
@@ -174,7 +230,8 @@ fn encrypted_rows(seed: &mut Seed) -> String {
     let encrypt = |plain: &str| {
         format!("CONVERT(nvarchar(max), ENCRYPTBYKEY(KEY_GUID(N'{SYMMETRIC}'), N'{plain}'), 2)")
     };
-    let mut batch = format!("OPEN SYMMETRIC KEY {SYMMETRIC} DECRYPTION BY ASYMMETRIC KEY {ASYMMETRIC};\n");
+    let mut batch =
+        format!("OPEN SYMMETRIC KEY {SYMMETRIC} DECRYPTION BY ASYMMETRIC KEY {ASYMMETRIC};\n");
     for number in 0..seed.between(12, 200) {
         let plain = format!("value {number} {:016x}", seed.next());
         let _ = writeln!(
@@ -184,9 +241,15 @@ fn encrypted_rows(seed: &mut Seed) -> String {
         );
     }
     for number in 0..seed.between(1, 9) {
-        let _ = writeln!(batch, "INSERT INTO dbo.VARIABLES (UniqueID, Value) VALUES (NEWID(), N'plain {number}');");
+        let _ = writeln!(
+            batch,
+            "INSERT INTO dbo.VARIABLES (UniqueID, Value) VALUES (NEWID(), N'plain {number}');"
+        );
     }
-    let _ = writeln!(batch, "INSERT INTO dbo.VARIABLES (UniqueID, Value) VALUES (NEWID(), NULL);");
+    let _ = writeln!(
+        batch,
+        "INSERT INTO dbo.VARIABLES (UniqueID, Value) VALUES (NEWID(), NULL);"
+    );
     let _ = writeln!(
         batch,
         "INSERT INTO dbo.CONFIGURATION (UniqueID, TypeGUID, DataName, DataValue) VALUES (NEWID(), NEWID(), N'Configurations', \
@@ -209,7 +272,10 @@ mod tests {
         assert_eq!(of(1)[0], "CREATE DATABASE [a]]b]");
         let parameters: std::collections::BTreeSet<String> = (0..40)
             .map(|seed| {
-                let encrypt = of(seed).into_iter().find(|batch| batch.contains(".[Encrypt]")).unwrap();
+                let encrypt = of(seed)
+                    .into_iter()
+                    .find(|batch| batch.contains(".[Encrypt]"))
+                    .unwrap();
                 encrypt.split_whitespace().nth(3).unwrap().to_owned()
             })
             .collect();

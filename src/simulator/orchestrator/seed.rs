@@ -24,7 +24,11 @@ impl Seed {
 
     pub(super) fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
         let at = self.between(0, of.len() as u64);
-        usize::try_from(at).ok().and_then(|at| of.get(at)).copied().unwrap_or_default()
+        usize::try_from(at)
+            .ok()
+            .and_then(|at| of.get(at))
+            .copied()
+            .unwrap_or_default()
     }
 
     /// The same things in another order.

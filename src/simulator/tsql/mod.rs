@@ -5,4 +5,6 @@ mod lexer;
 mod parser;
 mod token;
 
-pub(crate) use parser::{parse_batch, parse_condition, parse_data_type, parse_parameters};
+pub(crate) use parser::{
+    parse_batch, parse_condition, parse_data_type, parse_object_name, parse_parameters,
+};

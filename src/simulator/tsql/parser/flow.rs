@@ -237,7 +237,12 @@ impl Parser<'_> {
                     words.push(word.to_ascii_uppercase());
                 }
                 TokenKind::Number(text) | TokenKind::Text { value: text, .. } => {
-                    words.push(text.clone());
+                    let is_negative = self.tokens[self.at - 1].is_symbol("-");
+                    words.push(if is_negative {
+                        format!("-{text}")
+                    } else {
+                        text.clone()
+                    });
                 }
                 TokenKind::Quoted(text) if words.len() == 1 => words.push(text.clone()),
                 TokenKind::Symbol("," | "-") => {}

@@ -62,6 +62,14 @@ pub(crate) fn parse_parameters(text: &str) -> Result<Vec<ProcedureParameter>> {
     Ok(parameters)
 }
 
+/// Reads a name that may have prefixes and brackets, as `OBJECT_ID` takes it. `None` where it is
+/// none.
+pub(crate) fn parse_object_name(text: &str) -> Option<ObjectName> {
+    let mut parser = Parser::new(text).ok()?;
+    let name = parser.object_name().ok()?;
+    parser.is_end().then_some(name)
+}
+
 struct Parser<'a> {
     text: &'a str,
     tokens: Vec<Token>,

@@ -1,0 +1,188 @@
+//! What the caller may do: HAS_PERMS_BY_NAME and HAS_DBACCESS.
+
+use super::{Call, Function, INT, yes_or_no};
+use crate::simulator::engine::views;
+use crate::simulator::instance::same_name;
+use crate::simulator::server_error::Result;
+use crate::simulator::tsql::parse_object_name;
+use crate::transport::SqlValue;
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::strict("HAS_DBACCESS", (1, 1), INT, has_database_access),
+    Function::lenient("HAS_PERMS_BY_NAME", (3, 5), INT, has_permission),
+];
+
+/// The server permissions that the function knows; NULL for others.
+pub(crate) const SERVER_PERMISSIONS: &[&str] = &[
+    "ADMINISTER BULK OPERATIONS",
+    "ALTER ANY AVAILABILITY GROUP",
+    "ALTER ANY CONNECTION",
+    "ALTER ANY CREDENTIAL",
+    "ALTER ANY DATABASE",
+    "ALTER ANY ENDPOINT",
+    "ALTER ANY EVENT SESSION",
+    "ALTER ANY LINKED SERVER",
+    "ALTER ANY LOGIN",
+    "ALTER ANY SERVER AUDIT",
+    "ALTER ANY SERVER ROLE",
+    "ALTER RESOURCES",
+    "ALTER SERVER STATE",
+    "ALTER SETTINGS",
+    "ALTER TRACE",
+    "AUTHENTICATE SERVER",
+    "CONNECT ANY DATABASE",
+    "CONNECT SQL",
+    "CONTROL SERVER",
+    "CREATE ANY DATABASE",
+    "CREATE AVAILABILITY GROUP",
+    "CREATE ENDPOINT",
+    "CREATE SERVER ROLE",
+    "EXTERNAL ACCESS ASSEMBLY",
+    "IMPERSONATE ANY LOGIN",
+    "SELECT ALL USER SECURABLES",
+    "SHUTDOWN",
+    "UNSAFE ASSEMBLY",
+    "VIEW ANY DATABASE",
+    "VIEW ANY DEFINITION",
+    "VIEW SERVER PERFORMANCE STATE",
+    "VIEW SERVER SECURITY STATE",
+    "VIEW SERVER STATE",
+];
+
+/// The database permissions that the function knows; NULL for others.
+pub(crate) const DATABASE_PERMISSIONS: &[&str] = &[
+    "ALTER",
+    "ALTER ANY ASYMMETRIC KEY",
+    "ALTER ANY CERTIFICATE",
+    "ALTER ANY ROLE",
+    "ALTER ANY SCHEMA",
+    "ALTER ANY SERVICE",
+    "ALTER ANY SYMMETRIC KEY",
+    "ALTER ANY USER",
+    "BACKUP DATABASE",
+    "BACKUP LOG",
+    "CHECKPOINT",
+    "CONNECT",
+    "CONTROL",
+    "CREATE ASYMMETRIC KEY",
+    "CREATE CERTIFICATE",
+    "CREATE DATABASE",
+    "CREATE FUNCTION",
+    "CREATE PROCEDURE",
+    "CREATE ROLE",
+    "CREATE SCHEMA",
+    "CREATE SYMMETRIC KEY",
+    "CREATE TABLE",
+    "CREATE VIEW",
+    "DELETE",
+    "EXECUTE",
+    "INSERT",
+    "REFERENCES",
+    "SELECT",
+    "SHOWPLAN",
+    "TAKE OWNERSHIP",
+    "UPDATE",
+    "VIEW DATABASE STATE",
+    "VIEW DEFINITION",
+];
+
+const OBJECT_PERMISSIONS: &[&str] = &[
+    "ALTER",
+    "CONTROL",
+    "DELETE",
+    "EXECUTE",
+    "INSERT",
+    "REFERENCES",
+    "SELECT",
+    "TAKE OWNERSHIP",
+    "UPDATE",
+    "VIEW DEFINITION",
+];
+
+/// 1 or 0; NULL where the class, the permission or the securable doesn't exist.
+fn has_permission(call: &Call<'_>) -> Result<SqlValue> {
+    let securable = call.text(0)?;
+    let class = call.text(1)?.map(|class| class.trim().to_uppercase());
+    let Some(permission) = call
+        .text(2)?
+        .map(|permission| permission.trim().to_uppercase())
+    else {
+        return Ok(SqlValue::Null);
+    };
+    let caller = call.context.caller();
+    let state = call.context.state;
+    let current = &call.context.session.database;
+    Ok(match (class.as_deref(), securable) {
+        (None | Some("SERVER"), None) if permission == "ANY" => yes_or_no(true),
+        (None | Some("SERVER"), None) if SERVER_PERMISSIONS.contains(&permission.as_str()) => {
+            yes_or_no(caller.has_server(&permission))
+        }
+        (Some("DATABASE"), name) => {
+            let name = name.unwrap_or_else(|| current.clone());
+            let is_known =
+                permission == "ANY" || DATABASE_PERMISSIONS.contains(&permission.as_str());
+            let name = parse_object_name(&name).map_or(name, |name| name.name().to_owned());
+            match state.entry(&name) {
+                Some(entry) if is_known => yes_or_no(if permission == "ANY" {
+                    caller.can_enter(&entry.name)
+                } else {
+                    caller.has_database(&entry.name, &permission)
+                }),
+                _ => SqlValue::Null,
+            }
+        }
+        (Some("OBJECT"), Some(name)) if OBJECT_PERMISSIONS.contains(&permission.as_str()) => {
+            has_on_object(call, &name, &permission)
+        }
+        (Some("LOGIN"), Some(name)) => match state.login(&name) {
+            Some(_) => yes_or_no(caller.has_server("ALTER ANY LOGIN")),
+            None => SqlValue::Null,
+        },
+        _ => SqlValue::Null,
+    })
+}
+
+fn has_on_object(call: &Call<'_>, name: &str, permission: &str) -> SqlValue {
+    let Some(name) = parse_object_name(name) else {
+        return SqlValue::Null;
+    };
+    let database = name.database().unwrap_or(&call.context.session.database);
+    let Some(open) = call.context.state.databases.get(&database.to_lowercase()) else {
+        return SqlValue::Null;
+    };
+    let is_it = |schema: &str, object: &str| {
+        same_name(object, name.name()) && same_name(schema, name.schema().unwrap_or("dbo"))
+    };
+    let contents = &open.contents;
+    let table = contents
+        .tables
+        .iter()
+        .find(|table| is_it(&table.schema, &table.name));
+    let procedure = contents
+        .procedures
+        .iter()
+        .find(|known| is_it(&known.schema, &known.name));
+    let grants = table
+        .map(|table| &table.grants)
+        .or(procedure.map(|known| &known.grants));
+    let caller = call.context.caller();
+    match grants {
+        Some(grants) => yes_or_no(caller.has_object(database, grants, permission)),
+        None if views::find(&name).is_some() => yes_or_no(permission == "SELECT"),
+        None => SqlValue::Null,
+    }
+}
+
+/// NULL for a database that doesn't exist, 0 for one that can't be entered.
+fn has_database_access(call: &Call<'_>) -> Result<SqlValue> {
+    let name = call.text(0)?.unwrap_or_default();
+    Ok(match call.context.state.entry(&name) {
+        Some(entry) => yes_or_no(
+            call.context
+                .session
+                .may_use(call.context.state, &entry.name)
+                .is_ok(),
+        ),
+        None => SqlValue::Null,
+    })
+}

@@ -1,0 +1,281 @@
+//! ALTER DATABASE … SET.
+
+use super::Runner;
+use super::database::{alter_failed, cannot_alter, is_system, others_in};
+use crate::simulator::catalog::{DatabaseState, RecoveryModel, UserAccess};
+use crate::simulator::engine::Caller;
+use crate::simulator::engine::frame::Frame;
+use crate::simulator::instance::{Edit, EditError, Instance, State, open_data_file};
+use crate::simulator::server_error::{Failure, Result, ServerError, message};
+use crate::simulator::tsql::ast::{DatabaseOption, Termination};
+
+/// Options whose usual value changes nothing here: the option and that value.
+const USUAL: &[(&str, &[&str])] = &[
+    ("ANSI_NULLS", &["ON", "OFF"]),
+    ("AUTO_CLOSE", &["OFF"]),
+    ("AUTO_CREATE_STATISTICS", &["ON", "OFF"]),
+    ("AUTO_SHRINK", &["OFF"]),
+    ("AUTO_UPDATE_STATISTICS", &["ON", "OFF"]),
+    ("DB_CHAINING", &["OFF"]),
+    ("ENCRYPTION", &["OFF"]),
+    ("PAGE_VERIFY", &["CHECKSUM"]),
+    ("QUERY_STORE", &["OFF"]),
+    ("QUOTED_IDENTIFIER", &["ON", "OFF"]),
+    ("READ_COMMITTED_SNAPSHOT", &["OFF"]),
+    ("ALLOW_SNAPSHOT_ISOLATION", &["OFF"]),
+];
+
+/// Options that need the database for themselves.
+const EXCLUSIVE: &[&str] = &[
+    "DISABLE_BROKER",
+    "ENABLE_BROKER",
+    "NEW_BROKER",
+    "OFFLINE",
+    "READ_ONLY",
+    "READ_WRITE",
+    "SINGLE_USER",
+];
+
+impl Runner<'_> {
+    pub(super) async fn set_database(
+        &mut self,
+        name: &str,
+        options: &[DatabaseOption],
+        termination: Termination,
+        frame: &Frame,
+    ) -> Result<(), Failure> {
+        let killed = self.make_room(name, options, termination)?;
+        if killed {
+            let text = "Nonqualified transactions are being rolled back. Estimated rollback \
+                        completion: ";
+            self.notice(frame, message(5060, 0, 2, format!("{text}0%.")))
+                .await?;
+            self.notice(frame, message(5060, 0, 1, format!("{text}100%.")))
+                .await?;
+        }
+        let instance = std::sync::Arc::clone(&self.session.instance);
+        let mut state = instance.state();
+        let name = state
+            .entry(name)
+            .map_or_else(|| name.to_owned(), |entry| entry.name.clone());
+        let spid = self.session.spid;
+        instance
+            .edit(&mut state, |edit| {
+                options
+                    .iter()
+                    .try_for_each(|option| set(&instance, edit, &name, option))
+            })
+            .map_err(ServerError::from)
+            .map_err(|error| error.then(alter_failed()))?;
+        let key = name.to_lowercase();
+        for option in options {
+            match option.name.as_str() {
+                "SINGLE_USER" => {
+                    state.locks.single_user.insert(key.clone(), spid);
+                }
+                "MULTI_USER" | "RESTRICTED_USER" => {
+                    state.locks.single_user.remove(&key);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks who may, and sends others away where the statement says so. Whether any were.
+    fn make_room(
+        &self,
+        name: &str,
+        options: &[DatabaseOption],
+        termination: Termination,
+    ) -> Result<bool> {
+        let state = self.session.instance.state();
+        let caller = Caller::new(&state, self.session);
+        let entry = state.entry(name).filter(|entry| {
+            caller.has_server("ALTER ANY DATABASE")
+                || caller.has_database(&entry.name, "ALTER")
+                || caller.login().is_some_and(|login| login.sid == entry.owner)
+        });
+        let Some(entry) = entry else {
+            return Err(cannot_alter(name));
+        };
+        let name = &entry.name;
+        if is_system(name) {
+            let option = options.first().map_or("", |option| option.name.as_str());
+            return Err(ServerError::new(
+                5058,
+                16,
+                5,
+                format!("Option '{option}' cannot be set in database '{name}'."),
+            )
+            .then(alter_failed()));
+        }
+        if entry.state == DatabaseState::Restoring {
+            return Err(ServerError::new(
+                5052,
+                16,
+                1,
+                "ALTER DATABASE is not permitted while a database is in the Restoring state.",
+            )
+            .then(alter_failed()));
+        }
+        let holder = state.locks.single_user.get(&name.to_lowercase());
+        if holder.is_some_and(|holder| *holder != self.session.spid)
+            && entry.user_access == UserAccess::Single
+        {
+            return Err(ServerError::new(
+                5064,
+                16,
+                1,
+                format!(
+                    "Changes to the state or options of database '{name}' cannot be made at this \
+                     time. The database is in single-user mode, and a user is currently connected \
+                     to it."
+                ),
+            )
+            .then(alter_failed()));
+        }
+        let needs_room = options
+            .iter()
+            .any(|option| EXCLUSIVE.contains(&option.name.as_str()));
+        if needs_room {
+            self.send_away(&state, name, termination)
+        } else {
+            Ok(false)
+        }
+    }
+
+    fn send_away(&self, state: &State, name: &str, termination: Termination) -> Result<bool> {
+        let others = others_in(state, name, self.session.spid);
+        match termination {
+            _ if others.is_empty() => Ok(false),
+            Termination::NoWait => Err(ServerError::new(
+                5070,
+                16,
+                2,
+                format!(
+                    "Database state cannot be changed while other users are using the database \
+                     '{name}'"
+                ),
+            )
+            .then(alter_failed())),
+            // The caller tries again until they are gone, as the server waits.
+            Termination::Wait => {
+                Err(
+                    ServerError::new(1222, 16, 51, "Lock request time out period exceeded.")
+                        .then(alter_failed()),
+                )
+            }
+            Termination::RollbackImmediate | Termination::RollbackAfter(_) => {
+                for spid in others {
+                    if let Some(info) = state.sessions.get(&spid) {
+                        info.killed.cancel();
+                    }
+                }
+                Ok(true)
+            }
+        }
+    }
+}
+
+fn set(
+    instance: &Instance,
+    edit: &mut Edit<'_>,
+    name: &str,
+    option: &DatabaseOption,
+) -> Result<(), EditError> {
+    let value = option.value.as_deref();
+    match (option.name.as_str(), value) {
+        ("SINGLE_USER", None) => edit.entry(name)?.user_access = UserAccess::Single,
+        ("MULTI_USER", None) => edit.entry(name)?.user_access = UserAccess::Multi,
+        ("RESTRICTED_USER", None) => edit.entry(name)?.user_access = UserAccess::Restricted,
+        ("READ_ONLY", None) => edit.entry(name)?.is_read_only = true,
+        ("READ_WRITE", None) => edit.entry(name)?.is_read_only = false,
+        ("ENABLE_BROKER" | "NEW_BROKER", None) => edit.entry(name)?.is_broker_enabled = true,
+        ("DISABLE_BROKER", None) => edit.entry(name)?.is_broker_enabled = false,
+        ("TRUSTWORTHY", Some(value)) => edit.entry(name)?.is_trustworthy = value == "ON",
+        ("RECOVERY", Some(value)) => {
+            edit.contents(name)?.recovery_model = match value {
+                "FULL" => RecoveryModel::Full,
+                "BULK_LOGGED" => RecoveryModel::BulkLogged,
+                "SIMPLE" => RecoveryModel::Simple,
+                _ => return Err(unknown_option(value).into()),
+            };
+        }
+        ("COMPATIBILITY_LEVEL", Some(value)) => {
+            let level: u8 = value.parse().map_err(|_| unknown_option(value))?;
+            let newest = instance.version.compatibility_level();
+            if level % 10 != 0 || level < 100 || level > newest {
+                return Err(ServerError::new(
+                    15048,
+                    16,
+                    1,
+                    format!(
+                        "Valid values of the database compatibility level are 100 to {newest}."
+                    ),
+                )
+                .into());
+            }
+            edit.contents(name)?.compatibility_level = level;
+        }
+        ("OFFLINE", None) => {
+            edit.close(name);
+            edit.entry(name)?.state = DatabaseState::Offline;
+        }
+        ("ONLINE", None) => bring_online(instance, edit, name)?,
+        (option, Some(value)) => {
+            let usual = USUAL.iter().find(|(known, _)| *known == option);
+            if !usual.is_some_and(|(_, values)| values.contains(&value)) {
+                let what = format!("ALTER DATABASE SET {option} {value}");
+                return Err(ServerError::unsupported(what).into());
+            }
+        }
+        (option, None) => return Err(unknown_option(option).into()),
+    }
+    Ok(())
+}
+
+/// 195.
+fn unknown_option(option: &str) -> ServerError {
+    ServerError::new(
+        195,
+        15,
+        1,
+        format!("'{option}' is not a recognized SET option."),
+    )
+}
+
+fn bring_online(instance: &Instance, edit: &mut Edit<'_>, name: &str) -> Result<(), EditError> {
+    let mut entry = edit.entry(name)?.clone();
+    if entry.state == DatabaseState::Online {
+        return Ok(());
+    }
+    let path = entry
+        .files
+        .iter()
+        .find(|file| !file.is_log)
+        .map(|file| file.path.clone());
+    let path = path.unwrap_or_default();
+    let opened = instance
+        .disk
+        .read(&path)
+        .map_err(|error| error.to_string())
+        .and_then(|bytes| open_data_file(&bytes).map_err(|error| error.to_string()));
+    let database = opened.map_err(|error| {
+        ServerError::new(
+            5120,
+            16,
+            101,
+            format!("Unable to open the physical file \"{path}\". Operating system error {error}."),
+        )
+        .then(ServerError::new(
+            5181,
+            16,
+            5,
+            format!("Could not restart database \"{name}\". Reverting to the previous status."),
+        ))
+    })?;
+    entry.state = DatabaseState::Online;
+    edit.open(&entry, database);
+    Ok(())
+}

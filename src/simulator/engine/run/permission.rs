@@ -1,0 +1,263 @@
+//! GRANT, DENY, REVOKE.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Runner;
+use super::login::missing;
+use crate::simulator::engine::evaluate::{DATABASE_PERMISSIONS, SERVER_PERMISSIONS};
+use crate::simulator::engine::frame::Frame;
+use crate::simulator::engine::{Caller, find_user};
+use crate::simulator::instance::same_name;
+use crate::simulator::server_error::{Result, ServerError};
+use crate::simulator::tsql::ast::{ObjectName, PermissionAction, PermissionTarget};
+
+impl Runner<'_> {
+    pub(super) fn permission(
+        &mut self,
+        action: PermissionAction,
+        permissions: &[String],
+        target: &PermissionTarget,
+        principals: &[String],
+        frame: &Frame,
+    ) -> Result<()> {
+        for permission in permissions {
+            for principal in principals {
+                match target {
+                    PermissionTarget::Implied if is_server_permission(permission) => {
+                        self.on_server(action, permission, principal)?;
+                    }
+                    PermissionTarget::Server => self.on_server(action, permission, principal)?,
+                    PermissionTarget::Implied => {
+                        let database = self.session.database.clone();
+                        self.on_database(action, permission, &database, principal)?;
+                    }
+                    PermissionTarget::Database(name) => {
+                        if !same_name(name, &self.session.database) {
+                            return Err(missing("find", "database", name));
+                        }
+                        self.on_database(action, permission, name, principal)?;
+                    }
+                    PermissionTarget::Object(name) => {
+                        self.on_object(action, permission, name, principal, frame)?;
+                    }
+                    PermissionTarget::Schema(name) => {
+                        self.on_schema(action, permission, name, principal)?;
+                    }
+                    PermissionTarget::Other { class, .. } => {
+                        return Err(ServerError::unsupported(format_args!(
+                            "permissions on the class {class}"
+                        )));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn on_server(&self, action: PermissionAction, permission: &str, principal: &str) -> Result<()> {
+        if !SERVER_PERMISSIONS.contains(&permission) {
+            return Err(incorrect(permission));
+        }
+        let instance = &self.session.instance;
+        let mut state = instance.state();
+        if !same_name(&self.session.database, "master") {
+            return Err(ServerError::new(
+                4621,
+                16,
+                10,
+                "Permissions at the server scope can only be granted when the current database is \
+                 master",
+            ));
+        }
+        if !Caller::new(&state, self.session).has_server("CONTROL SERVER") {
+            return Err(cannot_grant());
+        }
+        let place = state
+            .catalog
+            .logins
+            .iter()
+            .position(|login| same_name(&login.name, principal));
+        let Some(place) = place else {
+            return Err(missing("find", "login", principal));
+        };
+        Ok(instance.edit(&mut state, |edit| {
+            let login = &mut edit.catalog().logins[place];
+            apply(
+                action,
+                permission,
+                &mut login.permissions,
+                &mut login.denied,
+            );
+            Ok(())
+        })?)
+    }
+
+    fn on_database(
+        &mut self,
+        action: PermissionAction,
+        permission: &str,
+        database: &str,
+        principal: &str,
+    ) -> Result<()> {
+        if !DATABASE_PERMISSIONS.contains(&permission) {
+            return Err(incorrect(permission));
+        }
+        self.check_grantor(database)?;
+        self.change_database(database, |open| {
+            let users = &mut open.contents.users;
+            let user = users
+                .iter_mut()
+                .find(|user| same_name(&user.name, principal));
+            let Some(user) = user else {
+                return Err(missing("find", "user", principal));
+            };
+            apply(action, permission, &mut user.permissions, &mut user.denied);
+            Ok(())
+        })
+    }
+
+    fn check_grantor(&self, database: &str) -> Result<()> {
+        let state = self.session.instance.state();
+        let caller = Caller::new(&state, self.session);
+        if caller.has_database(database, "CONTROL")
+            || caller.is_in_role(database, "db_securityadmin")
+        {
+            Ok(())
+        } else {
+            Err(cannot_grant())
+        }
+    }
+
+    fn on_object(
+        &mut self,
+        action: PermissionAction,
+        permission: &str,
+        name: &ObjectName,
+        principal: &str,
+        frame: &Frame,
+    ) -> Result<()> {
+        let database = self.with_context(frame, |context| context.database_of(name))?;
+        self.check_grantor(&database)?;
+        let schema = name.schema().unwrap_or("dbo").to_owned();
+        let object = name.name().to_owned();
+        self.change_database(&database, |open| {
+            let contents = &mut open.contents;
+            let Some(user) = find_user(contents, principal) else {
+                return Err(missing("find", "user", principal));
+            };
+            let principal = user.name.clone();
+            let is_it =
+                |own: &str, known: &str| same_name(own, &schema) && same_name(known, &object);
+            let table = contents
+                .tables
+                .iter_mut()
+                .find(|table| is_it(&table.schema, &table.name));
+            let grants = match table {
+                Some(table) => Some(&mut table.grants),
+                None => contents
+                    .procedures
+                    .iter_mut()
+                    .find(|known| is_it(&known.schema, &known.name))
+                    .map(|known| &mut known.grants),
+            };
+            let Some(grants) = grants else {
+                return Err(missing("find", "object", &object));
+            };
+            apply_to_object(action, permission, grants, &principal);
+            Ok(())
+        })
+    }
+
+    /// On a schema: on all that is in it now. (What is made there later does not get it.)
+    fn on_schema(
+        &mut self,
+        action: PermissionAction,
+        permission: &str,
+        schema: &str,
+        principal: &str,
+    ) -> Result<()> {
+        let database = self.session.database.clone();
+        self.check_grantor(&database)?;
+        self.change_database(&database, |open| {
+            let contents = &mut open.contents;
+            if !contents
+                .schemas
+                .iter()
+                .any(|known| same_name(known, schema))
+            {
+                return Err(missing("find", "schema", schema));
+            }
+            let Some(user) = find_user(contents, principal) else {
+                return Err(missing("find", "user", principal));
+            };
+            let principal = user.name.clone();
+            for table in contents
+                .tables
+                .iter_mut()
+                .filter(|t| same_name(&t.schema, schema))
+            {
+                apply_to_object(action, permission, &mut table.grants, &principal);
+            }
+            for known in contents
+                .procedures
+                .iter_mut()
+                .filter(|p| same_name(&p.schema, schema))
+            {
+                apply_to_object(action, permission, &mut known.grants, &principal);
+            }
+            Ok(())
+        })
+    }
+}
+
+fn is_server_permission(permission: &str) -> bool {
+    SERVER_PERMISSIONS.contains(&permission) && !DATABASE_PERMISSIONS.contains(&permission)
+}
+
+fn apply(
+    action: PermissionAction,
+    permission: &str,
+    granted: &mut BTreeSet<String>,
+    denied: &mut BTreeSet<String>,
+) {
+    granted.remove(permission);
+    denied.remove(permission);
+    match action {
+        PermissionAction::Grant => granted.insert(permission.to_owned()),
+        PermissionAction::Deny => denied.insert(permission.to_owned()),
+        PermissionAction::Revoke => false,
+    };
+}
+
+/// On an object, a denial is kept as `DENY SELECT`.
+fn apply_to_object(
+    action: PermissionAction,
+    permission: &str,
+    grants: &mut BTreeMap<String, BTreeSet<String>>,
+    principal: &str,
+) {
+    let permission = if permission == "EXEC" {
+        "EXECUTE"
+    } else {
+        permission
+    };
+    let denial = format!("DENY {permission}");
+    let held = grants.entry(principal.to_owned()).or_default();
+    held.remove(permission);
+    held.remove(&denial);
+    match action {
+        PermissionAction::Grant => held.insert(permission.to_owned()),
+        PermissionAction::Deny => held.insert(denial),
+        PermissionAction::Revoke => false,
+    };
+}
+
+/// 102: no such permission.
+fn incorrect(permission: &str) -> ServerError {
+    ServerError::new(102, 15, 1, format!("Incorrect syntax near '{permission}'."))
+}
+
+/// 4613.
+fn cannot_grant() -> ServerError {
+    ServerError::new(4613, 16, 1, "Grantor does not have GRANT permission.")
+}

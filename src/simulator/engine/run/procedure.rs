@@ -1,0 +1,484 @@
+//! Procedures: defined, dropped, called.
+
+use super::table::{already_an_object, free_id, has_object, no_schema};
+use super::{Runner, Signal, command};
+use crate::simulator::catalog::Procedure;
+use crate::simulator::engine::Caller;
+use crate::simulator::engine::evaluate::text;
+use crate::simulator::engine::frame::Frame;
+use crate::simulator::engine::value::{Conversion, convert};
+use crate::simulator::instance::same_name;
+use crate::simulator::server_error::{Failure, Result, ServerError};
+use crate::simulator::tsql::ast::{
+    Argument, DefinitionKind, ExecuteStatement, Expression, ObjectName, ProcedureParameter,
+    ProcedureStatement, Statement, StatementKind,
+};
+use crate::simulator::tsql::parse_batch;
+use crate::simulator::wire_type::WireType;
+use crate::transport::SqlValue;
+
+/// An argument of a call, evaluated.
+#[derive(Clone, Debug)]
+pub(super) struct Given {
+    /// With its `@`; `None` by position.
+    pub(super) name: Option<String>,
+    /// `None` is DEFAULT.
+    pub(super) value: Option<SqlValue>,
+    pub(super) kind: WireType,
+    pub(super) is_output: bool,
+    /// The caller's variable that takes what comes out.
+    variable: Option<String>,
+}
+
+impl Given {
+    /// An argument of an RPC.
+    pub(super) fn of_parameter(parameter: &crate::simulator::engine::Parameter) -> Self {
+        Self {
+            name: Some(parameter.name.clone()).filter(|name| !name.is_empty()),
+            value: Some(parameter.value.clone()),
+            kind: parameter.kind,
+            is_output: parameter.is_output,
+            variable: None,
+        }
+    }
+}
+
+/// What a call came back with.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) status: i32,
+    /// What came out of the arguments, in their order; `None` for those that only went in.
+    pub(super) outputs: Vec<Option<(SqlValue, WireType)>>,
+}
+
+/// A procedure as it is run.
+struct Found {
+    database: String,
+    procedure: Procedure,
+}
+
+impl Runner<'_> {
+    pub(super) async fn define_procedure(
+        &mut self,
+        statement: &ProcedureStatement,
+    ) -> Result<(), Failure> {
+        match statement {
+            ProcedureStatement::Create {
+                name,
+                definition,
+                kind,
+                ..
+            } => {
+                self.create_procedure(name, definition, *kind)?;
+            }
+            ProcedureStatement::Drop { names, if_exists } => {
+                for name in names {
+                    self.drop_procedure(name, *if_exists)?;
+                }
+            }
+        }
+        Ok(self.done(command::NONE, None).await?)
+    }
+
+    fn create_procedure(
+        &mut self,
+        name: &ObjectName,
+        definition: &str,
+        kind: DefinitionKind,
+    ) -> Result<()> {
+        if name.database().is_some() {
+            return Err(ServerError::new(
+                166,
+                15,
+                1,
+                "'CREATE/ALTER PROCEDURE' does not allow specifying the database name as a prefix \
+                 to the object name.",
+            ));
+        }
+        let database = self.session.database.clone();
+        self.check_database("CREATE PROCEDURE", &database)?;
+        let schema = name.schema().unwrap_or("dbo").to_owned();
+        let short = name.name().to_owned();
+        self.change_database(&database, |open| {
+            let contents = &mut open.contents;
+            let Some(schema) = contents
+                .schemas
+                .iter()
+                .find(|known| same_name(known, &schema))
+            else {
+                return Err(no_schema(&schema));
+            };
+            let schema = schema.clone();
+            let known = contents
+                .procedures
+                .iter_mut()
+                .find(|known| same_name(&known.schema, &schema) && same_name(&known.name, &short));
+            match (known, kind) {
+                (Some(known), DefinitionKind::Alter | DefinitionKind::CreateOrAlter) => {
+                    definition.clone_into(&mut known.definition);
+                    return Ok(());
+                }
+                (None, DefinitionKind::Alter) => {
+                    return Err(crate::simulator::engine::query::invalid_object(name));
+                }
+                _ => {}
+            }
+            if has_object(contents, &schema, &short) {
+                return Err(already_an_object(&short));
+            }
+            contents.procedures.push(Procedure {
+                id: free_id(contents),
+                schema,
+                name: short,
+                definition: definition.to_owned(),
+                grants: std::collections::BTreeMap::new(),
+            });
+            Ok(())
+        })
+    }
+
+    fn drop_procedure(&mut self, name: &ObjectName, if_exists: bool) -> Result<()> {
+        let database = self.session.database.clone();
+        let schema = name.schema().unwrap_or("dbo").to_owned();
+        let is_it = |known: &Procedure| {
+            same_name(&known.schema, &schema) && same_name(&known.name, name.name())
+        };
+        let may = {
+            let state = self.session.instance.state();
+            let caller = Caller::new(&state, self.session);
+            let contents = &state.database(&database)?.contents;
+            let known = contents.procedures.iter().find(|known| is_it(known));
+            known.map(|known| {
+                caller.has_database(&database, "CREATE PROCEDURE")
+                    || caller.has_object(&database, &known.grants, "CONTROL")
+            })
+        };
+        match may {
+            None if if_exists => Ok(()),
+            None | Some(false) => Err(ServerError::new(
+                3701,
+                11,
+                5,
+                format!(
+                    "Cannot drop the procedure '{}', because it does not exist or you do not have \
+                     permission.",
+                    name.name()
+                ),
+            )),
+            Some(true) => self.change_database(&database, |open| {
+                open.contents.procedures.retain(|known| !is_it(known));
+                Ok(())
+            }),
+        }
+    }
+
+    pub(super) async fn execute(
+        &mut self,
+        statement: &ExecuteStatement,
+        frame: &mut Frame,
+    ) -> Result<(), Failure> {
+        match statement {
+            ExecuteStatement::Text(expression) => {
+                let (value, _) = self.typed_value(expression, frame)?;
+                let batch = text(&value)?.unwrap_or_default();
+                let inner = Frame {
+                    depth: frame.depth + 1,
+                    ..Frame::default()
+                };
+                self.run_text(&batch, inner).await?;
+                Ok(())
+            }
+            ExecuteStatement::Procedure {
+                status,
+                procedure,
+                arguments,
+            } => {
+                let given = self.given_arguments(arguments, frame)?;
+                let outcome = self.call(procedure, &given, frame.depth).await?;
+                for (argument, output) in given.iter().zip(outcome.outputs) {
+                    if let (Some(variable), Some((value, kind))) = (&argument.variable, output) {
+                        frame.assign(variable, &value, kind)?;
+                    }
+                }
+                if let Some(variable) = status {
+                    let value = SqlValue::Int(outcome.status.into());
+                    frame.assign(variable, &value, WireType::Int)?;
+                }
+                if self.captured.is_none() {
+                    self.done(command::EXECUTE, None).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn given_arguments(&self, arguments: &[Argument], frame: &Frame) -> Result<Vec<Given>> {
+        let mut given = Vec::with_capacity(arguments.len());
+        for argument in arguments {
+            let (value, kind) = match &argument.value {
+                Some(value) => {
+                    let (value, kind) = self.typed_value(value, frame)?;
+                    (Some(value), kind)
+                }
+                None => (None, WireType::Int),
+            };
+            let variable = match &argument.value {
+                Some(Expression::Variable(name)) if argument.is_output => Some(name.clone()),
+                _ => None,
+            };
+            given.push(Given {
+                name: argument.name.clone(),
+                value,
+                kind,
+                is_output: argument.is_output,
+                variable,
+            });
+        }
+        Ok(given)
+    }
+
+    /// Runs a text as a batch of its own. A change of database ends with it.
+    pub(super) async fn run_text(
+        &mut self,
+        batch: &str,
+        mut frame: Frame,
+    ) -> Result<Frame, Failure> {
+        let line = self.session.line;
+        let statements = parse_batch(batch)?;
+        let database = self.session.database.clone();
+        let depth = frame.depth;
+        let result = self.statements(&statements, &mut frame).await;
+        self.come_back(database, depth).await?;
+        self.session.line = line;
+        result?;
+        Ok(frame)
+    }
+
+    /// Ends a call: its temporary tables go, and the database is the caller's again.
+    async fn come_back(&mut self, database: String, depth: u32) -> Result<(), Failure> {
+        self.session
+            .memory
+            .temporary_tables
+            .retain(|_, table| table.depth < depth);
+        if self.session.database != database {
+            let from = std::mem::replace(&mut self.session.database, database.clone());
+            let reply = crate::simulator::output::Reply::Database { from, to: database };
+            self.output.send(reply).await?;
+        }
+        Ok(())
+    }
+
+    /// Calls a procedure of the system or of a user.
+    pub(super) async fn call(
+        &mut self,
+        name: &ObjectName,
+        given: &[Given],
+        depth: u32,
+    ) -> Result<Outcome, Failure> {
+        if depth >= 32 {
+            return Err(ServerError::new(
+                217,
+                16,
+                1,
+                "Maximum stored procedure, function, trigger, or view nesting level exceeded \
+                 (limit 32).",
+            )
+            .into());
+        }
+        if let Some(outcome) = self.system_procedure(name, given, depth).await? {
+            return Ok(outcome);
+        }
+        let found = self.find_procedure(name)?;
+        let statements = parse_batch(&found.procedure.definition)?;
+        let Some(StatementKind::Procedure(ProcedureStatement::Create {
+            parameters, body, ..
+        })) = statements
+            .into_iter()
+            .next()
+            .map(|statement| statement.kind)
+        else {
+            return Err(not_found(name).into());
+        };
+        self.run_procedure(found, &parameters, &body, given, depth)
+            .await
+    }
+
+    fn find_procedure(&self, name: &ObjectName) -> Result<Found> {
+        let state = self.session.instance.state();
+        let database = match name.database() {
+            None => self.session.database.clone(),
+            Some(database) if state.entry(database).is_none() => return Err(not_found(name)),
+            Some(database) => self.session.may_use(&state, database)?,
+        };
+        let schema = name.schema().unwrap_or("dbo");
+        let known = state
+            .database(&database)?
+            .contents
+            .procedures
+            .iter()
+            .find(|known| same_name(&known.schema, schema) && same_name(&known.name, name.name()));
+        let procedure = known.ok_or_else(|| not_found(name))?;
+        let caller = Caller::new(&state, self.session);
+        // Objects that a procedure uses are its owner's as it is: the chain is not broken.
+        let is_chained = !self.session.procedure.is_empty();
+        if !is_chained && !caller.has_object(&database, &procedure.grants, "EXECUTE") {
+            return Err(ServerError::new(
+                229,
+                14,
+                5,
+                format!(
+                    "The EXECUTE permission was denied on the object '{}', database '{database}', \
+                     schema '{}'.",
+                    procedure.name, procedure.schema
+                ),
+            ));
+        }
+        Ok(Found {
+            database,
+            procedure: procedure.clone(),
+        })
+    }
+
+    async fn run_procedure(
+        &mut self,
+        found: Found,
+        parameters: &[ProcedureParameter],
+        body: &[Statement],
+        given: &[Given],
+        depth: u32,
+    ) -> Result<Outcome, Failure> {
+        let mut frame = Frame {
+            depth: depth + 1,
+            procedure: found.procedure.name.clone(),
+            ..Frame::default()
+        };
+        let places = self.bind(&found.procedure.name, parameters, given, &mut frame)?;
+        let line = self.session.line;
+        let caller = std::mem::take(&mut self.session.procedure);
+        let before = std::mem::replace(&mut self.session.database, found.database.clone());
+        let result = self.statements(body, &mut frame).await;
+        // Where the procedure said USE, the client is told that the database is the old one again.
+        if self.session.database == found.database {
+            self.session.database.clone_from(&before);
+        }
+        self.come_back(before, frame.depth).await?;
+        self.session.line = line;
+        self.session.procedure = caller;
+        let status = match result? {
+            Signal::Return(status) => status,
+            _ => 0,
+        };
+        let mut outputs = Vec::with_capacity(given.len());
+        for (argument, place) in given.iter().zip(places) {
+            let parameter = &parameters[place];
+            outputs.push(if argument.is_output && parameter.is_output {
+                let variable = frame.variable(&parameter.name)?;
+                Some((variable.value.clone(), variable.kind))
+            } else {
+                None
+            });
+        }
+        Ok(Outcome { status, outputs })
+    }
+
+    /// Gives a procedure's parameters their values; says which parameter each argument is.
+    pub(super) fn bind(
+        &self,
+        procedure: &str,
+        parameters: &[ProcedureParameter],
+        given: &[Given],
+        frame: &mut Frame,
+    ) -> Result<Vec<usize>> {
+        let mut places = Vec::with_capacity(given.len());
+        for (at, argument) in given.iter().enumerate() {
+            places.push(match &argument.name {
+                Some(name) => parameters
+                    .iter()
+                    .position(|parameter| same_name(&parameter.name, name))
+                    .ok_or_else(|| not_a_parameter(procedure, name))?,
+                None if at < parameters.len() => at,
+                None => {
+                    return Err(ServerError::new(
+                        8144,
+                        16,
+                        2,
+                        format!(
+                            "Procedure or function {procedure} has too many arguments specified."
+                        ),
+                    ));
+                }
+            });
+        }
+        for (at, parameter) in parameters.iter().enumerate() {
+            let argument = places
+                .iter()
+                .position(|place| *place == at)
+                .map(|place| &given[place]);
+            let (value, kind) = match (argument, &parameter.default) {
+                (
+                    Some(Given {
+                        value: Some(value),
+                        kind,
+                        is_output,
+                        ..
+                    }),
+                    _,
+                ) => {
+                    if *is_output && !parameter.is_output {
+                        return Err(not_output(&parameter.name));
+                    }
+                    (value.clone(), *kind)
+                }
+                (_, Some(default)) => self.typed_value(default, &Frame::default())?,
+                (_, None) => {
+                    return Err(ServerError::new(
+                        201,
+                        16,
+                        4,
+                        format!(
+                            "Procedure or function '{procedure}' expects parameter '{}', which was \
+                             not supplied.",
+                            parameter.name
+                        ),
+                    ));
+                }
+            };
+            let value = convert(&value, &Conversion::new(kind, parameter.kind))?;
+            frame.declare(&parameter.name, parameter.kind, value);
+        }
+        Ok(places)
+    }
+}
+
+/// 2812.
+pub(super) fn not_found(name: &ObjectName) -> ServerError {
+    ServerError::new(
+        2812,
+        16,
+        62,
+        format!("Could not find stored procedure '{name}'."),
+    )
+}
+
+/// 8145.
+fn not_a_parameter(procedure: &str, name: &str) -> ServerError {
+    ServerError::new(
+        8145,
+        16,
+        1,
+        format!("{name} is not a parameter for procedure {procedure}."),
+    )
+}
+
+/// 8162.
+fn not_output(name: &str) -> ServerError {
+    ServerError::new(
+        8162,
+        16,
+        2,
+        format!(
+            "The formal parameter \"{name}\" was not declared as an OUTPUT parameter, but the \
+             actual parameter passed in requested output."
+        ),
+    )
+}

@@ -1,0 +1,523 @@
+//! CREATE, ALTER, DROP and TRUNCATE of tables; schemas.
+
+use super::{Runner, command};
+use crate::simulator::catalog::{Contents, Table, TableColumn, TableKey};
+use crate::simulator::engine::Caller;
+use crate::simulator::engine::frame::{Frame, MemoryTable};
+use crate::simulator::engine::table_store;
+use crate::simulator::instance::same_name;
+use crate::simulator::server_error::{Failure, Result, ServerError};
+use crate::simulator::tsql::ast::{ColumnDefinition, ObjectName, TableDefinition, TableStatement};
+use crate::transport::SqlValue;
+
+/// The first id of users' objects.
+const FIRST_OBJECT: i32 = 581_577_110;
+
+/// 2714.
+pub(super) fn already_an_object(name: &str) -> ServerError {
+    ServerError::new(
+        2714,
+        16,
+        6,
+        format!("There is already an object named '{name}' in the database."),
+    )
+}
+
+/// 3701.
+fn cannot_drop(kind: &str, name: &ObjectName) -> ServerError {
+    ServerError::new(
+        3701,
+        11,
+        5,
+        format!(
+            "Cannot drop the {kind} '{}', because it does not exist or you do not have permission.",
+            name.name()
+        ),
+    )
+}
+
+/// 262.
+pub(super) fn denied(permission: &str, database: &str) -> ServerError {
+    ServerError::new(
+        262,
+        14,
+        1,
+        format!("{permission} permission denied in database '{database}'."),
+    )
+}
+
+/// An id that no object of the database has.
+pub(super) fn free_id(contents: &Contents) -> i32 {
+    let tables = contents.tables.iter().map(|table| table.id);
+    let procedures = contents.procedures.iter().map(|procedure| procedure.id);
+    tables
+        .chain(procedures)
+        .max()
+        .map_or(FIRST_OBJECT, |id| id.saturating_add(16))
+}
+
+pub(super) fn has_object(contents: &Contents, schema: &str, name: &str) -> bool {
+    let is_it = |own: &str, object: &str| same_name(own, schema) && same_name(object, name);
+    contents
+        .tables
+        .iter()
+        .any(|table| is_it(&table.schema, &table.name))
+        || contents
+            .procedures
+            .iter()
+            .any(|known| is_it(&known.schema, &known.name))
+}
+
+impl Runner<'_> {
+    pub(super) async fn table(
+        &mut self,
+        statement: &TableStatement,
+        frame: &mut Frame,
+    ) -> Result<(), Failure> {
+        let ended = match statement {
+            TableStatement::Create { name, definition } => {
+                check_definition(name.name(), definition)?;
+                if name.name().starts_with('#') {
+                    self.create_temporary(name, definition, frame)?;
+                } else {
+                    self.create_table(name, definition, Vec::new(), frame)?;
+                }
+                command::CREATE_TABLE
+            }
+            TableStatement::Drop { names, if_exists } => {
+                for name in names {
+                    self.drop_table(name, *if_exists, frame)?;
+                }
+                command::DROP_TABLE
+            }
+            TableStatement::AddColumns { name, definition } => {
+                self.add_columns(name, definition, frame)?;
+                command::NONE
+            }
+            TableStatement::Truncate(name) => {
+                self.truncate(name, frame)?;
+                command::NONE
+            }
+            TableStatement::CreateIndex {
+                name,
+                table,
+                columns,
+                is_unique,
+            } => {
+                self.create_index(name, table, columns, *is_unique, frame)?;
+                command::NONE
+            }
+            TableStatement::CreateSchema { name } => {
+                self.create_schema(name)?;
+                command::NONE
+            }
+            TableStatement::DropSchema { name } => {
+                self.drop_schema(name)?;
+                command::NONE
+            }
+        };
+        Ok(self.done(ended, None).await?)
+    }
+
+    fn create_temporary(
+        &mut self,
+        name: &ObjectName,
+        definition: &TableDefinition,
+        frame: &Frame,
+    ) -> Result<()> {
+        let tables = &mut self.session.memory.temporary_tables;
+        let key = name.name().to_lowercase();
+        if tables.contains_key(&key) {
+            return Err(already_an_object(name.name()));
+        }
+        let table = MemoryTable {
+            definition: definition.clone(),
+            rows: Vec::new(),
+            next_identity: super::insert::identity_seed(definition),
+            depth: frame.depth,
+        };
+        tables.insert(key, table);
+        Ok(())
+    }
+
+    /// Creates a table with these rows.
+    pub(super) fn create_table(
+        &mut self,
+        name: &ObjectName,
+        definition: &TableDefinition,
+        rows: Vec<Vec<SqlValue>>,
+        frame: &Frame,
+    ) -> Result<()> {
+        let database = self.with_context(frame, |context| {
+            let database = context.database_of(name)?;
+            if context.caller().has_database(&database, "CREATE TABLE") {
+                Ok(database)
+            } else {
+                Err(denied("CREATE TABLE", &database))
+            }
+        })?;
+        let schema = name.schema().unwrap_or("dbo").to_owned();
+        let short = name.name().to_owned();
+        let next_identity = super::insert::identity_seed(definition);
+        self.change_database(&database, |open| {
+            let contents = &mut open.contents;
+            let Some(schema) = contents
+                .schemas
+                .iter()
+                .find(|known| same_name(known, &schema))
+            else {
+                return Err(no_schema(&schema));
+            };
+            if has_object(contents, schema, &short) {
+                return Err(already_an_object(&short));
+            }
+            let table = Table {
+                id: free_id(contents),
+                schema: schema.clone(),
+                name: short.clone(),
+                columns: definition
+                    .columns
+                    .iter()
+                    .map(|column| table_column(column, definition))
+                    .collect(),
+                keys: keys(&short, definition),
+                next_identity,
+                grants: std::collections::BTreeMap::new(),
+            };
+            table_store::create(&open.rows, &table)?;
+            table_store::insert(&open.rows, &table, &rows)?;
+            contents.tables.push(table);
+            Ok(())
+        })
+    }
+
+    fn drop_table(&mut self, name: &ObjectName, if_exists: bool, frame: &Frame) -> Result<()> {
+        if name.name().starts_with('#') {
+            let key = name.name().to_lowercase();
+            let dropped = self.session.memory.temporary_tables.remove(&key);
+            return if dropped.is_some() || if_exists {
+                Ok(())
+            } else {
+                Err(cannot_drop("table", name))
+            };
+        }
+        let found = self.with_context(frame, |context| {
+            let database = context.database_of(name)?;
+            let (_, table) = context.user_table(name)?;
+            let may = context
+                .caller()
+                .has_object(&database, &table.grants, "CONTROL")
+                || context.caller().has_database(&database, "CREATE TABLE");
+            Ok::<_, ServerError>((may, database, table.clone()))
+        });
+        let (may, database, table) = match found {
+            Ok(found) => found,
+            Err(_) if if_exists => return Ok(()),
+            Err(_) => return Err(cannot_drop("table", name)),
+        };
+        if !may {
+            return Err(cannot_drop("table", name));
+        }
+        self.change_database(&database, |open| {
+            table_store::drop_table(&open.rows, &table)?;
+            open.contents.tables.retain(|known| known.id != table.id);
+            Ok(())
+        })
+    }
+
+    fn truncate(&mut self, name: &ObjectName, frame: &mut Frame) -> Result<()> {
+        let short = name.name().to_lowercase();
+        if short.starts_with('#') {
+            if let Some(table) = self.memory_table(&short, frame) {
+                table.rows.clear();
+                table.next_identity = super::insert::identity_seed(&table.definition);
+                return Ok(());
+            }
+            return Err(missing(name));
+        }
+        let (database, table) = self.alterable(name, frame)?;
+        self.change_database(&database, |open| {
+            table_store::clear(&open.rows, &table)?;
+            let known = open
+                .contents
+                .tables
+                .iter_mut()
+                .find(|known| known.id == table.id);
+            if let Some(known) = known {
+                known.next_identity = 1;
+            }
+            Ok(())
+        })
+    }
+
+    /// A table that the caller may alter: 4701 as for one that isn't there.
+    fn alterable(&self, name: &ObjectName, frame: &Frame) -> Result<(String, Table)> {
+        self.with_context(frame, |context| {
+            let database = context.database_of(name)?;
+            let (_, table) = context.user_table(name).map_err(|_| missing(name))?;
+            let caller = context.caller();
+            if caller.has_object(&database, &table.grants, "ALTER")
+                || caller.has_database(&database, "CREATE TABLE")
+            {
+                Ok((database, table.clone()))
+            } else {
+                Err(ServerError::new(
+                    1088,
+                    16,
+                    7,
+                    format!(
+                        "Cannot find the object \"{}\" because it does not exist or you do not \
+                         have permissions.",
+                        name.name()
+                    ),
+                ))
+            }
+        })
+    }
+
+    fn add_columns(
+        &mut self,
+        name: &ObjectName,
+        definition: &TableDefinition,
+        frame: &Frame,
+    ) -> Result<()> {
+        let (database, table) = self.alterable(name, frame)?;
+        check_definition(name.name(), definition)?;
+        let mut filling = Vec::new();
+        for column in &definition.columns {
+            if table
+                .columns
+                .iter()
+                .any(|known| same_name(&known.name, &column.name))
+            {
+                return Err(duplicate_column(&column.name, name.name()));
+            }
+            let value = match &column.default {
+                // Rows that are there get the default where NULL may not be.
+                Some(default) if !column.is_nullable => {
+                    let default = crate::simulator::tsql::parse_condition(default)?;
+                    self.typed_value(&default, frame)?.0
+                }
+                _ => SqlValue::Null,
+            };
+            filling.push(crate::simulator::engine::query::conform(
+                value,
+                column.kind,
+            )?);
+        }
+        self.change_database(&database, |open| {
+            let Some(known) = open
+                .contents
+                .tables
+                .iter_mut()
+                .find(|known| known.id == table.id)
+            else {
+                return Ok(());
+            };
+            let columns = definition
+                .columns
+                .iter()
+                .map(|column| table_column(column, definition));
+            known.columns.extend(columns);
+            known.keys.extend(keys(&table.name, definition));
+            table_store::add_columns(&open.rows, known, &filling)
+        })
+    }
+
+    /// Only what a unique index forbids can be told from the outside.
+    fn create_index(
+        &mut self,
+        name: &str,
+        table: &ObjectName,
+        columns: &[String],
+        is_unique: bool,
+        frame: &Frame,
+    ) -> Result<()> {
+        let (database, table) = self.alterable(table, frame)?;
+        for column in columns {
+            if table
+                .columns
+                .iter()
+                .all(|known| !same_name(&known.name, column))
+            {
+                return Err(ServerError::new(
+                    1911,
+                    16,
+                    1,
+                    format!("Column name '{column}' does not exist in the target table or view."),
+                ));
+            }
+        }
+        if !is_unique {
+            return Ok(());
+        }
+        let key = TableKey {
+            name: name.to_owned(),
+            is_primary: false,
+            columns: columns.to_vec(),
+        };
+        self.change_database(&database, |open| {
+            let known = open
+                .contents
+                .tables
+                .iter_mut()
+                .find(|known| known.id == table.id);
+            if let Some(known) = known {
+                known.keys.push(key);
+            }
+            Ok(())
+        })
+    }
+
+    fn create_schema(&mut self, name: &str) -> Result<()> {
+        let database = self.session.database.clone();
+        self.check_database("CREATE SCHEMA", &database)?;
+        self.change_database(&database, |open| {
+            let schemas = &mut open.contents.schemas;
+            if schemas.iter().any(|known| same_name(known, name)) {
+                return Err(already_an_object(name));
+            }
+            schemas.push(name.to_owned());
+            Ok(())
+        })
+    }
+
+    fn drop_schema(&mut self, name: &str) -> Result<()> {
+        let database = self.session.database.clone();
+        self.check_database("ALTER ANY SCHEMA", &database)?;
+        self.change_database(&database, |open| {
+            let contents = &mut open.contents;
+            let is_fixed = ["dbo", "guest", "sys", "INFORMATION_SCHEMA"]
+                .iter()
+                .any(|fixed| same_name(fixed, name));
+            let place = contents
+                .schemas
+                .iter()
+                .position(|known| same_name(known, name));
+            let Some(place) = place.filter(|_| !is_fixed) else {
+                return Err(cannot_drop(
+                    "schema",
+                    &ObjectName::new(vec![name.to_owned()]),
+                ));
+            };
+            let holds = contents
+                .tables
+                .iter()
+                .any(|table| same_name(&table.schema, name))
+                || contents
+                    .procedures
+                    .iter()
+                    .any(|known| same_name(&known.schema, name));
+            if holds {
+                return Err(ServerError::new(
+                    3729,
+                    16,
+                    1,
+                    format!(
+                        "Cannot drop schema '{name}' because it is being referenced by object."
+                    ),
+                ));
+            }
+            contents.schemas.remove(place);
+            Ok(())
+        })
+    }
+
+    /// 262 where the caller lacks a permission on a database.
+    pub(super) fn check_database(&self, permission: &str, database: &str) -> Result<()> {
+        let state = self.session.instance.state();
+        if Caller::new(&state, self.session).has_database(database, permission) {
+            Ok(())
+        } else {
+            Err(denied(permission, database))
+        }
+    }
+}
+
+/// 4701.
+fn missing(name: &ObjectName) -> ServerError {
+    ServerError::new(
+        4701,
+        16,
+        1,
+        format!(
+            "Cannot find the object \"{}\" because it does not exist or you do not have \
+             permissions.",
+            name.name()
+        ),
+    )
+}
+
+/// 2760.
+pub(super) fn no_schema(schema: &str) -> ServerError {
+    ServerError::new(
+        2760,
+        16,
+        1,
+        format!(
+            "The specified schema name \"{schema}\" either does not exist or you do not have \
+             permission to use it."
+        ),
+    )
+}
+
+fn duplicate_column(column: &str, table: &str) -> ServerError {
+    ServerError::new(
+        2705,
+        16,
+        4,
+        format!(
+            "Column names in each table must be unique. Column name '{column}' in table '{table}' \
+             is specified more than once."
+        ),
+    )
+}
+
+fn check_definition(table: &str, definition: &TableDefinition) -> Result<()> {
+    for (at, column) in definition.columns.iter().enumerate() {
+        if definition.columns[..at]
+            .iter()
+            .any(|known| same_name(&known.name, &column.name))
+        {
+            return Err(duplicate_column(&column.name, table));
+        }
+        if column.kind == crate::simulator::wire_type::WireType::Variant {
+            return Err(ServerError::unsupported("columns of type sql_variant"));
+        }
+        if column.identity.is_some_and(|(_, increment)| increment != 1) {
+            return Err(ServerError::unsupported(
+                "identities that do not count by 1",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn table_column(column: &ColumnDefinition, definition: &TableDefinition) -> TableColumn {
+    let is_key = definition
+        .keys
+        .iter()
+        .any(|key| key.is_primary && key.columns.iter().any(|name| same_name(name, &column.name)));
+    TableColumn {
+        name: column.name.clone(),
+        type_name: column.type_name.clone(),
+        nullable: column.is_nullable && !is_key,
+        identity: column.identity.is_some(),
+        default: column.default.clone(),
+    }
+}
+
+/// The keys, with names where none were given: as long and as arbitrary as the server's own.
+fn keys(table: &str, definition: &TableDefinition) -> Vec<TableKey> {
+    (1..)
+        .zip(&definition.keys)
+        .map(|(number, key)| TableKey {
+            name: key.name.clone().unwrap_or_else(|| {
+                let prefix = if key.is_primary { "PK" } else { "UQ" };
+                format!("{prefix}__{table}__{number:08X}")
+            }),
+            is_primary: key.is_primary,
+            columns: key.columns.clone(),
+        })
+        .collect()
+}

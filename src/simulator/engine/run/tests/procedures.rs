@@ -1,0 +1,91 @@
+use super::Server;
+use crate::simulator::engine::test_kit::{SA_PASSWORD, run, sign_in};
+
+#[tokio::test]
+async fn procedures_take_and_give_values() {
+    let mut server = Server::new();
+    server
+        .run(
+            "CREATE PROCEDURE dbo.[Add One] @In int, @Out int OUTPUT, @By int = 1 AS
+             BEGIN SET NOCOUNT ON; SET @Out = @In + @By; SELECT @In AS given; RETURN 7 END",
+        )
+        .await;
+    let answer = server
+        .run(
+            "DECLARE @o int, @r int; EXEC @r = dbo.[Add One] 5, @o OUTPUT; SELECT @o, @r; \
+             EXEC [Add One] @Out = @o OUTPUT, @In = 1, @By = 10; SELECT @o",
+        )
+        .await;
+    assert_eq!(
+        answer.rows,
+        [vec!["5"], vec!["6", "7"], vec!["1"], vec!["11"]]
+    );
+    assert_eq!(server.errors("EXEC dbo.[Add One]").await, [201]);
+    assert_eq!(server.errors("EXEC dbo.[Add One] @Nope = 1").await, [8145]);
+    let answer = server
+        .run("SELECT name, is_output FROM sys.parameters ORDER BY parameter_id")
+        .await;
+    assert_eq!(answer.rows, [["@In", "0"], ["@Out", "1"], ["@By", "0"]]);
+    server.run("DROP PROCEDURE dbo.[Add One]").await;
+    assert_eq!(server.errors("EXEC dbo.[Add One] 1").await, [2812]);
+}
+
+#[tokio::test]
+async fn text_is_run_with_parameters() {
+    let mut server = Server::new();
+    let answer = server
+        .run(
+            "DECLARE @n int, @sql nvarchar(max) = N'SELECT @n = @a * 2; SELECT @a'; \
+             EXEC sp_executesql @sql, N'@a int, @n int OUTPUT', @a = 21, @n = @n OUTPUT; SELECT @n; \
+             EXEC('SELECT ''x'''); EXEC ('USE tempdb'); SELECT DB_NAME()",
+        )
+        .await;
+    assert_eq!(answer.rows, [["21"], ["42"], ["x"], ["master"]]);
+    assert_eq!(server.errors("EXEC('SELECT FROM') SELECT 1").await, [156]);
+}
+
+#[tokio::test]
+async fn results_can_be_inserted() {
+    let mut server = Server::new();
+    let answer = server
+        .run(
+            "CREATE TABLE #r (a int, b int, c int); \
+             INSERT #r EXEC master.dbo.xp_fileexist N'C:\\nowhere\\x'; SELECT * FROM #r",
+        )
+        .await;
+    assert_eq!(answer.rows, [["0", "0", "0"]]);
+}
+
+#[tokio::test]
+async fn errors_in_procedures_name_them() {
+    let mut server = Server::new();
+    server
+        .run("CREATE PROCEDURE dbo.p AS\nSELECT 1\nSELECT 1/0\nSELECT 2")
+        .await;
+    let answer = run(&mut server.sa, "\n\nEXEC dbo.p").await;
+    assert_eq!(answer.rows, [["1"], ["2"]]);
+    let message = &answer.messages[0];
+    assert_eq!((message.procedure.as_str(), message.line), ("p", 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn application_locks_keep_others_out() {
+    let mut server = Server::new();
+    let mut other = sign_in(&server.instance, "sa", SA_PASSWORD);
+    let take = "DECLARE @r int; EXEC @r = sp_getapplock @Resource = N'recover', \
+                @LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = 100; SELECT @r";
+    assert_eq!(server.value(take).await, "0");
+    assert_eq!(run(&mut other, take).await.rows, [["-1"]]);
+    assert_eq!(
+        server
+            .value("SELECT APPLOCK_MODE('public', 'recover', 'Session')")
+            .await,
+        "Exclusive"
+    );
+    server
+        .run("EXEC sp_releaseapplock @Resource = 'recover', @LockOwner = 'Session'")
+        .await;
+    assert_eq!(run(&mut other, take).await.rows, [["0"]]);
+    drop(other);
+    assert_eq!(server.value(take).await, "0");
+}

@@ -1,0 +1,211 @@
+//! Transactions: the changes of rows and definitions of one session, kept or taken back together.
+//!
+//! While one is open, the databases that it changed belong to it: other sessions' statements on
+//! their tables wait. (SQL Server locks rows; who waits there waits here too, and some others.)
+
+use super::{Runner, command};
+use crate::simulator::catalog::Contents;
+use crate::simulator::engine::Session;
+use crate::simulator::instance::{Instance, OpenDatabase, State};
+use crate::simulator::server_error::{Failure, Result, ServerError};
+use crate::simulator::tsql::ast::TransactionStatement;
+
+/// A database as it was when the transaction first changed it.
+#[derive(Debug)]
+pub(crate) struct ChangedDatabase {
+    /// In lower case.
+    pub(crate) name: String,
+    pub(crate) contents: Contents,
+}
+
+impl Runner<'_> {
+    pub(super) async fn transaction(
+        &mut self,
+        statement: &TransactionStatement,
+    ) -> Result<(), Failure> {
+        let ended = match statement {
+            TransactionStatement::Begin => {
+                self.session.transactions = self.session.transactions.saturating_add(1);
+                command::BEGIN
+            }
+            TransactionStatement::Commit => {
+                self.commit()?;
+                command::COMMIT
+            }
+            TransactionStatement::Rollback(None) => {
+                if self.session.transactions == 0 {
+                    return Err(no_transaction("ROLLBACK").into());
+                }
+                self.roll_back_all();
+                command::ROLLBACK
+            }
+            TransactionStatement::Rollback(Some(_)) if self.session.transactions > 0 => {
+                // A name may be the transaction's own; savepoints were refused.
+                self.roll_back_all();
+                command::ROLLBACK
+            }
+            TransactionStatement::Rollback(Some(_)) => {
+                return Err(no_transaction("ROLLBACK").into());
+            }
+            TransactionStatement::Save(_) => {
+                return Err(ServerError::unsupported("savepoints").into());
+            }
+        };
+        Ok(self.done(ended, None).await?)
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        match self.session.transactions {
+            0 => return Err(no_transaction("COMMIT")),
+            1 => {}
+            _ => {
+                self.session.transactions -= 1;
+                return Ok(());
+            }
+        }
+        let instance = std::sync::Arc::clone(&self.session.instance);
+        let mut state = instance.state();
+        let changed = std::mem::take(&mut self.session.memory.changed_databases);
+        self.session.transactions = 0;
+        let mut result = Ok(());
+        for database in &changed {
+            result = result.and(commit_database(&instance, &mut state, &database.name));
+        }
+        release(&mut state, self.session.spid);
+        result
+    }
+
+    /// Takes back what the session's transaction did, if one is open.
+    pub(super) fn roll_back_all(&mut self) {
+        let instance = std::sync::Arc::clone(&self.session.instance);
+        let mut state = instance.state();
+        abandon(self.session, &mut state);
+    }
+
+    /// Makes a change of a database's rows and definitions: durable at once, or with the
+    /// transaction.
+    pub(super) fn change_database(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(&mut OpenDatabase) -> Result<()>,
+    ) -> Result<()> {
+        let instance = std::sync::Arc::clone(&self.session.instance);
+        let mut state = instance.state();
+        check_writable(&state, name, self.session.spid)?;
+        if self.session.transactions == 0 {
+            return Ok(instance.edit(&mut state, |edit| Ok(change(edit.database(name)?)?))?);
+        }
+        let key = name.to_lowercase();
+        let open = state.database_mut(name)?;
+        let changed = &mut self.session.memory.changed_databases;
+        if changed.iter().all(|known| known.name != key) {
+            open.rows
+                .execute_batch("BEGIN")
+                .map_err(|error| rows_failed(&error))?;
+            changed.push(ChangedDatabase {
+                name: key.clone(),
+                contents: open.contents.clone(),
+            });
+        }
+        // A statement that fails half way leaves nothing; the transaction goes on without it.
+        open.rows
+            .execute_batch("SAVEPOINT statement")
+            .map_err(|error| rows_failed(&error))?;
+        let contents = open.contents.clone();
+        let result = change(open);
+        let end = if result.is_ok() {
+            "RELEASE statement"
+        } else {
+            open.contents = contents;
+            "ROLLBACK TO statement; RELEASE statement"
+        };
+        open.rows
+            .execute_batch(end)
+            .map_err(|error| rows_failed(&error))?;
+        state.locks.writers.insert(key, self.session.spid);
+        result
+    }
+}
+
+fn commit_database(instance: &Instance, state: &mut State, name: &str) -> Result<()> {
+    // A database that was closed under the transaction has lost it.
+    let Some(open) = state.databases.get(name) else {
+        return Ok(());
+    };
+    open.rows
+        .execute_batch("COMMIT")
+        .map_err(|error| rows_failed(&error))?;
+    Ok(instance.save(state, name)?)
+}
+
+fn release(state: &mut State, spid: i16) {
+    state.locks.writers.retain(|_, writer| *writer != spid);
+    state
+        .locks
+        .application
+        .retain(|lock| lock.spid != spid || !lock.of_transaction);
+}
+
+/// Takes a session's open transaction back: ROLLBACK, and the end of the session.
+pub(crate) fn abandon(session: &mut Session, state: &mut State) {
+    session.transactions = 0;
+    for changed in std::mem::take(&mut session.memory.changed_databases) {
+        if let Some(open) = state.databases.get_mut(&changed.name) {
+            // Where it fails nothing was begun: the database was closed and opened in between.
+            if open.rows.execute_batch("ROLLBACK").is_ok() {
+                open.contents = changed.contents;
+            }
+        }
+    }
+    release(state, session.spid);
+}
+
+/// 3906 for a read-only database, 1222 for one that another transaction has changed.
+pub(super) fn check_writable(state: &State, name: &str, spid: i16) -> Result<()> {
+    let entry = state.entry(name);
+    if let Some(entry) = entry.filter(|entry| entry.is_read_only) {
+        return Err(ServerError::new(
+            3906,
+            16,
+            1,
+            format!(
+                "Failed to update database \"{}\" because the database is read-only.",
+                entry.name
+            ),
+        ));
+    }
+    let writer = state.locks.writers.get(&name.to_lowercase());
+    if writer.is_some_and(|writer| *writer != spid) {
+        return Err(ServerError::new(
+            1222,
+            16,
+            51,
+            "Lock request time out period exceeded.",
+        ));
+    }
+    Ok(())
+}
+
+fn no_transaction(verb: &str) -> ServerError {
+    let (number, state) = if verb == "COMMIT" {
+        (3902, 1)
+    } else {
+        (3903, 1)
+    };
+    ServerError::new(
+        number,
+        16,
+        state,
+        format!("The {verb} TRANSACTION request has no corresponding BEGIN TRANSACTION."),
+    )
+}
+
+/// 824: the row store did not do what it always does.
+fn rows_failed(error: &rusqlite::Error) -> ServerError {
+    ServerError::new(
+        824,
+        24,
+        2,
+        format!("SQL Server detected a logical consistency-based I/O error: {error}."),
+    )
+}
