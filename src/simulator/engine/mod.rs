@@ -17,5 +17,6 @@ mod test_kit;
 mod value;
 mod views;
 
+pub(crate) use backup::create_history_tables;
 pub(crate) use permissions::{Caller, find_user};
 pub(crate) use session::{LoginRequest, OpenSymmetricKey, Parameter, Request, Session};

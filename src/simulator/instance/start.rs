@@ -12,6 +12,7 @@ use super::{
 use crate::names::NameError;
 use crate::secret::Secret;
 use crate::simulator::Faults;
+use crate::simulator::engine::create_history_tables;
 use crate::simulator::catalog::{Bytes, Catalog, DatabaseEntry, DatabaseFile, DatabaseState};
 use crate::simulator::keys::{CryptographyFailed, KeyMaterial, Label, machine_secret};
 use crate::simulator::storage::{Disk, EnvelopeError, FileKind, OsError, unseal};
@@ -152,7 +153,10 @@ impl Instance {
                     files,
                     recovery_model,
                 };
-                let (entry, database) = new.make(self, id)?;
+                let (entry, mut database) = new.make(self, id)?;
+                if name == "msdb" {
+                    create_history_tables(&mut database, self.version)?;
+                }
                 edit.open(&entry, database);
             }
             Ok(())

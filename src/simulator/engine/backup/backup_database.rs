@@ -4,6 +4,7 @@ use time::PrimitiveDateTime;
 use tokio::time::Instant;
 
 use super::device::{self, Target};
+use super::history;
 use super::options::Options;
 use super::permission;
 use super::progress::Progress;
@@ -38,6 +39,7 @@ struct Job {
 struct Report {
     pages: Vec<(String, i64)>,
     position: usize,
+    history_failed: bool,
 }
 
 pub(super) async fn run(
@@ -59,6 +61,9 @@ pub(super) async fn run(
     progress.run(job.options.stats, output).await?;
     let database = job.database.clone();
     let report = finish(session, job)?;
+    if report.history_failed {
+        progress.notice(message::history_failed(), output).await?;
+    }
     for (file, pages) in &report.pages {
         let notice = message::pages_processed(*pages, &database, file, report.position);
         progress.notice(notice, output).await?;
@@ -178,6 +183,7 @@ fn finish(session: &Session, job: Job) -> Result<Report> {
         .targets
         .first()
         .map_or_else(String::new, |target| target.path.clone());
+    let mut history_failed = false;
     let done = instance.edit(&mut state, |edit| {
         let (header, content) = read_database(session, &job, edit)?;
         let media = add_to_media(&job, &header, &content)?;
@@ -188,6 +194,9 @@ fn finish(session: &Session, job: Job) -> Result<Report> {
                 edit.file(Change::Write(ServerFile::Path(path.clone()), bytes));
             }
         }
+        let on_devices: Vec<(&str, &Family)> =
+            media.iter().map(|(path, family)| (path.as_str(), family)).collect();
+        history_failed = history::backup(edit, &header, &on_devices, position).is_err();
         if header.is_tail {
             edit.close(&job.database);
             edit.entry(&job.database)?.state = DatabaseState::Restoring;
@@ -201,7 +210,7 @@ fn finish(session: &Session, job: Job) -> Result<Report> {
         Ok((pages, position))
     });
     match done {
-        Ok((pages, position)) => Ok(Report { pages, position }),
+        Ok((pages, position)) => Ok(Report { pages, position, history_failed }),
         Err(EditError::Server(error)) => Err(error),
         Err(EditError::Disk(problem)) => Err(media_message::write_failed(&device, problem)),
     }

@@ -173,6 +173,11 @@ impl Media {
         self.devices.first().map_or("", String::as_str)
     }
 
+    /// The families, each with its device.
+    pub(super) fn on_devices(&self) -> Vec<(&str, &Family)> {
+        self.devices.iter().map(String::as_str).zip(&self.families).collect()
+    }
+
     /// The set at a position, from 1: 3287 beyond the last, 3241 where damage hides it.
     pub(super) fn choose(&self, position: usize) -> Result<Chosen<'_>> {
         for (family, device) in self.families.iter().zip(&self.devices) {

@@ -4,6 +4,8 @@ mod backup_database;
 mod cell;
 mod device;
 mod encryption;
+mod history;
+mod history_tables;
 mod inspect;
 mod media_message;
 mod message;
@@ -15,6 +17,7 @@ mod restore_database;
 mod restore_plan;
 mod rows;
 
+pub(crate) use self::history_tables::create_tables as create_history_tables;
 use self::options::Options;
 use crate::simulator::engine::Session;
 use crate::simulator::instance::{State, same_name};

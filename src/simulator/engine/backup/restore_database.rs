@@ -6,7 +6,7 @@ use super::device::{self, Chosen, Media};
 use super::options::Options;
 use super::progress::Progress;
 use super::restore_plan::{Plan, plan};
-use super::{RESTORE_DATABASE, RESTORE_LOG, encryption, media_message, message, permission};
+use super::{RESTORE_DATABASE, RESTORE_LOG, encryption, history, media_message, message, permission};
 use crate::simulator::catalog::{DatabaseEntry, DatabaseState};
 use crate::simulator::engine::Session;
 use crate::simulator::engine::keys::is_current_master_key_copy;
@@ -59,7 +59,9 @@ pub(super) async fn run(
     let job = start(session, is_log, database, media, &options)?;
     let progress = Progress::start(session, what, command);
     progress.run(options.stats, output).await?;
-    finish(session, &job, &options)?;
+    if finish(session, &job, &options)? {
+        progress.notice(message::history_failed(), output).await?;
+    }
     let set = job.media.choose(job.position)?;
     let files = &set.header()?.files;
     for file in files {
@@ -186,8 +188,8 @@ fn follow(
     })
 }
 
-/// Reads the content, and puts the database in its place.
-fn finish(session: &Session, job: &Job, options: &Options) -> Result<()> {
+/// Reads the content, and puts the database in its place. `true`: msdb could not note it.
+fn finish(session: &Session, job: &Job, options: &Options) -> Result<bool> {
     let instance = &session.instance;
     let set = job.media.choose(job.position)?;
     let mut state = instance.state();
@@ -205,15 +207,19 @@ fn finish(session: &Session, job: &Job, options: &Options) -> Result<()> {
         .take()
         .filter(|copy| is_current_master_key_copy(&state, &database.contents, copy));
     database.contents.version = instance.version.database_version();
+    let mut history_failed = false;
     let done = instance.edit(&mut state, |edit| {
         if options.recovery {
             bring_online(edit, entry, database)?;
         } else {
             keep_restoring(edit, &entry, database)?;
         }
+        let restored = history::Restored { set, session, entry: &job.entry, options };
+        history_failed = history::restore(edit, &restored, &job.media.on_devices()).is_err();
         Ok(())
     });
-    done.map_err(|error| disk_error(&job.entry, error))
+    done.map_err(|error| disk_error(&job.entry, error))?;
+    Ok(history_failed)
 }
 
 /// The database in a backup set, if all of it is sound.

@@ -1,8 +1,8 @@
 //! Backups and restores, statement by statement.
 
 mod backups;
-mod crash;
 mod damage;
+mod history;
 mod restores;
 mod rows_of_media;
 

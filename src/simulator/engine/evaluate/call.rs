@@ -10,12 +10,6 @@ use crate::transport::SqlValue;
 
 /// Functions of SQL Server that are known not to be here.
 const UNSUPPORTED: &[&str] = &[
-    "DECRYPTBYKEYAUTOASYMKEY",
-    "DECRYPTBYKEYAUTOCERT",
-    "ENCRYPTBYCERT",
-    "DECRYPTBYCERT",
-    "ENCRYPTBYASYMKEY",
-    "DECRYPTBYASYMKEY",
     "ENCRYPTBYPASSPHRASE",
     "DECRYPTBYPASSPHRASE",
     "FORMAT",

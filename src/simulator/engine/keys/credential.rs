@@ -134,9 +134,7 @@ pub(crate) fn control_master_key_password(
         return Err(message::system_database());
     }
     let family = state.database(database)?.contents.family;
-    if !permission::has_control_database(session, &state, database) {
-        return Err(message::no_permission());
-    }
+    permission::control(session, &state, database)?;
     let service = hierarchy::service_master_key(&state)?;
     let wanted = KeyMaterial(Zeroizing::new(password.as_bytes().to_vec()));
     let known = state.catalog.credentials.iter().find(|credential| {

@@ -10,7 +10,9 @@ use crate::simulator::catalog::{DatabaseState, LinkedLogin, Login};
 use crate::simulator::engine::test_kit::{
     builder, create_database, move_database, sa, session, start,
 };
-use crate::simulator::keys::{KeyMaterial, Label};
+use crate::simulator::keys::{
+    KeyMaterial, Label, decrypt_message, encrypt_message, message_key_guid,
+};
 use crate::simulator::tsql::ast::KeyProtector;
 use crate::simulator::{ModellingChoices, SimulatedInstance};
 
@@ -102,7 +104,15 @@ fn make_hierarchy(session: &mut Session) {
 
 fn encrypt(session: &mut Session, plaintext: &[u8]) -> Vec<u8> {
     ok(session, &open_symmetric_key());
-    encrypt_by_key(session, key_guid(session, "SYM").unwrap(), plaintext, None).unwrap()
+    let key = session.open_symmetric_keys.last().unwrap();
+    encrypt_message(key.guid, &key.material, plaintext, None).unwrap()
+}
+
+/// DECRYPTBYKEY: `None` where the key is not open.
+fn decrypt(session: &Session, message: &[u8]) -> Option<Vec<u8>> {
+    let guid = message_key_guid(message)?;
+    let key = session.open_symmetric_keys.iter().find(|open| open.guid == guid)?;
+    Some(decrypt_message(&key.material, message, None)?.to_vec())
 }
 
 fn with_hierarchy(folder: &Path, name: &str) -> (SimulatedInstance, Session) {

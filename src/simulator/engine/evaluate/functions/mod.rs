@@ -5,6 +5,7 @@ mod key;
 mod metadata;
 mod null;
 mod number;
+mod pair;
 mod permission;
 mod principal;
 mod property;
@@ -125,6 +126,7 @@ const FAMILIES: &[&[Function]] = &[
     metadata::FUNCTIONS,
     null::FUNCTIONS,
     number::FUNCTIONS,
+    pair::FUNCTIONS,
     permission::FUNCTIONS,
     principal::FUNCTIONS,
     property::FUNCTIONS,

@@ -6,7 +6,7 @@ fn what_is_encrypted_comes_back_after_a_start() {
     let (instance, mut session) = with_hierarchy(folder.path(), "SQL01");
     let ciphertext = encrypt(&mut session, b"a secret");
     assert_eq!(
-        decrypt_by_key(&session, &ciphertext, None)
+        decrypt(&session, &ciphertext)
             .unwrap()
             .as_slice(),
         b"a secret"
@@ -16,29 +16,25 @@ fn what_is_encrypted_comes_back_after_a_start() {
     let instance = shared(folder.path(), "SQL01", ModellingChoices::default());
     let mut session = sa(&instance, "Orch");
     assert!(
-        decrypt_by_key(&session, &ciphertext, None).is_none(),
+        decrypt(&session, &ciphertext).is_none(),
         "the key is not open"
     );
-    let auto = AutoDecryptor::AsymmetricKey(pair_id(&session, false, "asym").unwrap());
-    let opened = decrypt_by_key_auto(
-        &session,
-        &instance.inner.state(),
-        auto,
-        None,
-        &ciphertext,
-        None,
-    )
-    .unwrap();
-    assert_eq!(opened.as_slice(), b"a secret");
+    {
+        let state = instance.inner.state();
+        let id = state.database("Orch").unwrap().contents.asymmetric_keys[0].id;
+        let pair = (PairKind::AsymmetricKey, id);
+        let opened = decrypt_by_key_auto(&session, &state, pair, None, &ciphertext, None);
+        assert_eq!(opened.unwrap(), b"a secret");
+    }
     ok(&mut session, &open_symmetric_key());
     assert_eq!(
-        decrypt_by_key(&session, &ciphertext, None)
+        decrypt(&session, &ciphertext)
             .unwrap()
             .as_slice(),
         b"a secret"
     );
     ok(&mut session, &KeyStatement::CloseSymmetricKey(text("sym")));
-    assert!(decrypt_by_key(&session, &ciphertext, None).is_none());
+    assert!(decrypt(&session, &ciphertext).is_none());
     assert_eq!(
         error(&mut session, &KeyStatement::CloseSymmetricKey(text("sym"))),
         (15315, 16, 1)
@@ -64,7 +60,7 @@ fn a_moved_database_opens_with_its_password_only() {
     let mut session = sa(&target, "Orch");
     ok(&mut session, &open_symmetric_key());
     assert_eq!(
-        decrypt_by_key(&session, &ciphertext, None)
+        decrypt(&session, &ciphertext)
             .unwrap()
             .as_slice(),
         b"a secret"
@@ -131,7 +127,7 @@ fn a_database_master_key_moves_by_its_file() {
         },
     );
     ok(&mut session, &open_symmetric_key());
-    assert!(decrypt_by_key(&session, &ciphertext, None).is_some());
+    assert!(decrypt(&session, &ciphertext).is_some());
     ok(&mut session, &restore(false));
     ok(&mut session, &open_master_key("Another one 1"));
     assert_eq!(error(&mut session, &open_master_key(DMK_PASSWORD)).0, 15313);

@@ -18,7 +18,7 @@ fn the_old_servers_key_opens_a_moved_database() {
         }
         ok(&mut session, &open_symmetric_key());
         assert_eq!(
-            decrypt_by_key(&session, &ciphertext, None)
+            decrypt(&session, &ciphertext)
                 .unwrap()
                 .as_slice(),
             b"a secret"
@@ -66,7 +66,7 @@ fn replacing_the_key_encrypts_every_dependent_anew() {
     }
     let mut session = sa(&instance, "Orch");
     ok(&mut session, &open_symmetric_key());
-    assert!(decrypt_by_key(&session, &ciphertext, None).is_some());
+    assert!(decrypt(&session, &ciphertext).is_some());
 }
 
 /// The instance after its machine's secret was lost: nothing it protects opens.
@@ -201,5 +201,5 @@ fn a_replacement_that_can_not_be_written_changes_nothing() {
     );
     let mut session = sa(&instance, "Orch");
     ok(&mut session, &open_symmetric_key());
-    assert!(decrypt_by_key(&session, &ciphertext, None).is_some());
+    assert!(decrypt(&session, &ciphertext).is_some());
 }
