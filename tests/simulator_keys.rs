@@ -61,12 +61,18 @@ async fn a_foreign_copy_can_stop_the_key_and_force_goes_on() {
     let _source = source(folder.path()).await;
     let mut choices = ModellingChoices::default();
     choices.foreign_master_key_stops_key_restore = true;
-    let target = builder(folder.path(), "NEW").modelling(choices).build().unwrap();
+    let target = builder(folder.path(), "NEW")
+        .modelling(choices)
+        .build()
+        .unwrap();
     let mut client = Client::connect(&target).await;
     client.ok(RESTORE).await;
     assert_eq!(client.errors(RESTORE_KEY).await, [15320]);
     assert_eq!(stored_values(&mut client, "Orch").await.1, [15581]);
-    assert_eq!(client.ok(&format!("{RESTORE_KEY} FORCE")).await.numbers(), [15584]);
+    assert_eq!(
+        client.ok(&format!("{RESTORE_KEY} FORCE")).await.numbers(),
+        [15584]
+    );
     assert_eq!(stored_values(&mut client, "Orch").await, readable());
 }
 
@@ -117,14 +123,22 @@ async fn no_secret_lies_on_any_disk() {
     let folder = tempfile::tempdir().unwrap();
     let source = source(folder.path()).await;
     let mut client = Client::connect(&source).await;
-    client.ok("CREATE CREDENTIAL c WITH IDENTITY = 'i', SECRET = 'the secret of c'").await;
+    client
+        .ok("CREATE CREDENTIAL c WITH IDENTITY = 'i', SECRET = 'the secret of c'")
+        .await;
     client
         .ok(&format!(
             r"USE Orch; BACKUP MASTER KEY TO FILE = '\\vault\dmk.key' ENCRYPTION BY PASSWORD = '{FILE_PASSWORD}'"
         ))
         .await;
     let mut canaries: Vec<Vec<u8>> = Vec::new();
-    for text in [SA, FILE_PASSWORD, KEY_PASSWORD, PLAINTEXT, "the secret of c"] {
+    for text in [
+        SA,
+        FILE_PASSWORD,
+        KEY_PASSWORD,
+        PLAINTEXT,
+        "the secret of c",
+    ] {
         canaries.push(text.as_bytes().to_vec());
         canaries.push(text.encode_utf16().flat_map(u16::to_le_bytes).collect());
         canaries.push(hex::encode(text).into_bytes());
@@ -132,10 +146,13 @@ async fn no_secret_lies_on_any_disk() {
     let secret = fs::read(folder.path().join("OLD.machine-key")).unwrap();
     canaries.push(hex::encode(&secret).into_bytes());
     canaries.push(secret);
-    let searched: Vec<_> = [instance_folder(folder.path(), "OLD"), folder.path().join("vault")]
-        .iter()
-        .flat_map(|folder| files(folder))
-        .collect();
+    let searched: Vec<_> = [
+        instance_folder(folder.path(), "OLD"),
+        folder.path().join("vault"),
+    ]
+    .iter()
+    .flat_map(|folder| files(folder))
+    .collect();
     assert!(searched.len() > 10, "{searched:?}");
     for path in searched {
         let bytes = fs::read(&path).unwrap();
@@ -240,12 +257,21 @@ async fn key_files_and_backups_know_their_permissions() {
     }
     for (statement, number) in [
         (r"BACKUP DATABASE Orch TO DISK = '\\vault\x.bak'", 262),
-        (r"RESTORE DATABASE Orch FROM DISK = '\\vault\orch.bak'", 3110),
-        (r"RESTORE DATABASE Other FROM DISK = '\\vault\orch.bak'", 262),
+        (
+            r"RESTORE DATABASE Orch FROM DISK = '\\vault\orch.bak'",
+            3110,
+        ),
+        (
+            r"RESTORE DATABASE Other FROM DISK = '\\vault\orch.bak'",
+            262,
+        ),
         (r"RESTORE HEADERONLY FROM DISK = '\\vault\orch.bak'", 262),
     ] {
         let as_weak = format!("EXECUTE AS LOGIN = 'weak'; {statement}; REVERT");
-        assert!(client.errors(&as_weak).await.contains(&number), "{statement}");
+        assert!(
+            client.errors(&as_weak).await.contains(&number),
+            "{statement}"
+        );
     }
 }
 
@@ -268,20 +294,21 @@ async fn a_deployment_moves_under_all_pairs_of_switches() {
     let original = tempfile::tempdir().unwrap();
     drop(source(original.path()).await);
     let vault = original.path().join("vault");
-    for one in 0..SWITCHES.len() {
-        for other in one..SWITCHES.len() {
-            let mut choices = ModellingChoices::default();
-            SWITCHES[one](&mut choices);
-            if other != one {
-                SWITCHES[other](&mut choices);
-            }
-            let folder = tempfile::tempdir().unwrap();
-            let target = builder(folder.path(), "NEW")
-                .share("vault", &vault)
-                .modelling(choices.clone())
-                .build()
-                .unwrap();
-            move_under(&target, &choices).await;
+    let run = async |turned: &[fn(&mut ModellingChoices)]| {
+        let mut choices = ModellingChoices::default();
+        for turn in turned {
+            turn(&mut choices);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let builder = builder(folder.path(), "NEW").share("vault", &vault);
+        let target = builder.modelling(choices.clone()).build().unwrap();
+        move_under(&target, &choices).await;
+    };
+    run(&[]).await;
+    for (at, one) in SWITCHES.iter().enumerate() {
+        run(&[*one]).await;
+        for other in &SWITCHES[at + 1..] {
+            run(&[*one, *other]).await;
         }
     }
 }
@@ -290,7 +317,10 @@ async fn move_under(target: &SimulatedInstance, choices: &ModellingChoices) {
     let client = &mut Client::connect(target).await;
     client.ok(RESTORE).await;
     let wrong = RESTORE_KEY.replace(FILE_PASSWORD, "Wrong-Passw0rd-1");
-    assert_eq!(client.errors(&wrong).await, [choices.wrong_key_file_password]);
+    assert_eq!(
+        client.errors(&wrong).await,
+        [choices.wrong_key_file_password]
+    );
     if choices.foreign_master_key_stops_key_restore {
         let answer = client.run(RESTORE_KEY).await;
         assert_eq!(answer.errors(), [15320]);
@@ -302,17 +332,31 @@ async fn move_under(target: &SimulatedInstance, choices: &ModellingChoices) {
     assert_eq!(stored_values(client, "Orch").await, readable());
 
     let flag = "SELECT CONVERT(int, is_master_key_encrypted_by_server) FROM sys.databases WHERE name = 'Orch'";
-    let before = if choices.master_key_flag_from_master { "0" } else { "1" };
+    let before = if choices.master_key_flag_from_master {
+        "0"
+    } else {
+        "1"
+    };
     assert_eq!(client.ok(flag).await.texts(), [before]);
     let add = "USE Orch; ALTER MASTER KEY ADD ENCRYPTION BY SERVICE MASTER KEY; USE master";
     client.ok(add).await;
     assert_eq!(client.ok(flag).await.texts(), ["1"]);
     let again = client.errors(add).await;
-    assert_eq!(again == [15579], choices.adding_same_encryption_fails, "{again:?}");
+    assert_eq!(
+        again == [15579],
+        choices.adding_same_encryption_fails,
+        "{again:?}"
+    );
 
-    client.ok("ALTER DATABASE Orch SET OFFLINE WITH ROLLBACK IMMEDIATE").await;
+    client
+        .ok("ALTER DATABASE Orch SET OFFLINE WITH ROLLBACK IMMEDIATE")
+        .await;
     let regenerated = client.errors("ALTER SERVICE MASTER KEY REGENERATE").await;
-    assert_eq!(regenerated == [15320], choices.offline_database_stops_key_restore, "{regenerated:?}");
+    assert_eq!(
+        regenerated == [15320],
+        choices.offline_database_stops_key_restore,
+        "{regenerated:?}"
+    );
     client.ok("ALTER DATABASE Orch SET ONLINE").await;
     assert_eq!(stored_values(client, "Orch").await, readable());
 }
@@ -347,7 +391,10 @@ async fn key_pairs_encrypt_and_open_keys_by_themselves() {
                  DECRYPTBYKEYAUTOASYMKEY(ASYMKEY_ID('Asym'), NULL, value)) FROM Stored",
             PLAINTEXT,
         ),
-        ("SELECT CONVERT(nvarchar(100), DECRYPTBYKEY(value)) FROM Stored", "NULL"),
+        (
+            "SELECT CONVERT(nvarchar(100), DECRYPTBYKEY(value)) FROM Stored",
+            "NULL",
+        ),
     ] {
         assert_eq!(client.ok(query).await.texts(), [expected], "{query}");
     }

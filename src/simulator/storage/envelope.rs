@@ -15,8 +15,6 @@ pub(crate) enum FileKind {
     Data,
     /// A database's log file.
     Log,
-    /// A family of a backup's media.
-    Media,
     /// The changes that a crash must not halve.
     Intent,
 }
@@ -27,8 +25,7 @@ impl FileKind {
             Self::Catalog => 1,
             Self::Data => 2,
             Self::Log => 3,
-            Self::Media => 4,
-            Self::Intent => 5,
+            Self::Intent => 4,
         }
     }
 }

@@ -67,10 +67,7 @@ impl Runner<'_> {
         let mut state = instance.state();
         let changed = std::mem::take(&mut self.session.memory.changed_databases);
         self.session.transactions = 0;
-        let mut result = Ok(());
-        for database in &changed {
-            result = result.and(commit_database(&instance, &mut state, &database.name));
-        }
+        let result = commit_databases(&instance, &mut state, &changed);
         release(&mut state, self.session.spid);
         result
     }
@@ -127,15 +124,23 @@ impl Runner<'_> {
     }
 }
 
-fn commit_database(instance: &Instance, state: &mut State, name: &str) -> Result<()> {
-    // A database that was closed under the transaction has lost it.
-    let Some(open) = state.databases.get(name) else {
-        return Ok(());
-    };
-    open.rows
-        .execute_batch("COMMIT")
-        .map_err(|error| rows_failed(&error))?;
-    Ok(instance.save(state, name)?)
+/// All of them become durable together, or none.
+fn commit_databases(
+    instance: &Instance,
+    state: &mut State,
+    changed: &[ChangedDatabase],
+) -> Result<()> {
+    let mut committed = Vec::with_capacity(changed.len());
+    for ChangedDatabase { name, .. } in changed {
+        // A database that was closed under the transaction has lost it.
+        if let Some(open) = state.databases.get(name) {
+            open.rows
+                .execute_batch("COMMIT")
+                .map_err(|error| rows_failed(&error))?;
+            committed.push(name.as_str());
+        }
+    }
+    Ok(instance.save_all(state, &committed)?)
 }
 
 fn release(state: &mut State, spid: i16) {
