@@ -62,7 +62,12 @@ impl Act {
 
 async fn state_of(client: &mut Client, database: &str) -> String {
     let query = format!("SELECT state_desc FROM sys.databases WHERE name = '{database}'");
-    client.ok(&query).await.texts().pop().unwrap_or_else(|| "ABSENT".to_owned())
+    client
+        .ok(&query)
+        .await
+        .texts()
+        .pop()
+        .unwrap_or_else(|| "ABSENT".to_owned())
 }
 
 /// What is found after the crash, against what was acknowledged and what was running.
@@ -97,7 +102,10 @@ async fn check(instance: &SimulatedInstance, acknowledged: &[Act], running: Opti
                 (false, false) if runs(Act::Insert) => vec![one, two],
                 (false, false) => vec![one],
             };
-            assert!(possible.iter().any(|list| *list == values), "{values:?} of {possible:?}");
+            assert!(
+                possible.iter().any(|list| *list == values),
+                "{values:?} of {possible:?}"
+            );
         }
         "RESTORING" => assert!(runs(Act::Replace), "nobody restored it"),
         other => panic!("the original is {other}"),

@@ -62,9 +62,4 @@ impl Output {
     pub(crate) async fn message(&self, message: SqlMessage) -> Result<(), Gone> {
         self.send(Reply::Message(message)).await
     }
-
-    /// Resolves when nobody reads any more.
-    pub(crate) async fn closed(&self) {
-        self.0.closed().await;
-    }
 }

@@ -82,7 +82,10 @@ impl Client {
 
     pub(crate) async fn run(&mut self, text: &str) -> Answer {
         let mut answer = Answer::default();
-        self.0.execute(SqlBatch::open(text), &mut answer).await.unwrap();
+        self.0
+            .execute(SqlBatch::open(text), &mut answer)
+            .await
+            .unwrap();
         answer
     }
 
@@ -162,7 +165,11 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { found.push(path) }
+            if path.is_dir() {
+                folders.push(path)
+            } else {
+                found.push(path)
+            }
         }
     }
     found
@@ -171,8 +178,12 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
 /// The file with this name.
 pub(crate) fn file(folder: &Path, leaf: &str) -> PathBuf {
     let found = files(folder);
-    let named = found.iter().find(|path| path.file_name().is_some_and(|name| name == leaf));
-    named.unwrap_or_else(|| panic!("no {leaf} in {found:?}")).clone()
+    let named = found
+        .iter()
+        .find(|path| path.file_name().is_some_and(|name| name == leaf));
+    named
+        .unwrap_or_else(|| panic!("no {leaf} in {found:?}"))
+        .clone()
 }
 
 pub(crate) fn copy_folder(from: &Path, to: &Path) {

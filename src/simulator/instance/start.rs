@@ -12,8 +12,8 @@ use super::{
 use crate::names::NameError;
 use crate::secret::Secret;
 use crate::simulator::Faults;
-use crate::simulator::engine::create_history_tables;
 use crate::simulator::catalog::{Bytes, Catalog, DatabaseEntry, DatabaseFile, DatabaseState};
+use crate::simulator::engine::create_history_tables;
 use crate::simulator::keys::{CryptographyFailed, KeyMaterial, Label, machine_secret};
 use crate::simulator::storage::{Disk, EnvelopeError, FileKind, OsError, unseal};
 

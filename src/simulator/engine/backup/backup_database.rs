@@ -194,8 +194,10 @@ fn finish(session: &Session, job: Job) -> Result<Report> {
                 edit.file(Change::Write(ServerFile::Path(path.clone()), bytes));
             }
         }
-        let on_devices: Vec<(&str, &Family)> =
-            media.iter().map(|(path, family)| (path.as_str(), family)).collect();
+        let on_devices: Vec<(&str, &Family)> = media
+            .iter()
+            .map(|(path, family)| (path.as_str(), family))
+            .collect();
         history_failed = history::backup(edit, &header, &on_devices, position).is_err();
         if header.is_tail {
             edit.close(&job.database);
@@ -210,7 +212,11 @@ fn finish(session: &Session, job: Job) -> Result<Report> {
         Ok((pages, position))
     });
     match done {
-        Ok((pages, position)) => Ok(Report { pages, position, history_failed }),
+        Ok((pages, position)) => Ok(Report {
+            pages,
+            position,
+            history_failed,
+        }),
         Err(EditError::Server(error)) => Err(error),
         Err(EditError::Disk(problem)) => Err(media_message::write_failed(&device, problem)),
     }

@@ -175,7 +175,11 @@ impl Media {
 
     /// The families, each with its device.
     pub(super) fn on_devices(&self) -> Vec<(&str, &Family)> {
-        self.devices.iter().map(String::as_str).zip(&self.families).collect()
+        self.devices
+            .iter()
+            .map(String::as_str)
+            .zip(&self.families)
+            .collect()
     }
 
     /// The set at a position, from 1: 3287 beyond the last, 3241 where damage hides it.

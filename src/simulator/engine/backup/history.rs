@@ -41,54 +41,65 @@ fn insert_backup(
         return Ok(0);
     };
     let label = &first.label;
-    let media_set = insert_row(msdb, "backupmediaset", vec![
-        ("media_uuid", SqlValue::Guid(label.media_set)),
-        ("media_family_count", number(label.family_count)),
-        ("name", optional(label.name.as_deref())),
-        ("description", optional(label.description.as_deref())),
-        ("software_name", text("Microsoft SQL Server")),
-        ("software_vendor_id", number(VENDOR)),
-        ("MTF_major_version", number(1)),
-        ("mirror_count", number(1)),
-        ("is_password_protected", bit(false)),
-        ("is_compressed", bit(label.is_compressed)),
-        ("is_encrypted", bit(header.encryption.is_some())),
-    ])?;
+    let media_set = insert_row(
+        msdb,
+        "backupmediaset",
+        vec![
+            ("media_uuid", SqlValue::Guid(label.media_set)),
+            ("media_family_count", number(label.family_count)),
+            ("name", optional(label.name.as_deref())),
+            ("description", optional(label.description.as_deref())),
+            ("software_name", text("Microsoft SQL Server")),
+            ("software_vendor_id", number(VENDOR)),
+            ("MTF_major_version", number(1)),
+            ("mirror_count", number(1)),
+            ("is_password_protected", bit(false)),
+            ("is_compressed", bit(label.is_compressed)),
+            ("is_encrypted", bit(header.encryption.is_some())),
+        ],
+    )?;
     for (path, family) in media {
-        insert_row(msdb, "backupmediafamily", vec![
-            ("media_set_id", number(media_set)),
-            ("family_sequence_number", number(family.label.family_number)),
-            ("media_family_id", SqlValue::Guid(family.label.family)),
-            ("media_count", number(1)),
-            ("logical_device_name", SqlValue::Null),
-            ("physical_device_name", text(path)),
-            // As public scripts read it: 2 is a disk.
-            ("device_type", number(2)),
-            ("physical_block_size", number(if is_null(path) { 0 } else { 512 })),
-            ("mirror", number(0)),
-        ])?;
+        insert_row(
+            msdb,
+            "backupmediafamily",
+            vec![
+                ("media_set_id", number(media_set)),
+                ("family_sequence_number", number(family.label.family_number)),
+                ("media_family_id", SqlValue::Guid(family.label.family)),
+                ("media_count", number(1)),
+                ("logical_device_name", SqlValue::Null),
+                ("physical_device_name", text(path)),
+                // As public scripts read it: 2 is a disk.
+                ("device_type", number(2)),
+                (
+                    "physical_block_size",
+                    number(if is_null(path) { 0 } else { 512 }),
+                ),
+                ("mirror", number(0)),
+            ],
+        )?;
     }
     let set = insert_row(msdb, "backupset", set_row(header, media_set, position))?;
     for file in &header.files {
-        insert_row(msdb, "backupfile", vec![
-            ("backup_set_id", number(set)),
-            ("file_number", number(file.id)),
-            ("logical_name", text(&file.logical_name)),
-            ("physical_name", text(&file.physical_name)),
-            ("file_type", text(if file.is_log { "L" } else { "D" })),
-            ("file_size", size(file.size.unsigned_abs())),
-            ("backup_size", size(file.pages.unsigned_abs() * 8192)),
-            ("is_present", bit(true)),
-        ])?;
+        insert_row(
+            msdb,
+            "backupfile",
+            vec![
+                ("backup_set_id", number(set)),
+                ("file_number", number(file.id)),
+                ("logical_name", text(&file.logical_name)),
+                ("physical_name", text(&file.physical_name)),
+                ("file_type", text(if file.is_log { "L" } else { "D" })),
+                ("file_size", size(file.size.unsigned_abs())),
+                ("backup_size", size(file.pages.unsigned_abs() * 8192)),
+                ("is_present", bit(true)),
+            ],
+        )?;
     }
     Ok(set)
 }
 
-fn set_row(
-    header: &SetHeader,
-    media_set: i64,
-    position: usize,
-) -> Vec<(&'static str, SqlValue)> {
+fn set_row(header: &SetHeader, media_set: i64, position: usize) -> Vec<(&'static str, SqlValue)> {
     let (major, minor, build) = header.product;
     let encryption = header.encryption.as_ref();
     vec![
@@ -96,7 +107,10 @@ fn set_row(
         ("media_set_id", number(media_set)),
         ("first_family_number", number(1)),
         ("first_media_number", number(1)),
-        ("position", SqlValue::Int(i64::try_from(position).unwrap_or(i64::MAX))),
+        (
+            "position",
+            SqlValue::Int(i64::try_from(position).unwrap_or(i64::MAX)),
+        ),
         ("software_vendor_id", number(VENDOR)),
         ("name", optional(header.name.as_deref())),
         ("description", optional(header.description.as_deref())),
@@ -107,8 +121,16 @@ fn set_row(
         ("first_lsn", change(header.first_change)),
         ("last_lsn", change(header.last_change)),
         ("checkpoint_lsn", change(header.last_change)),
-        ("database_backup_lsn", header.base.map_or_else(|| size(0), |base| change(base.change))),
-        ("database_creation_date", SqlValue::DateTime(header.database_created)),
+        (
+            "database_backup_lsn",
+            header
+                .base
+                .map_or_else(|| size(0), |base| change(base.change)),
+        ),
+        (
+            "database_creation_date",
+            SqlValue::DateTime(header.database_created),
+        ),
         ("backup_start_date", SqlValue::DateTime(header.started)),
         ("backup_finish_date", SqlValue::DateTime(header.finished)),
         ("type", text(header.kind.letter())),
@@ -126,14 +148,28 @@ fn set_row(
         ("is_copy_only", bit(header.is_copy_only)),
         ("recovery_model", text(model_name(header.recovery_model))),
         ("family_guid", SqlValue::Guid(header.family)),
-        ("last_recovery_fork_guid", SqlValue::Guid(header.recovery_fork)),
-        ("first_recovery_fork_guid", SqlValue::Guid(header.recovery_fork)),
-        ("key_algorithm", optional(encryption.map(|found| found.algorithm.as_str()))),
+        (
+            "last_recovery_fork_guid",
+            SqlValue::Guid(header.recovery_fork),
+        ),
+        (
+            "first_recovery_fork_guid",
+            SqlValue::Guid(header.recovery_fork),
+        ),
+        (
+            "key_algorithm",
+            optional(encryption.map(|found| found.algorithm.as_str())),
+        ),
         (
             "encryptor_thumbprint",
-            encryption.map_or(SqlValue::Null, |found| SqlValue::Bytes(found.thumbprint.0.clone())),
+            encryption.map_or(SqlValue::Null, |found| {
+                SqlValue::Bytes(found.thumbprint.0.clone())
+            }),
         ),
-        ("encryptor_type", optional(encryption.map(|_| "CERTIFICATE"))),
+        (
+            "encryptor_type",
+            optional(encryption.map(|_| "CERTIFICATE")),
+        ),
     ]
 }
 
@@ -151,7 +187,12 @@ pub(super) fn restore(
     restored: &Restored<'_>,
     media: &[(&str, &Family)],
 ) -> Result<(), EditError> {
-    let Restored { set, session, entry, options } = restored;
+    let Restored {
+        set,
+        session,
+        entry,
+        options,
+    } = restored;
     let (header, position) = (set.header()?, set.position);
     let msdb = edit.database(MSDB)?;
     let set_id = match set_id(msdb, header.id)? {
@@ -159,23 +200,34 @@ pub(super) fn restore(
         // Restoring a backup of another server makes its rows here too.
         None => insert_backup(msdb, header, media, position)?,
     };
-    let id = insert_row(msdb, "restorehistory", vec![
-        ("restore_date", SqlValue::DateTime(now())),
-        ("destination_database_name", text(&entry.name)),
-        ("user_name", text(&session.login)),
-        ("backup_set_id", number(set_id)),
-        ("restore_type", text(header.kind.letter())),
-        ("replace", bit(options.replace)),
-        ("recovery", bit(options.recovery)),
-        ("restart", bit(false)),
-    ])?;
+    let id = insert_row(
+        msdb,
+        "restorehistory",
+        vec![
+            ("restore_date", SqlValue::DateTime(now())),
+            ("destination_database_name", text(&entry.name)),
+            ("user_name", text(&session.login)),
+            ("backup_set_id", number(set_id)),
+            ("restore_type", text(header.kind.letter())),
+            ("replace", bit(options.replace)),
+            ("recovery", bit(options.recovery)),
+            ("restart", bit(false)),
+        ],
+    )?;
     for file in &entry.files {
-        insert_row(msdb, "restorefile", vec![
-            ("restore_history_id", number(id)),
-            ("file_number", number(file.id)),
-            ("destination_phys_drive", text(file.path.get(..2).unwrap_or(""))),
-            ("destination_phys_name", text(&file.path)),
-        ])?;
+        insert_row(
+            msdb,
+            "restorefile",
+            vec![
+                ("restore_history_id", number(id)),
+                ("file_number", number(file.id)),
+                (
+                    "destination_phys_drive",
+                    text(file.path.get(..2).unwrap_or("")),
+                ),
+                ("destination_phys_name", text(&file.path)),
+            ],
+        )?;
     }
     Ok(())
 }

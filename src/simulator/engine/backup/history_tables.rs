@@ -84,7 +84,10 @@ const TABLES: &[(&str, &str)] = &[
         "restore_history_id int; file_number numeric(10,0); \
          destination_phys_drive nvarchar(260); destination_phys_name nvarchar(260)",
     ),
-    ("restorefilegroup", "restore_history_id int; filegroup_name nvarchar(128)"),
+    (
+        "restorefilegroup",
+        "restore_history_id int; filegroup_name nvarchar(128)",
+    ),
 ];
 
 /// What 2022 added to `backupset`.
@@ -148,7 +151,9 @@ pub(super) fn insert_row(
     }
     for (column, value) in values {
         let at = table.columns.iter().position(|known| known.name == column);
-        let cell = at.and_then(|at| row.get_mut(at)).ok_or_else(|| missing(column))?;
+        let cell = at
+            .and_then(|at| row.get_mut(at))
+            .ok_or_else(|| missing(column))?;
         *cell = value;
     }
     table_store::insert(&msdb.rows, table, &[row])?;
@@ -164,7 +169,9 @@ pub(super) fn set_id(msdb: &OpenDatabase, set: Guid) -> Result<Option<i64>> {
     };
     let (id, uuid) = (place("backup_set_id")?, place("backup_set_uuid")?);
     let rows = table_store::read(msdb, table)?;
-    let row = rows.iter().find(|row| row.get(uuid) == Some(&SqlValue::Guid(set)));
+    let row = rows
+        .iter()
+        .find(|row| row.get(uuid) == Some(&SqlValue::Guid(set)));
     Ok(row.and_then(|row| match row.get(id) {
         Some(SqlValue::Int(id)) => Some(*id),
         _ => None,

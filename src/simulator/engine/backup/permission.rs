@@ -7,7 +7,11 @@ use crate::simulator::server_error::Result;
 
 /// BACKUP DATABASE or BACKUP LOG on a database: 262.
 pub(super) fn backup(session: &Session, state: &State, database: &str, is_log: bool) -> Result<()> {
-    let permission = if is_log { "BACKUP LOG" } else { "BACKUP DATABASE" };
+    let permission = if is_log {
+        "BACKUP LOG"
+    } else {
+        "BACKUP DATABASE"
+    };
     if Caller::new(state, session).has_database(database, permission) {
         Ok(())
     } else {
@@ -18,7 +22,8 @@ pub(super) fn backup(session: &Session, state: &State, database: &str, is_log: b
 /// CREATE DATABASE, which reading a backup needs too: 262.
 pub(super) fn create_database(session: &Session, state: &State) -> Result<()> {
     let caller = Caller::new(state, session);
-    if caller.has_server("CREATE ANY DATABASE") || caller.has_database("master", "CREATE DATABASE") {
+    if caller.has_server("CREATE ANY DATABASE") || caller.has_database("master", "CREATE DATABASE")
+    {
         Ok(())
     } else {
         Err(message::permission_denied("CREATE DATABASE", "master"))

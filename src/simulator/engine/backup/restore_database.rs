@@ -6,7 +6,9 @@ use super::device::{self, Chosen, Media};
 use super::options::Options;
 use super::progress::Progress;
 use super::restore_plan::{Plan, plan};
-use super::{RESTORE_DATABASE, RESTORE_LOG, encryption, history, media_message, message, permission};
+use super::{
+    RESTORE_DATABASE, RESTORE_LOG, encryption, history, media_message, message, permission,
+};
 use crate::simulator::catalog::{DatabaseEntry, DatabaseState};
 use crate::simulator::engine::Session;
 use crate::simulator::engine::keys::is_current_master_key_copy;
@@ -214,7 +216,12 @@ fn finish(session: &Session, job: &Job, options: &Options) -> Result<bool> {
         } else {
             keep_restoring(edit, &entry, database)?;
         }
-        let restored = history::Restored { set, session, entry: &job.entry, options };
+        let restored = history::Restored {
+            set,
+            session,
+            entry: &job.entry,
+            options,
+        };
         history_failed = history::restore(edit, &restored, &job.media.on_devices()).is_err();
         Ok(())
     });

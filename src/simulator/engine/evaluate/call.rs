@@ -120,7 +120,6 @@ impl Context<'_> {
             arguments: &values,
             kinds: &kinds,
             written: arguments,
-            returns,
         })?;
         convert(&value, &Conversion::new(kind_of(&value), returns))
     }

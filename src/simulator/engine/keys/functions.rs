@@ -23,7 +23,10 @@ pub(crate) fn decrypt_by_key_auto(
     let guid = message_key_guid(ciphertext)?;
     let contents = &state.database(&session.database).ok()?.contents;
     let pair = kind.pairs(contents).iter().find(|pair| pair.id == id)?;
-    let key = contents.symmetric_keys.iter().find(|key| key.guid == guid)?;
+    let key = contents
+        .symmetric_keys
+        .iter()
+        .find(|key| key.guid == guid)?;
     let material = symmetric::open_by_pair(session, state, key, kind, &pair.name, password).ok()?;
     let plaintext: Zeroizing<Vec<u8>> = decrypt_message(&material, ciphertext, authenticator)?;
     Some(plaintext.to_vec())
@@ -37,7 +40,10 @@ pub(crate) fn server_certificate_key(
     thumbprint: &Bytes,
 ) -> Result<Option<KeyMaterial>> {
     let certificates = &state.database("master")?.contents.certificates;
-    let Some(pair) = certificates.iter().find(|pair| pair.thumbprint == *thumbprint) else {
+    let Some(pair) = certificates
+        .iter()
+        .find(|pair| pair.thumbprint == *thumbprint)
+    else {
         return Ok(None);
     };
     hierarchy::private_key(session, state, "master", pair, None, 3).map(Some)

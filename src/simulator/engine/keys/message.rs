@@ -27,12 +27,14 @@ pub(super) fn choose_state(message: &mut SqlMessage, chosen: u8) {
 /// the logs of containers.
 pub(super) fn password_refused_by_server(problem: PasswordProblem) -> ServerError {
     let (number, why) = match problem {
-        PasswordProblem::TooShort => {
-            (33062, "too short. The password must be at least 8 characters.")
-        }
-        PasswordProblem::TooLong => {
-            (33063, "too long. The password must be at most 128 characters.")
-        }
+        PasswordProblem::TooShort => (
+            33062,
+            "too short. The password must be at least 8 characters.",
+        ),
+        PasswordProblem::TooLong => (
+            33063,
+            "too long. The password must be at most 128 characters.",
+        ),
         PasswordProblem::NotComplex => (
             33064,
             "not complex enough. The password must be at least 8 characters long and contain \

@@ -21,5 +21,9 @@ pub(super) fn control(session: &Session, state: &State, database: &str) -> Resul
 }
 
 fn allow(is_allowed: bool) -> Result<()> {
-    if is_allowed { Ok(()) } else { Err(message::no_permission()) }
+    if is_allowed {
+        Ok(())
+    } else {
+        Err(message::no_permission())
+    }
 }

@@ -111,7 +111,10 @@ fn encrypt(session: &mut Session, plaintext: &[u8]) -> Vec<u8> {
 /// DECRYPTBYKEY: `None` where the key is not open.
 fn decrypt(session: &Session, message: &[u8]) -> Option<Vec<u8>> {
     let guid = message_key_guid(message)?;
-    let key = session.open_symmetric_keys.iter().find(|open| open.guid == guid)?;
+    let key = session
+        .open_symmetric_keys
+        .iter()
+        .find(|open| open.guid == guid)?;
     Some(decrypt_message(&key.material, message, None)?.to_vec())
 }
 

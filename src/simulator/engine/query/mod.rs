@@ -13,8 +13,7 @@ use crate::simulator::server_error::{Result, ServerError};
 use crate::simulator::tsql::ast::{NamedQuery, Query, QueryBody};
 
 pub(crate) use rowset::{Rowset, conform};
-pub(crate) use select::AssignmentRows;
-pub(crate) use source::{ROW_ID, invalid_object, table_columns};
+pub(crate) use source::{ROW_ID, invalid_object};
 
 /// The queries that WITH names, around the one that is read.
 #[derive(Clone, Copy, Debug)]

@@ -473,7 +473,7 @@ fn unknown_server(server: &str) -> ServerError {
 }
 
 /// A user table's columns, and the one that tells its rows apart.
-pub(crate) fn table_columns(table: &Table) -> Result<Vec<Column>> {
+fn table_columns(table: &Table) -> Result<Vec<Column>> {
     let mut columns = Vec::with_capacity(table.columns.len() + 1);
     for column in &table.columns {
         columns.push(Column {

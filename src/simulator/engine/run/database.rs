@@ -295,7 +295,7 @@ fn exists(name: &str) -> ServerError {
     )
 }
 
-/// The files as they were named; none leaves them to the default folder.
+/// The files as they were named, or in the default folder after the database.
 fn files(
     instance: &Instance,
     name: &str,
@@ -307,10 +307,23 @@ fn files(
             "databases of more than one data and one log file",
         ));
     }
-    let Some(primary) = data.first() else {
-        return Ok(Vec::new());
-    };
     let folder = instance.data_folder();
+    // What no file name may hold is replaced (community knowledge, unconfirmed).
+    let safe: String = name
+        .chars()
+        .map(|c| {
+            if c.is_control() || r#"\/:*?"<>|"#.contains(c) {
+                '_'
+            } else {
+                c
+            }
+        })
+        .collect();
+    let default = FileDefinition {
+        logical_name: name.to_owned(),
+        path: format!("{safe}.mdf"),
+    };
+    let primary = data.first().unwrap_or(&default);
     let file = |id, logical_name: &str, path: &str, is_log| DatabaseFile {
         id,
         logical_name: logical_name.to_owned(),
@@ -319,7 +332,7 @@ fn files(
     };
     let log = match log.first() {
         Some(log) => file(2, &log.logical_name, &log.path, true),
-        None => file(2, &format!("{name}_log"), &format!("{name}_log.ldf"), true),
+        None => file(2, &format!("{name}_log"), &format!("{safe}_log.ldf"), true),
     };
     Ok(vec![
         file(1, &primary.logical_name, &primary.path, false),

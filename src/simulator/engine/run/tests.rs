@@ -29,7 +29,12 @@ impl Server {
     /// Runs a batch and expects no error.
     async fn run(&mut self, batch: &str) -> Answer {
         let answer = run(&mut self.sa, batch).await;
-        assert_eq!(answer.errors(), Vec::<i32>::new(), "{batch}: {:?}", answer.messages);
+        assert_eq!(
+            answer.errors(),
+            Vec::<i32>::new(),
+            "{batch}: {:?}",
+            answer.messages
+        );
         answer
     }
 

@@ -35,13 +35,6 @@ pub(crate) const fn is_text(kind: WireType) -> bool {
     )
 }
 
-pub(crate) const fn is_integer(kind: WireType) -> bool {
-    matches!(
-        kind,
-        WireType::Bit | WireType::TinyInt | WireType::SmallInt | WireType::Int | WireType::BigInt
-    )
-}
-
 /// The higher one's type is the type of a comparison, a sum, a CASE.
 const fn precedence(kind: WireType) -> u8 {
     match kind {

@@ -3,6 +3,7 @@
 use super::{Call, Function, INT, Returns, integer_or_null, text_or_null};
 use crate::simulator::catalog::{Contents, SymmetricKey};
 use crate::simulator::engine::evaluate::Context;
+use crate::simulator::engine::keys::{self, PairKind};
 use crate::simulator::engine::value::{Conversion, convert};
 use crate::simulator::instance::same_name;
 use crate::simulator::keys::{decrypt_message, encrypt_message, message_key_guid};
@@ -15,6 +16,24 @@ const BYTES: Returns = Returns::Type(WireType::VarBinary(Some(8000)));
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::strict("ASYMKEY_ID", (1, 1), INT, asymmetric_key_id),
     Function::strict("CERT_ID", (1, 1), INT, certificate_id),
+    Function::lenient("DECRYPTBYASYMKEY", (2, 3), BYTES, |call| {
+        decrypt_by_pair(call, PairKind::AsymmetricKey)
+    }),
+    Function::lenient("DECRYPTBYCERT", (2, 3), BYTES, |call| {
+        decrypt_by_pair(call, PairKind::Certificate)
+    }),
+    Function::lenient("DECRYPTBYKEYAUTOASYMKEY", (3, 5), BYTES, |call| {
+        decrypt_automatically(call, PairKind::AsymmetricKey)
+    }),
+    Function::lenient("DECRYPTBYKEYAUTOCERT", (3, 5), BYTES, |call| {
+        decrypt_automatically(call, PairKind::Certificate)
+    }),
+    Function::strict("ENCRYPTBYASYMKEY", (2, 2), BYTES, |call| {
+        encrypt_by_pair(call, PairKind::AsymmetricKey)
+    }),
+    Function::strict("ENCRYPTBYCERT", (2, 2), BYTES, |call| {
+        encrypt_by_pair(call, PairKind::Certificate)
+    }),
     Function::lenient("DECRYPTBYKEY", (1, 3), BYTES, decrypt),
     Function::lenient("ENCRYPTBYKEY", (2, 4), BYTES, encrypt),
     Function::strict(
@@ -156,6 +175,55 @@ fn decrypt(call: &Call<'_>) -> Result<SqlValue> {
     Ok(plaintext.map_or(SqlValue::Null, |plaintext| {
         SqlValue::Bytes(plaintext.to_vec())
     }))
+}
+
+fn bytes_or_null(bytes: Option<Vec<u8>>) -> SqlValue {
+    bytes.map_or(SqlValue::Null, SqlValue::Bytes)
+}
+
+/// The id of a key pair.
+fn pair_id(call: &Call<'_>) -> Result<Option<i32>> {
+    Ok(call.integer(0)?.and_then(|id| i32::try_from(id).ok()))
+}
+
+fn encrypt_by_pair(call: &Call<'_>, kind: PairKind) -> Result<SqlValue> {
+    let (Some(id), Some(plaintext)) = (pair_id(call)?, bytes(call, 1)?) else {
+        return Ok(SqlValue::Null);
+    };
+    let Context { session, state, .. } = call.context;
+    Ok(bytes_or_null(keys::encrypt_by_pair(
+        session, state, kind, id, &plaintext,
+    )))
+}
+
+fn decrypt_by_pair(call: &Call<'_>, kind: PairKind) -> Result<SqlValue> {
+    let (Some(id), Some(ciphertext)) = (pair_id(call)?, bytes(call, 1)?) else {
+        return Ok(SqlValue::Null);
+    };
+    let password = call.text(2)?;
+    let Context { session, state, .. } = call.context;
+    let plaintext =
+        keys::decrypt_by_pair(session, state, kind, id, &ciphertext, password.as_deref());
+    Ok(bytes_or_null(plaintext))
+}
+
+/// Opens the symmetric key for this one call.
+fn decrypt_automatically(call: &Call<'_>, kind: PairKind) -> Result<SqlValue> {
+    let (Some(id), Some(ciphertext)) = (pair_id(call)?, bytes(call, 2)?) else {
+        return Ok(SqlValue::Null);
+    };
+    let password = call.text(1)?;
+    let authenticator = authenticator(call, 3)?;
+    let Context { session, state, .. } = call.context;
+    let plaintext = keys::decrypt_by_key_auto(
+        session,
+        state,
+        (kind, id),
+        password.as_deref(),
+        &ciphertext,
+        authenticator.as_deref(),
+    );
+    Ok(bytes_or_null(plaintext))
 }
 
 fn new_id(_: &Call<'_>) -> Result<SqlValue> {

@@ -27,7 +27,6 @@ pub(super) struct Call<'a> {
     pub(super) kinds: &'a [WireType],
     /// As they were written: `DATEADD(day, …)` takes a word.
     pub(super) written: &'a [Expression],
-    pub(super) returns: WireType,
 }
 
 impl Call<'_> {

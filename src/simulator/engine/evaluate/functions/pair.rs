@@ -13,16 +13,24 @@ use crate::transport::SqlValue;
 const BYTES: Returns = Returns::Type(WireType::VarBinary(Some(8000)));
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::lenient("DECRYPTBYASYMKEY", (2, 3), BYTES, |call| decrypt(call, PairKind::AsymmetricKey)),
-    Function::lenient("DECRYPTBYCERT", (2, 3), BYTES, |call| decrypt(call, PairKind::Certificate)),
+    Function::lenient("DECRYPTBYASYMKEY", (2, 3), BYTES, |call| {
+        decrypt(call, PairKind::AsymmetricKey)
+    }),
+    Function::lenient("DECRYPTBYCERT", (2, 3), BYTES, |call| {
+        decrypt(call, PairKind::Certificate)
+    }),
     Function::lenient("DECRYPTBYKEYAUTOASYMKEY", (3, 5), BYTES, |call| {
         decrypt_auto(call, PairKind::AsymmetricKey)
     }),
     Function::lenient("DECRYPTBYKEYAUTOCERT", (3, 5), BYTES, |call| {
         decrypt_auto(call, PairKind::Certificate)
     }),
-    Function::lenient("ENCRYPTBYASYMKEY", (2, 2), BYTES, |call| encrypt(call, PairKind::AsymmetricKey)),
-    Function::lenient("ENCRYPTBYCERT", (2, 2), BYTES, |call| encrypt(call, PairKind::Certificate)),
+    Function::lenient("ENCRYPTBYASYMKEY", (2, 2), BYTES, |call| {
+        encrypt(call, PairKind::AsymmetricKey)
+    }),
+    Function::lenient("ENCRYPTBYCERT", (2, 2), BYTES, |call| {
+        encrypt(call, PairKind::Certificate)
+    }),
 ];
 
 fn bytes(call: &Call<'_>, at: usize) -> Result<Option<Vec<u8>>> {
@@ -45,18 +53,27 @@ fn or_null(bytes: Option<Vec<u8>>) -> SqlValue {
 
 fn encrypt(call: &Call<'_>, kind: PairKind) -> Result<SqlValue> {
     let context = call.context;
-    Ok(or_null(pair_and_bytes(call, 1)?.and_then(|(id, plaintext)| {
-        encrypt_by_pair(context.session, context.state, kind, id, &plaintext)
-    })))
+    Ok(or_null(pair_and_bytes(call, 1)?.and_then(
+        |(id, plaintext)| encrypt_by_pair(context.session, context.state, kind, id, &plaintext),
+    )))
 }
 
 fn decrypt(call: &Call<'_>, kind: PairKind) -> Result<SqlValue> {
     let context = call.context;
     let password = call.text(2)?;
-    Ok(or_null(pair_and_bytes(call, 1)?.and_then(|(id, ciphertext)| {
-        let password = password.as_deref();
-        decrypt_by_pair(context.session, context.state, kind, id, &ciphertext, password)
-    })))
+    Ok(or_null(pair_and_bytes(call, 1)?.and_then(
+        |(id, ciphertext)| {
+            let password = password.as_deref();
+            decrypt_by_pair(
+                context.session,
+                context.state,
+                kind,
+                id,
+                &ciphertext,
+                password,
+            )
+        },
+    )))
 }
 
 fn decrypt_auto(call: &Call<'_>, kind: PairKind) -> Result<SqlValue> {
@@ -66,10 +83,19 @@ fn decrypt_auto(call: &Call<'_>, kind: PairKind) -> Result<SqlValue> {
         None | Some(0) => None,
         Some(_) => bytes(call, 4)?,
     };
-    Ok(or_null(pair_and_bytes(call, 2)?.and_then(|(id, message)| {
-        let (session, state) = (context.session, context.state);
-        let password = password.as_deref();
-        let authenticator = authenticator.as_deref();
-        decrypt_by_key_auto(session, state, (kind, id), password, &message, authenticator)
-    })))
+    Ok(or_null(pair_and_bytes(call, 2)?.and_then(
+        |(id, message)| {
+            let (session, state) = (context.session, context.state);
+            let password = password.as_deref();
+            let authenticator = authenticator.as_deref();
+            decrypt_by_key_auto(
+                session,
+                state,
+                (kind, id),
+                password,
+                &message,
+                authenticator,
+            )
+        },
+    )))
 }

@@ -6,9 +6,7 @@ fn what_is_encrypted_comes_back_after_a_start() {
     let (instance, mut session) = with_hierarchy(folder.path(), "SQL01");
     let ciphertext = encrypt(&mut session, b"a secret");
     assert_eq!(
-        decrypt(&session, &ciphertext)
-            .unwrap()
-            .as_slice(),
+        decrypt(&session, &ciphertext).unwrap().as_slice(),
         b"a secret"
     );
     drop(session);
@@ -28,9 +26,7 @@ fn what_is_encrypted_comes_back_after_a_start() {
     }
     ok(&mut session, &open_symmetric_key());
     assert_eq!(
-        decrypt(&session, &ciphertext)
-            .unwrap()
-            .as_slice(),
+        decrypt(&session, &ciphertext).unwrap().as_slice(),
         b"a secret"
     );
     ok(&mut session, &KeyStatement::CloseSymmetricKey(text("sym")));
@@ -60,9 +56,7 @@ fn a_moved_database_opens_with_its_password_only() {
     let mut session = sa(&target, "Orch");
     ok(&mut session, &open_symmetric_key());
     assert_eq!(
-        decrypt(&session, &ciphertext)
-            .unwrap()
-            .as_slice(),
+        decrypt(&session, &ciphertext).unwrap().as_slice(),
         b"a secret"
     );
     assert!(

@@ -18,9 +18,7 @@ fn the_old_servers_key_opens_a_moved_database() {
         }
         ok(&mut session, &open_symmetric_key());
         assert_eq!(
-            decrypt(&session, &ciphertext)
-                .unwrap()
-                .as_slice(),
+            decrypt(&session, &ciphertext).unwrap().as_slice(),
             b"a secret"
         );
         assert_eq!(notices(&mut session, &restore_smk(false)), [15588]);

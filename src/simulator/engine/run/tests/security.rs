@@ -93,7 +93,11 @@ async fn grants_give_just_what_they_say() {
     assert_eq!(run(&mut weak, "EXEC dbo.p").await.errors(), [229]);
     server.run("GRANT EXECUTE ON dbo.p TO w").await;
     let answer = run(&mut weak, "EXEC dbo.p").await;
-    assert_eq!(answer.errors(), Vec::<i32>::new(), "the ownership chain was broken");
+    assert_eq!(
+        answer.errors(),
+        Vec::<i32>::new(),
+        "the ownership chain was broken"
+    );
     server.run("DENY SELECT ON dbo.T TO w").await;
     assert_eq!(run(&mut weak, "SELECT * FROM T").await.errors(), [229]);
     server
@@ -104,7 +108,10 @@ async fn grants_give_just_what_they_say() {
     server
         .run("REVOKE VIEW SERVER STATE FROM weak; ALTER SERVER ROLE dbcreator ADD MEMBER weak")
         .await;
-    assert_eq!(run(&mut weak, "CREATE DATABASE Mine").await.errors(), Vec::<i32>::new());
+    assert_eq!(
+        run(&mut weak, "CREATE DATABASE Mine").await.errors(),
+        Vec::<i32>::new()
+    );
 }
 
 #[tokio::test]
