@@ -205,10 +205,10 @@ fn check_exclusive(session: &Session, state: &State, database: &str) -> Result<(
     if same_name(&session.database, database) {
         return Err(message::in_use_by_this_session(database));
     }
-    let in_use = state
-        .sessions
-        .iter()
-        .any(|(spid, info)| *spid != session.spid && same_name(&info.database, database));
+    // Who was sent away is on the way out, even if nobody has noticed yet.
+    let in_use = state.sessions.iter().any(|(spid, info)| {
+        *spid != session.spid && same_name(&info.database, database) && !info.killed.is_cancelled()
+    });
     let held = state
         .locks
         .single_user

@@ -15,11 +15,13 @@ pub(super) fn is_system(name: &str) -> bool {
     SYSTEM.iter().any(|system| same_name(system, name))
 }
 
-/// The sessions in a database but one's own.
+/// The sessions in a database but one's own, and but those that were sent away already.
 pub(super) fn others_in(state: &State, database: &str, spid: i16) -> Vec<i16> {
     let sessions = state.sessions.iter();
     sessions
-        .filter(|(other, info)| **other != spid && same_name(&info.database, database))
+        .filter(|(other, info)| {
+            **other != spid && same_name(&info.database, database) && !info.killed.is_cancelled()
+        })
         .map(|(other, _)| *other)
         .collect()
 }
