@@ -314,13 +314,8 @@ impl Instance {
         result
     }
 
-    /// Makes a database's committed rows and contents durable, after its rows were changed.
-    pub(crate) fn save(&self, state: &mut State, name: &str) -> Result<(), EditError> {
-        self.save_all(state, &[name])
-    }
-
-    /// Makes several databases durable together. Where that fails they are as they were before
-    /// their changes, in memory too.
+    /// Makes databases' committed rows and contents durable together. Where that fails they are as
+    /// they were before their changes, in memory too.
     pub(crate) fn save_all(&self, state: &mut State, names: &[&str]) -> Result<(), EditError> {
         let result = self.write_all(state, names);
         if result.is_err() {

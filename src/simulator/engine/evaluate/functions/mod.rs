@@ -5,7 +5,6 @@ mod key;
 mod metadata;
 mod null;
 mod number;
-mod pair;
 mod permission;
 mod principal;
 mod property;
@@ -125,7 +124,6 @@ const FAMILIES: &[&[Function]] = &[
     metadata::FUNCTIONS,
     null::FUNCTIONS,
     number::FUNCTIONS,
-    pair::FUNCTIONS,
     permission::FUNCTIONS,
     principal::FUNCTIONS,
     property::FUNCTIONS,
