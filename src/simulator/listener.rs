@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -10,6 +11,9 @@ use tokio_util::sync::CancellationToken;
 use crate::simulator::SimulatedInstance;
 use crate::simulator::tds::{Endpoint, serve};
 use crate::simulator::tls::{Certificates, TlsMode};
+
+/// How long no connection is accepted after one could not be.
+const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
 /// Takes connections of TDS clients for an instance, on `127.0.0.1` only.
 ///
@@ -83,7 +87,7 @@ async fn accept(listener: TcpListener, endpoint: Arc<Endpoint>, closing: Cancell
                 // Of the client that gave up, or of the process that has no descriptor left; in
                 // either case the next one may get in.
                 tracing::warn!(%error, "a connection could not be accepted");
-                tokio::task::yield_now().await;
+                tokio::time::sleep(AFTER_FAILURE).await;
                 continue;
             }
         };
