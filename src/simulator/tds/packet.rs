@@ -20,6 +20,10 @@ pub(super) const INITIAL_PACKET_SIZE: u16 = 4096;
 const END_OF_MESSAGE: u8 = 0x01;
 /// Set with the last packet of a request that its client gave up while it was sending.
 const IGNORE_MESSAGE: u8 = 0x02;
+/// Set with the first packet of a request that wants the session as it was after signing in.
+const RESET_SESSION: u8 = 0x08;
+/// The same, but with its transaction kept.
+const RESET_SESSION_KEEP_TRANSACTION: u8 = 0x10;
 
 /// No request of a client is nearly as large; what claims to be is not kept in memory.
 const LARGEST_MESSAGE: usize = 64 * 1024 * 1024;
@@ -31,13 +35,33 @@ pub(super) fn header(kind: u8, is_last: bool, length: u16, packet: u8) -> [u8; H
 }
 
 /// A request, put together.
-///
-/// The bit that asks to reset the session first is accepted and changes nothing: pools of
-/// connections set it with the first request of each new use.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Message {
     pub(super) kind: u8,
     pub(super) body: Vec<u8>,
+    pub(super) reset: Reset,
+}
+
+/// What is to become of the session before the request runs. Pools of connections ask for that
+/// with the first request of each new use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Reset {
+    #[default]
+    No,
+    All,
+    AllButTransaction,
+}
+
+impl Reset {
+    const fn of(status: u8) -> Self {
+        if status & RESET_SESSION != 0 {
+            Self::All
+        } else if status & RESET_SESSION_KEEP_TRANSACTION != 0 {
+            Self::AllButTransaction
+        } else {
+            Self::No
+        }
+    }
 }
 
 /// Puts requests together from packets.
@@ -102,7 +126,8 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
         // An attention may come before the request it stops is complete.
         if kind == ATTENTION {
             self.begun = None;
-            return Ok(Some(Message { kind, body }));
+            let reset = Reset::No;
+            return Ok(Some(Message { kind, body, reset }));
         }
         let message = match &mut self.begun {
             Some(message) if message.kind != kind => {
@@ -112,7 +137,10 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
                 message.body.extend_from_slice(&body);
                 message
             }
-            begun @ None => begun.insert(Message { kind, body }),
+            begun @ None => {
+                let reset = Reset::of(status);
+                begun.insert(Message { kind, body, reset })
+            }
         };
         if message.body.len() > LARGEST_MESSAGE {
             return Err(invalid("a message is larger than 64 MiB"));
@@ -247,125 +275,4 @@ impl<W: AsyncWrite + Unpin> MessageWriter<W> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn packet(kind: u8, status: u8, body: &[u8]) -> Vec<u8> {
-        let length = u16::try_from(body.len() + HEADER_LENGTH).unwrap();
-        let mut bytes = header(kind, false, length, 1).to_vec();
-        bytes[1] = status;
-        bytes.extend_from_slice(body);
-        bytes
-    }
-
-    async fn read_all(bytes: &[u8]) -> io::Result<Vec<Message>> {
-        let mut reader = MessageReader::new(bytes);
-        let mut messages = Vec::new();
-        while let Some(message) = reader.next().await? {
-            messages.push(message);
-        }
-        Ok(messages)
-    }
-
-    fn message(kind: u8, body: &[u8]) -> Message {
-        Message {
-            kind,
-            body: body.to_vec(),
-        }
-    }
-
-    #[tokio::test]
-    async fn messages_are_put_together_whatever_pieces_they_come_in() {
-        let bytes = [
-            packet(SQL_BATCH, 0, b"abc"),
-            packet(SQL_BATCH, 0x09, b"de"),
-            packet(RPC, 1, b"f"),
-        ]
-        .concat();
-        let (client, server) = tokio::io::duplex(1);
-        let mut reader = MessageReader::new(server);
-        let send = async move {
-            let mut client = client;
-            client.write_all(&bytes).await.unwrap();
-        };
-        let receive = async {
-            assert_eq!(
-                reader.next().await.unwrap(),
-                Some(message(SQL_BATCH, b"abcde"))
-            );
-            assert_eq!(reader.next().await.unwrap(), Some(message(RPC, b"f")));
-            assert_eq!(reader.next().await.unwrap(), None);
-        };
-        tokio::join!(send, receive);
-    }
-
-    #[tokio::test]
-    async fn what_was_given_up_is_not_a_message() {
-        let bytes = [
-            packet(SQL_BATCH, 0, b"abc"),
-            packet(SQL_BATCH, 3, b""),
-            packet(SQL_BATCH, 0, b"abc"),
-            packet(ATTENTION, 1, b""),
-            packet(SQL_BATCH, 1, b"x"),
-        ]
-        .concat();
-        assert_eq!(
-            read_all(&bytes).await.unwrap(),
-            [message(ATTENTION, b""), message(SQL_BATCH, b"x")]
-        );
-    }
-
-    #[tokio::test]
-    async fn nonsense_is_refused() {
-        for bad in [
-            header(SQL_BATCH, true, 7, 1).to_vec(),
-            [packet(SQL_BATCH, 0, b"a"), packet(RPC, 1, b"b")].concat(),
-            packet(SQL_BATCH, 0, &[0; 60_000]).repeat(1200),
-        ] {
-            let error = read_all(&bad).await.unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-        }
-    }
-
-    #[tokio::test]
-    async fn replies_are_cut_by_the_packet_size() {
-        let mut writer = MessageWriter::new(Vec::new(), REPLY);
-        writer.set_packet_size(12);
-        writer.body().extend_from_slice(b"abcdefgh");
-        writer.cut();
-        writer.body().extend_from_slice(b"i");
-        writer.end_message();
-        writer.flush().await.unwrap();
-        let expected = [
-            &[4, 0, 0, 12, 0, 0, 1, 0][..],
-            b"abcd",
-            &[4, 0, 0, 12, 0, 0, 2, 0],
-            b"efgh",
-            &[4, 1, 0, 9, 0, 0, 3, 0],
-            b"i",
-        ]
-        .concat();
-        assert_eq!(writer.into_stream(), expected);
-    }
-
-    #[tokio::test]
-    async fn a_part_of_a_reply_can_be_sent_ahead() {
-        let mut writer = MessageWriter::new(Vec::new(), REPLY);
-        writer.body().extend_from_slice(b"abc");
-        writer.cut_all();
-        writer.flush().await.unwrap();
-        assert_eq!(writer.waiting(), 0);
-        writer.body().extend_from_slice(b"d");
-        writer.end_message();
-        writer.body().extend_from_slice(b"e");
-        writer.end_message();
-        writer.flush().await.unwrap();
-        let expected = [
-            packet(REPLY, 0, b"abc"),
-            [&[4, 1, 0, 9, 0, 0, 2, 0][..], b"d"].concat(),
-            packet(REPLY, 1, b"e"),
-        ]
-        .concat();
-        assert_eq!(writer.into_stream(), expected);
-    }
-}
+mod tests;

@@ -74,11 +74,13 @@ fn transaction(body: &[u8]) -> Result<ClientRequest, RequestError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulator::tds::packet::Reset;
 
     fn request(kind: u8, body: &[u8]) -> Result<ClientRequest, RequestError> {
         read(&Message {
             kind,
             body: [&[4, 0, 0, 0], body].concat(),
+            reset: Reset::No,
         })
     }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::cursor::Cursor;
 use super::login::Login;
-use super::packet::{HEADER_LENGTH, Message, MessageReader, header};
+use super::packet::{HEADER_LENGTH, Message, MessageReader, Reset, header};
 use super::prelogin::Prelogin;
 use super::{parameter, request};
 
@@ -32,7 +32,7 @@ proptest! {
     ) {
         let headers: &[u8] = if has_headers { &[4, 0, 0, 0] } else { &[] };
         let body = [headers, &body].concat();
-        let _ = request::read(&Message { kind, body });
+        let _ = request::read(&Message { kind, body, reset: Reset::No });
     }
 
     #[test]
@@ -66,6 +66,6 @@ proptest! {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let message = runtime.block_on(MessageReader::new(&bytes[..]).next()).unwrap();
-        prop_assert_eq!(message, Some(Message { kind: 1, body }));
+        prop_assert_eq!(message, Some(Message { kind: 1, body, reset: Reset::No }));
     }
 }
