@@ -49,7 +49,8 @@ class Pymssql:
 
     @staticmethod
     def login_error(error):
-        return error.args[0]
+        number = error.args[0]
+        return number[0] if isinstance(number, tuple) else number
 
     def run(self, text):
         answer, self.texts = Answer(), []
@@ -133,7 +134,7 @@ class Tsql:
                 config.write(f"ca file = {server.ca}\ncheck certificate hostname = yes\n")
         self.environment = {**os.environ, "FREETDSCONF": file}
         self.password = password
-        answer = self.run("SELECT 1")
+        answer = self.run("SELECT 1 AS one")
         if answer.errors or not answer.rows:
             raise LoginFailed(answer)
 
@@ -143,7 +144,7 @@ class Tsql:
 
     def run(self, text):
         done = subprocess.run(
-            ["tsql", "-S", "simulator", "-U", "sa", "-P", self.password, "-t", "\t", "-q"],
+            ["tsql", "-S", "simulator", "-U", "sa", "-P", self.password, "-t", "\t", "-o", "fq"],
             input=f"{text}\ngo\nexit\n", text=True, capture_output=True, timeout=60,
             env=self.environment,
         )
@@ -157,8 +158,7 @@ class Tsql:
             if int(severity) > 10:
                 answer.errors.append(int(number))
         lines = [line for line in done.stdout.splitlines() if line.strip()]
-        # `-q` leaves the columns' names, the rows, and the return status where there is one.
-        lines = [line for line in lines if not line.startswith(("locale", "using", "(return"))]
+        # `-o fq` leaves the columns' names and the rows.
         if lines:
             answer.columns = lines[0].split("\t")
             answer.rows = [tuple(line.split("\t")) for line in lines[1:]]
