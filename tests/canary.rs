@@ -25,8 +25,15 @@ const CANARY: &str = "Can4ry'o\"clock-9f27d3";
 const SA: &str = "Sa-Can4ry-51c0de77";
 
 /// Everything that was said anywhere, by sink.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 struct Heard(Arc<Mutex<Vec<(&'static str, String)>>>);
+
+/// Not what was heard: the context shows its observer, and would be heard with it.
+impl std::fmt::Debug for Heard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Heard")
+    }
+}
 
 impl Heard {
     fn hear(&self, sink: &'static str, words: impl Into<String>) {
@@ -63,8 +70,10 @@ fn forms(secret: &str) -> Vec<String> {
     vec![
         secret.to_owned(),
         secret.replace('\'', "''"),
-        secret.escape_debug().to_string(),
-        secret.replace('\'', "''").escape_debug().to_string(),
+        format!("{secret:?}").trim_matches('"').to_owned(),
+        format!("{:?}", secret.replace('\'', "''"))
+            .trim_matches('"')
+            .to_owned(),
         secret.chars().flat_map(|c| [c, '\0']).collect(),
         hex::encode(secret),
         hex::encode_upper(secret),

@@ -476,7 +476,6 @@ async fn hostile_names_come_back_as_they_were() {
     for (index, name) in [
         "a]b",
         "o'clock",
-        "x\"y",
         "--x",
         "[z]",
         "漢字",

@@ -89,7 +89,10 @@ async fn main() -> ExitCode {
     }
     screen.clear();
     if arguments.json {
-        println!("{}", serde_json::json!(verdict));
+        match serde_json::to_string(&verdict) {
+            Ok(line) => println!("{line}"),
+            Err(error) => screen.say(&format!("FAILED: {error}")),
+        }
     } else {
         println!(
             "recovered: {}; {} of {} stored values decrypt",

@@ -5,6 +5,7 @@ use super::backup::DatabaseBackup;
 use super::inspect::DatabaseInfo;
 use super::restore_check;
 use super::restore_target::{self, Folders, Relocation, Space};
+use super::verify::verify_set;
 use crate::context::Context;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::hazard::Hazard;
@@ -26,8 +27,8 @@ const NAME: &str = "restore database";
 ///   [`overwriting`](Self::overwriting) replaces it, with the evidence of what was seen and of a
 ///   copy that was made of it.
 /// * Files go to the instance's default folders under new names.
-/// * The set's kind, damage, version, certificates, and the space are checked before anything is
-///   touched.
+/// * The set's kind, version and certificates, and the space are checked, and the whole set is
+///   verified, before anything is touched.
 /// * The database is restored WITH RESTRICTED_USER: nobody but its owners and the administrators
 ///   gets in until it was verified and is opened on purpose.
 ///
@@ -158,6 +159,12 @@ impl RestoreDatabase {
             is_overwriting.then_some(existing.as_ref()).flatten(),
         )
         .await?;
+
+        cx.report(&Progress::Doing {
+            operation: NAME,
+            what: "verify the backup set",
+        });
+        verify_set(&mut connection, NAME, file, &set).await?;
 
         cx.safe_point()?;
         cx.report(&Progress::Doing {
