@@ -11,7 +11,8 @@ pub struct ModellingChoices {
     /// another server (unconfirmed). `false`: such a key is left alone.
     pub foreign_master_key_stops_key_restore: bool,
     /// Whether RESTORE SERVICE MASTER KEY fails because a database that has a master key is
-    /// offline (unconfirmed). `false`: it is re-encrypted from master's copy.
+    /// offline or can't be opened (unconfirmed). `false`: it is re-encrypted from master's copy, as
+    /// it always is for a database that is being restored.
     pub offline_database_stops_key_restore: bool,
     /// Whether `is_master_key_encrypted_by_server` is computed from master's copy, so that it reads
     /// 0 after a restore from another server (an inference of the documentation, unconfirmed).

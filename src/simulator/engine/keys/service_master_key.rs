@@ -161,11 +161,12 @@ impl Replacement<'_> {
             .zip(self.old)
             .and_then(|(copy, old)| old.unwrap(copy_label, copy).ok());
         if entry.state != DatabaseState::Online {
+            // One that is being restored has nothing yet that could be re-encrypted but the copy.
+            let stops = instance.choices.offline_database_stops_key_restore
+                && entry.state != DatabaseState::Restoring;
             return match (copy, by_copy) {
                 (None, _) => Ok(()),
-                (Some(_), Some(key))
-                    if !instance.choices.offline_database_stops_key_restore || self.force =>
-                {
+                (Some(_), Some(key)) if !stops || self.force => {
                     let wrapped = self
                         .new
                         .wrap(copy_label, &key.0)
