@@ -10,7 +10,7 @@ use super::permission;
 use super::progress::Progress;
 use super::{BACKUP_DATABASE, BACKUP_LOG, encryption};
 use super::{media_message, message};
-use crate::simulator::catalog::{DatabaseState, Guid, RecoveryModel};
+use crate::simulator::catalog::{Contents, DatabaseFile, DatabaseState, Guid, RecoveryModel};
 use crate::simulator::engine::Session;
 use crate::simulator::instance::{Edit, EditError, State, now, same_name};
 use crate::simulator::keys::random_guid;
@@ -232,22 +232,7 @@ fn read_database(
     let name = &job.database;
     let id = random_guid().map_err(ServerError::from)?;
     let entry = edit.entry(name)?.clone();
-    let contents = if entry.is_read_only {
-        edit.state().database(name)?.contents.clone()
-    } else {
-        let contents = edit.contents(name)?;
-        let change = contents.change_count;
-        let before = contents.clone();
-        match job.kind {
-            SetKind::Database if !job.options.copy_only => {
-                contents.last_full_backup = Some((id, change));
-                contents.log_backed_up = contents.log_backed_up.max(1);
-            }
-            SetKind::Log if !job.options.copy_only => contents.log_backed_up = change,
-            _ => {}
-        }
-        before
-    };
+    let contents = note_backup(job, edit, entry.is_read_only, id)?;
     let data = edit.data_file(name)?;
     let (content, encryption) = match &job.options.encryption {
         Some((algorithm, certificate)) => {
@@ -298,11 +283,32 @@ fn read_database(
     Ok((header, content))
 }
 
-fn files(
-    files: &[crate::simulator::catalog::DatabaseFile],
-    kind: SetKind,
-    length: usize,
-) -> Result<Vec<SetFile>> {
+/// Notes in the database that it was backed up, unless it can't be written or the backup is not to
+/// be noted. Returns its contents as they were.
+fn note_backup(
+    job: &Job,
+    edit: &mut Edit<'_>,
+    is_read_only: bool,
+    id: Guid,
+) -> Result<Contents, EditError> {
+    if is_read_only {
+        return Ok(edit.state().database(&job.database)?.contents.clone());
+    }
+    let contents = edit.contents(&job.database)?;
+    let before = contents.clone();
+    let change = contents.change_count;
+    match job.kind {
+        SetKind::Database if !job.options.copy_only => {
+            contents.last_full_backup = Some((id, change));
+            contents.log_backed_up = contents.log_backed_up.max(1);
+        }
+        SetKind::Log if !job.options.copy_only => contents.log_backed_up = change,
+        _ => {}
+    }
+    Ok(before)
+}
+
+fn files(files: &[DatabaseFile], kind: SetKind, length: usize) -> Result<Vec<SetFile>> {
     let data_pages = i64::try_from(length.div_ceil(PAGE)).unwrap_or(i64::MAX);
     files
         .iter()
