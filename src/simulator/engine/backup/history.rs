@@ -99,10 +99,30 @@ fn insert_backup(
     Ok(set)
 }
 
-fn set_row(header: &SetHeader, media_set: i64, position: usize) -> Vec<(&'static str, SqlValue)> {
-    let (major, minor, build) = header.product;
+fn encryption_cells(header: &SetHeader) -> Vec<(&'static str, SqlValue)> {
     let encryption = header.encryption.as_ref();
     vec![
+        (
+            "key_algorithm",
+            optional(encryption.map(|found| found.algorithm.as_str())),
+        ),
+        (
+            "encryptor_thumbprint",
+            encryption.map_or(SqlValue::Null, |found| {
+                SqlValue::Bytes(found.thumbprint.0.clone())
+            }),
+        ),
+        (
+            "encryptor_type",
+            optional(encryption.map(|_| "CERTIFICATE")),
+        ),
+    ]
+}
+
+fn set_row(header: &SetHeader, media_set: i64, position: usize) -> Vec<(&'static str, SqlValue)> {
+    let (major, minor, build) = header.product;
+    let mut row = encryption_cells(header);
+    row.extend([
         ("backup_set_uuid", SqlValue::Guid(header.id)),
         ("media_set_id", number(media_set)),
         ("first_family_number", number(1)),
@@ -156,21 +176,8 @@ fn set_row(header: &SetHeader, media_set: i64, position: usize) -> Vec<(&'static
             "first_recovery_fork_guid",
             SqlValue::Guid(header.recovery_fork),
         ),
-        (
-            "key_algorithm",
-            optional(encryption.map(|found| found.algorithm.as_str())),
-        ),
-        (
-            "encryptor_thumbprint",
-            encryption.map_or(SqlValue::Null, |found| {
-                SqlValue::Bytes(found.thumbprint.0.clone())
-            }),
-        ),
-        (
-            "encryptor_type",
-            optional(encryption.map(|_| "CERTIFICATE")),
-        ),
-    ]
+    ]);
+    row
 }
 
 /// What was restored.
