@@ -222,6 +222,9 @@ async fn an_attention_stops_the_batch_and_is_acknowledged_in_its_own_message() {
         [0xFD, 0x20, 0],
         "DONE of an attention"
     );
+    const RUNNING: &str = "SELECT COUNT(*) FROM sys.dm_exec_requests WHERE session_id <> @@SPID";
+    let mut observer = server.connect().await;
+    assert_eq!(number(&mut observer, RUNNING).await, 0);
     // Nothing runs: an attention is acknowledged all the same.
     client.send(ATTENTION, &[]).await;
     assert_eq!(client.message().await.unwrap()[..3], [0xFD, 0x20, 0]);
@@ -240,6 +243,21 @@ async fn an_attention_can_be_acknowledged_in_the_batch_s_message() {
     assert_eq!(client.message().await.unwrap()[..3], [0xFD, 0x22, 0]);
     client.batch("SELECT 1").await;
     assert_eq!(client.message().await.unwrap()[0], 0x81);
+}
+
+#[tokio::test]
+async fn a_pooled_connection_is_reset_for_its_next_user() {
+    let server = Server::start(TlsMode::Off).await;
+    let mut client = RawClient::sign_in(server.listener.address(), PASSWORD).await;
+    client.batch("USE tempdb; BEGIN TRANSACTION").await;
+    client.message().await.unwrap();
+    client
+        .batch_after_reset("IF DB_NAME() = 'master' AND @@TRANCOUNT = 0 PRINT 'new'")
+        .await;
+    let reply = client.message().await.unwrap();
+    assert_eq!(reply[..6], [0xE3, 3, 0, 18, 0, 0], "the reset is told");
+    let printed = reply.windows(6).any(|bytes| bytes == b"n\0e\0w\0");
+    assert!(printed && reply.contains(&0xAB), "the session is as new");
 }
 
 /// Waits until that many other sessions are there.

@@ -48,9 +48,13 @@ impl RunningRequest {
         let stopped = stop.clone();
         let work = async move {
             let killed = session.killed.clone();
+            let database = session.database.clone();
             let result = tokio::select! {
                 biased;
-                () = stopped.cancelled() => Ok(()),
+                () = stopped.cancelled() => {
+                    session.end_stopped_batch(database);
+                    Ok(())
+                }
                 () = killed.cancelled() => Err(tell_killed(&output).await),
                 result = run(&mut session, request, &output) => result,
             };

@@ -47,9 +47,20 @@ impl RawClient {
         self.send(SQL_BATCH, &body).await;
     }
 
+    /// A batch of a connection that a pool gives to its next user.
+    pub(crate) async fn batch_after_reset(&mut self, text: &str) {
+        const LAST_AND_RESET: u8 = 0x09;
+        let body = [&[4, 0, 0, 0], &utf16(text)[..]].concat();
+        self.send_packet(SQL_BATCH, LAST_AND_RESET, &body).await;
+    }
+
     pub(crate) async fn send(&mut self, kind: u8, body: &[u8]) {
+        self.send_packet(kind, 1, body).await;
+    }
+
+    async fn send_packet(&mut self, kind: u8, status: u8, body: &[u8]) {
         let [high, low] = u16::try_from(body.len() + 8).unwrap().to_be_bytes();
-        let header = [kind, 1, high, low, 0, 0, 1, 0];
+        let header = [kind, status, high, low, 0, 0, 1, 0];
         self.stream
             .write_all(&[&header[..], body].concat())
             .await

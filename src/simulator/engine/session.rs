@@ -17,6 +17,8 @@ use crate::transport::SqlValue;
 
 /// The first id of a client's session; those below are the server's own.
 const FIRST_SPID: i16 = 51;
+/// No session's number.
+const NO_SPID: i16 = 0;
 
 /// What LOGIN7 asks for.
 #[derive(Debug)]
@@ -133,7 +135,9 @@ impl Session {
         session.database = match session.may_use(&state, &wanted) {
             Ok(database) => database,
             Err(_) => {
-                // The session locks the state once more when it is dropped.
+                // The session locks the state once more when it is dropped; by then its number,
+                // which it never registered, may be another's.
+                session.spid = NO_SPID;
                 drop(state);
                 let error = ServerError::new(
                     4060,
@@ -206,6 +210,60 @@ impl Session {
     /// killed.
     pub(crate) async fn execute(&mut self, request: Request, output: &Output) -> Result<(), Gone> {
         Box::pin(run::request(self, request, output)).await
+    }
+
+    /// Puts the session in order after its batch was stopped amid a statement. An open transaction
+    /// stays open, as was seen, unless XACT_ABORT is on.
+    ///
+    /// `database` is where the batch began: a procedure of another database may have been running.
+    pub(crate) fn end_stopped_batch(&mut self, database: String) {
+        let instance = Arc::clone(&self.instance);
+        let mut state = instance.state();
+        if self.memory.aborts_transactions {
+            run::abandon_transaction(self, &mut state);
+        }
+        if !self.procedure.is_empty() {
+            self.procedure.clear();
+            self.database = database;
+        }
+        self.show_idle(&mut state);
+    }
+
+    /// Makes the session what it was after signing in, as `sp_reset_connection` does for pools of
+    /// connections. That it closes keys too is an inference: nothing else of a session outlives it.
+    ///
+    /// # Errors
+    /// Fails if the database it began in can't be entered any more.
+    pub(crate) fn reset(&mut self, database: &str, keeps_transaction: bool) -> Result<()> {
+        let instance = Arc::clone(&self.instance);
+        let mut state = instance.state();
+        if !keeps_transaction {
+            run::abandon_transaction(self, &mut state);
+        }
+        let spid = self.spid;
+        state
+            .locks
+            .application
+            .retain(|lock| lock.spid != spid || (keeps_transaction && lock.of_transaction));
+        let memory = std::mem::take(&mut self.memory);
+        self.memory.changed_databases = memory.changed_databases;
+        if let Some(first) = memory.impersonations.into_iter().next() {
+            self.login = first.login;
+        }
+        self.open_master_keys.clear();
+        self.open_symmetric_keys.clear();
+        self.database = self.may_use(&state, database)?;
+        take_single_user(&mut state, &self.database, spid);
+        self.show_idle(&mut state);
+        Ok(())
+    }
+
+    /// Lets the views show that nothing runs.
+    fn show_idle(&self, state: &mut State) {
+        if let Some(info) = state.sessions.get_mut(&self.spid) {
+            info.database.clone_from(&self.database);
+            info.request = None;
+        }
     }
 
     /// The name of a database as it is spelled, if this session may use it now: 911, 916, 924, 927,

@@ -18,14 +18,16 @@ use crate::simulator::tds::cursor::RequestError;
 use crate::simulator::tds::handshake::HandshakeStream;
 use crate::simulator::tds::login::Login;
 use crate::simulator::tds::packet::{
-    ATTENTION, LOGIN7, MessageReader, MessageWriter, PRELOGIN, REPLY,
+    ATTENTION, LOGIN7, MessageReader, MessageWriter, PRELOGIN, REPLY, Reset,
 };
 use crate::simulator::tds::prelogin::{Agreement, Prelogin};
 use crate::simulator::tds::prepared::{PreparedStatements, Resolved};
 use crate::simulator::tds::reply::{Broken, ReplyWriter, Shape};
 use crate::simulator::tds::request::{self, ClientRequest};
 use crate::simulator::tds::sign_in;
-use crate::simulator::tds::token::{self, DONE_ATTENTION, DONE_ERROR, DoneKind, TransactionChange};
+use crate::simulator::tds::token::{
+    self, DONE_ATTENTION, DONE_ERROR, DoneKind, TextChange, TransactionChange,
+};
 use crate::simulator::tls::TlsMode;
 
 /// `CurCmd` of the DONE that acknowledges an attention, as captured.
@@ -110,6 +112,7 @@ where
         writer: MessageWriter::new(write, REPLY),
         transactions: 0,
         prepared: PreparedStatements::default(),
+        home: String::new(),
     };
     if let Some(session) = connection.sign_in().await? {
         connection.serve_requests(session).await?;
@@ -127,6 +130,8 @@ struct Connection<'a, S> {
     /// Transactions begun by request, counted: the last one's descriptor.
     transactions: u64,
     prepared: PreparedStatements,
+    /// The database that the session began in.
+    home: String,
 }
 
 impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
@@ -152,6 +157,7 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
                 self.writer.end_message();
                 self.writer.flush().await?;
                 self.writer.set_packet_size(login.packet_size);
+                self.home.clone_from(&session.database);
                 Ok(Some(session))
             }
             Err(error) => {
@@ -172,6 +178,9 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
             let Some(message) = message else {
                 return Ok(());
             };
+            if message.reset != Reset::No {
+                self.reset(&mut session, message.reset)?;
+            }
             match request::read(&message) {
                 Ok(ClientRequest::Run(request, shape)) => {
                     match self.answer(session, request, shape).await? {
@@ -187,6 +196,24 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
             }
             self.writer.flush().await?;
         }
+    }
+
+    /// Makes the session new for another user of the connection, and begins the reply with that.
+    fn reset(&mut self, session: &mut Session, reset: Reset) -> io::Result<()> {
+        let before = session.database.clone();
+        session
+            .reset(&self.home, reset == Reset::AllButTransaction)
+            .map_err(|error| {
+                let what = error.0.first().map_or("", |message| &message.text);
+                io::Error::other(format!("the session can't be reset: {what}"))
+            })?;
+        self.prepared = PreparedStatements::default();
+        let out = self.writer.body();
+        token::put_reset(out);
+        if session.database != before {
+            token::put_text_change(out, TextChange::Database, &session.database, &before);
+        }
+        Ok(())
     }
 
     /// Answers a request. The session is given back unless the conversation is over.

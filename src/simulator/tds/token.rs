@@ -92,6 +92,13 @@ pub(super) fn put_collation(out: &mut Vec<u8>) {
     });
 }
 
+/// Writes ENVCHANGE for a session that was reset.
+pub(super) fn put_reset(out: &mut Vec<u8>) {
+    const RESET_DONE: u8 = 18;
+    out.push(ENV_CHANGE);
+    put_sized(out, |out| out.extend([RESET_DONE, 0, 0]));
+}
+
 /// What happened to the session's transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TransactionChange {
@@ -287,6 +294,7 @@ mod tests {
             "e30900 01 01 6100 02 62006300".replace(' ', "")
         );
         assert_eq!(written(put_collation), "e3080007050904d0003400");
+        assert_eq!(written(put_reset), "e30300120000");
         assert_eq!(
             written(|out| put_transaction(out, TransactionChange::Begun, 1)),
             "e30b0008 08 0100000000000000 00".replace(' ', "")
