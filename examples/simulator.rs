@@ -12,12 +12,14 @@
 
 use std::error::Error;
 use std::io::Read;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::{env, fs};
 
 use clap::Parser;
 use scorch_recovery::Secret;
-use scorch_recovery::simulator::{Listener, SimulatedInstance, TlsMode};
+use scorch_recovery::simulator::{Listener, OrchestratorOptions, SimulatedInstance, TlsMode};
+use serde::Serialize;
 use tokio::sync::oneshot;
 
 /// A simulated SQL Server instance, on loopback.
@@ -41,6 +43,22 @@ struct Arguments {
     /// A folder that the server sees as `\\NAME`. May be given several times.
     #[arg(long, value_name = "NAME=DIR", value_parser = share)]
     share: Vec<(String, PathBuf)>,
+    /// Makes a database `Orchestrator` with encrypted values, unless it is there already.
+    #[arg(long)]
+    orchestrator: bool,
+    /// Decides what is in that database, and all names in it that are only guessed.
+    #[arg(long, default_value_t = 1, requires = "orchestrator")]
+    seed: u64,
+}
+
+/// The line that says that clients may come.
+#[derive(Serialize)]
+struct Ready<'a> {
+    instance: &'a str,
+    address: SocketAddr,
+    /// The file with the certificate of the authority to trust.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca: Option<PathBuf>,
 }
 
 fn tls_mode(text: &str) -> Result<TlsMode, String> {
@@ -80,20 +98,41 @@ async fn main() -> Result<(), Box<dyn Error>> {
         builder = builder.share(name, folder);
     }
     let instance = builder.build()?;
+    if arguments.orchestrator {
+        make_orchestrator_database(&instance, arguments.seed).await?;
+    }
     let listener = Listener::bind(&instance, arguments.port, arguments.tls).await?;
 
-    let mut ready = serde_json::json!({
-        "instance": instance.name(),
-        "address": listener.address().to_string(),
-    });
-    if let Some(pem) = listener.ca_pem() {
-        let file = arguments.dir.join("ca.pem");
-        fs::write(&file, pem)?;
-        ready["ca"] = file.to_string_lossy().into();
+    let authority = listener
+        .ca_pem()
+        .map(|pem| (arguments.dir.join("ca.pem"), pem));
+    if let Some((file, pem)) = &authority {
+        fs::write(file, pem)?;
     }
-    println!("{ready}");
+    let ready = Ready {
+        instance: instance.name(),
+        address: listener.address(),
+        ca: authority.map(|(file, _)| file),
+    };
+    println!("{}", serde_json::to_string(&ready)?);
     told_to_end().await?;
     Ok(())
+}
+
+async fn make_orchestrator_database(
+    instance: &SimulatedInstance,
+    seed: u64,
+) -> Result<(), Box<dyn Error>> {
+    /// A database of that name exists: it was made at an earlier start.
+    const EXISTS: i32 = 1801;
+    let options = OrchestratorOptions::seeded(seed);
+    match instance
+        .create_orchestrator_database(&"Orchestrator".parse()?, &options)
+        .await
+    {
+        Err(error) if error.number() != Some(EXISTS) => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Waits until standard input closes or the process is told to terminate.

@@ -42,6 +42,14 @@ pub struct OrchestratorError {
     message: Option<SqlMessage>,
 }
 
+impl OrchestratorError {
+    /// The number of the server's error, such as 1801 for a database that exists.
+    #[must_use]
+    pub fn number(&self) -> Option<i32> {
+        self.message.as_ref().map(|message| message.number)
+    }
+}
+
 impl fmt::Display for OrchestratorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = self.batch.lines().next().unwrap_or_default();
