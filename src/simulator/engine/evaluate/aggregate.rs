@@ -124,7 +124,9 @@ impl Context<'_> {
             };
             let value = self.value(argument, Some(&inner))?;
             // Aggregates pass over NULL.
-            if !value.is_null() && (!is_distinct || seen.insert(row_key(&[value.clone()]))) {
+            if !value.is_null()
+                && (!is_distinct || seen.insert(row_key(std::slice::from_ref(&value))))
+            {
                 values.push(value);
             }
         }

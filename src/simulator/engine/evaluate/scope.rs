@@ -27,8 +27,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) group: Option<&'a [Vec<SqlValue>]>,
     /// The values of ROW_NUMBER for this row, by expression.
     pub(crate) numbers: Option<&'a RowNumbers>,
-    /// `false`: no row stands behind the columns, only types are asked for.
-    pub(crate) outer: Option<&'a Scope<'a>>,
+    /// What the query around this one sees.
+    pub(crate) outer: Option<&'a Self>,
 }
 
 /// ROW_NUMBER values of one row, under the expression's text.

@@ -19,7 +19,7 @@ pub(crate) use source::{ROW_ID, invalid_object};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Named<'a> {
     queries: &'a [NamedQuery],
-    outer: Option<&'a Named<'a>>,
+    outer: Option<&'a Self>,
 }
 
 impl<'a> Named<'a> {

@@ -94,7 +94,11 @@ impl<'a> Context<'a> {
                         .collect::<Result<Vec<_>>>()?;
                     rowset.rows = function.rows(self, &arguments)?;
                 }
-                rename(&mut rowset, alias.as_deref().unwrap_or(name.name()), &[])?;
+                rename(
+                    &mut rowset,
+                    alias.as_deref().unwrap_or_else(|| name.name()),
+                    &[],
+                )?;
                 Ok(rowset)
             }
             TableSource::Join {

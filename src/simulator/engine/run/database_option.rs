@@ -205,7 +205,7 @@ fn set(
         ("COMPATIBILITY_LEVEL", Some(value)) => {
             let level: u8 = value.parse().map_err(|_| unknown_option(value))?;
             let newest = instance.version.compatibility_level();
-            if level % 10 != 0 || level < 100 || level > newest {
+            if !level.is_multiple_of(10) || level < 100 || level > newest {
                 return Err(ServerError::new(
                     15048,
                     16,

@@ -8,6 +8,9 @@ use crate::simulator::tsql::ast::BinaryOperator;
 use crate::simulator::wire_type::WireType;
 use crate::transport::SqlValue;
 
+/// The precision and the scale of a decimal at most.
+const MOST_DIGITS: u8 = 38;
+
 fn overflow(kind: &str) -> ServerError {
     ServerError::new(
         8115,
@@ -41,12 +44,10 @@ pub(crate) fn combine(
         | (SqlValue::Guid(_), _)
         | (_, SqlValue::Guid(_)) => Err(invalid(operator, left, right)),
         (SqlValue::DateTime(date), days) | (days, SqlValue::DateTime(date)) => {
-            let days = as_float(days)?;
+            let span = Duration::checked_seconds_f64(as_float(days)? * 86_400.0);
             let moved = match operator {
-                BinaryOperator::Add => date.checked_add(Duration::seconds_f64(days * 86_400.0)),
-                BinaryOperator::Subtract => {
-                    date.checked_sub(Duration::seconds_f64(days * 86_400.0))
-                }
+                BinaryOperator::Add => span.and_then(|span| date.checked_add(span)),
+                BinaryOperator::Subtract => span.and_then(|span| date.checked_sub(span)),
                 _ => return Err(invalid(operator, left, right)),
             };
             moved
@@ -189,7 +190,13 @@ fn decimals(operator: BinaryOperator, a: (i128, u8), b: (i128, u8)) -> Result<Sq
         }
     };
     let unscaled = unscaled.ok_or_else(failed)?;
-    Ok(SqlValue::Decimal { unscaled, scale })
+    // Digits beyond the 38th behind the point are dropped.
+    let surplus = scale.saturating_sub(MOST_DIGITS);
+    let unit = 10_i128.checked_pow(surplus.into()).unwrap_or(i128::MAX);
+    Ok(SqlValue::Decimal {
+        unscaled: unscaled / unit,
+        scale: scale.min(MOST_DIGITS),
+    })
 }
 
 pub(crate) fn negate(value: &SqlValue) -> Result<SqlValue> {

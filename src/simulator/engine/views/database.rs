@@ -128,9 +128,10 @@ fn database(context: &Context<'_>, entry: &DatabaseEntry, contents: Option<&Cont
         // A closed database's model is in its files, which nobody reads here.
         None => (NULL, NULL),
     };
-    let level = contents.map_or(context.instance.version.compatibility_level(), |known| {
-        known.compatibility_level
-    });
+    let level = contents.map_or_else(
+        || context.instance.version.compatibility_level(),
+        |known| known.compatibility_level,
+    );
     vec![
         text(&entry.name),
         int(entry.id),

@@ -164,7 +164,7 @@ fn has_on_object(call: &Call<'_>, name: &str, permission: &str) -> SqlValue {
         .find(|known| is_it(&known.schema, &known.name));
     let grants = table
         .map(|table| &table.grants)
-        .or(procedure.map(|known| &known.grants));
+        .or_else(|| procedure.map(|known| &known.grants));
     let caller = call.context.caller();
     match grants {
         Some(grants) => yes_or_no(caller.has_object(database, grants, permission)),
