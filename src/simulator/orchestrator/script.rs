@@ -142,7 +142,11 @@ fn tables(seed: &mut Seed) -> Vec<String> {
             ],
         ),
     ];
-    let mut batches = Vec::new();
+    // Not Orchestrator's: values as ENCRYPTBYKEY gives them, for callers that count by column.
+    let mut batches = vec![
+        "CREATE TABLE dbo.SIMULATED_SECRETS (UniqueID uniqueidentifier NOT NULL, Value varbinary(8000) NULL)"
+            .to_owned(),
+    ];
     for (table, known) in tables {
         // The columns that tools of the community use, in any order, among others that they don't.
         let mut columns: Vec<String> = known.iter().map(|&column| column.to_owned()).collect();
@@ -238,6 +242,12 @@ fn encrypted_rows(seed: &mut Seed) -> String {
             batch,
             "INSERT INTO dbo.VARIABLES (UniqueID, Value) VALUES (NEWID(), N'{DELIMITER}' + {} + N'{DELIMITER}');",
             encrypt(&plain)
+        );
+    }
+    for number in 0..seed.between(2, 20) {
+        let _ = writeln!(
+            batch,
+            "INSERT INTO dbo.SIMULATED_SECRETS (UniqueID, Value) VALUES (NEWID(), ENCRYPTBYKEY(KEY_GUID(N'{SYMMETRIC}'), N'secret {number}'));"
         );
     }
     for number in 0..seed.between(1, 9) {
