@@ -37,7 +37,7 @@ pub(crate) struct RunningRequest {
 pub(crate) enum Step {
     Reply(Reply),
     /// All replies were given. `Gone` means that the session is over.
-    Ended(Session, Result<(), Gone>),
+    Ended(Box<Session>, Result<(), Gone>),
 }
 
 impl RunningRequest {
@@ -86,7 +86,7 @@ impl RunningRequest {
         self.stop.cancel();
         loop {
             if let Step::Ended(session, _) = self.next().await {
-                return session;
+                return *session;
             }
         }
     }
@@ -102,7 +102,7 @@ impl RunningRequest {
             Poll::Ready(Some(reply)) => Poll::Ready(Step::Reply(reply)),
             // The work holds the other end, so that this is the end of both.
             Poll::Ready(None) => match self.ended.take() {
-                Some((session, result)) => Poll::Ready(Step::Ended(session, result)),
+                Some((session, result)) => Poll::Ready(Step::Ended(Box::new(session), result)),
                 None => Poll::Pending,
             },
             Poll::Pending => Poll::Pending,

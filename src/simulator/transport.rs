@@ -147,7 +147,7 @@ impl SqlSession for InProcessSession {
             match running.next().await {
                 Step::Reply(reply) => give(sink, reply),
                 Step::Ended(session, Ok(())) => {
-                    self.session = Some(session);
+                    self.session = Some(*session);
                     return Ok(());
                 }
                 Step::Ended(_, Err(_)) => {

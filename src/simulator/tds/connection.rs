@@ -284,7 +284,7 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
                         }
                         reply.end(self.writer.body(), self.transactions);
                         self.writer.end_message();
-                        return Ok(Some(session));
+                        return Ok(Some(*session));
                     }
                     Step::Ended(_, Err(_)) => return self.hang_up().await,
                 },
