@@ -65,30 +65,34 @@ impl Context<'_> {
                 let high = compare(&operand, &self.value(high, scope)?)?.map(Ordering::is_le);
                 Ok(and(low, high).map(|met| met != *is_negated))
             }
-            Expression::Like {
-                operand,
-                pattern,
-                escape,
-                is_negated,
-            } => {
-                let operand = text(&self.value(operand, scope)?)?;
-                let pattern = text(&self.value(pattern, scope)?)?;
-                let escape = match escape {
-                    Some(escape) => {
-                        text(&self.value(escape, scope)?)?.and_then(|e| e.chars().next())
-                    }
-                    None => None,
-                };
-                Ok(match (operand, pattern) {
-                    (Some(operand), Some(pattern)) => {
-                        Some(like::matches(&operand, &pattern, escape) != *is_negated)
-                    }
-                    _ => None,
-                })
-            }
+            Expression::Like { .. } => self.like(condition, scope),
             Expression::Exists(query) => Ok(Some(!self.query(query, scope)?.rows.is_empty())),
-            value => Err(not_a_condition(value)),
+            _ => Err(not_a_condition()),
         }
+    }
+
+    fn like(&self, like: &Expression, scope: Scopes<'_>) -> Result<Option<bool>> {
+        let Expression::Like {
+            operand,
+            pattern,
+            escape,
+            is_negated,
+        } = like
+        else {
+            return Err(not_a_condition());
+        };
+        let operand = text(&self.value(operand, scope)?)?;
+        let pattern = text(&self.value(pattern, scope)?)?;
+        let escape = match escape {
+            Some(escape) => text(&self.value(escape, scope)?)?.and_then(|e| e.chars().next()),
+            None => None,
+        };
+        Ok(match (operand, pattern) {
+            (Some(operand), Some(pattern)) => {
+                Some(like::matches(&operand, &pattern, escape) != *is_negated)
+            }
+            _ => None,
+        })
     }
 
     /// AND and OR: chains nest on the left, so they are walked.
@@ -135,7 +139,7 @@ impl Context<'_> {
             BinaryOperator::LessOrEqual => Ordering::is_le,
             BinaryOperator::Greater => Ordering::is_gt,
             BinaryOperator::GreaterOrEqual => Ordering::is_ge,
-            _ => return Err(not_a_condition(left)),
+            _ => return Err(not_a_condition()),
         };
         let left = self.value(left, scope)?;
         let right = self.value(right, scope)?;
@@ -184,7 +188,7 @@ pub(super) fn one_column() -> ServerError {
     )
 }
 
-fn not_a_condition(_: &Expression) -> ServerError {
+fn not_a_condition() -> ServerError {
     ServerError::new(
         4145,
         15,

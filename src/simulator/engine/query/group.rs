@@ -57,33 +57,7 @@ pub(super) fn check_grouped(
     }
     let check = |inner: &Expression| check_grouped(inner, group_by, columns, clause);
     match expression {
-        Expression::Column(parts) => {
-            let scope = Scope {
-                columns,
-                row: &[],
-                group: None,
-                numbers: None,
-                outer: None,
-            };
-            // A column of a query around this one is the same for the whole group.
-            let Ok(found) = crate::simulator::engine::evaluate::resolve(parts, Some(&scope)) else {
-                return Ok(());
-            };
-            let mut name = found.column.qualifier.last().cloned().unwrap_or_default();
-            if !name.is_empty() {
-                name.push('.');
-            }
-            name.push_str(&found.column.name);
-            Err(ServerError::new(
-                8120,
-                16,
-                1,
-                format!(
-                    "Column '{name}' is invalid in the {clause} because it is not contained in \
-                     either an aggregate function or the GROUP BY clause."
-                ),
-            ))
-        }
+        Expression::Column(parts) => not_grouped(parts, columns, clause),
         Expression::Unary { operand, .. }
         | Expression::IsNull { operand, .. }
         | Expression::Convert { operand, .. }
@@ -121,6 +95,35 @@ pub(super) fn check_grouped(
         Expression::Call { arguments, .. } => arguments.iter().try_for_each(check),
         _ => Ok(()),
     }
+}
+
+/// A column of these sources: one of a query around this one is the same for the whole group.
+fn not_grouped(parts: &[String], columns: &[Column], clause: &str) -> Result<()> {
+    let scope = Scope {
+        columns,
+        row: &[],
+        group: None,
+        numbers: None,
+        outer: None,
+    };
+    // A column of a query around this one is the same for the whole group.
+    let Ok(found) = crate::simulator::engine::evaluate::resolve(parts, Some(&scope)) else {
+        return Ok(());
+    };
+    let mut name = found.column.qualifier.last().cloned().unwrap_or_default();
+    if !name.is_empty() {
+        name.push('.');
+    }
+    name.push_str(&found.column.name);
+    Err(ServerError::new(
+        8120,
+        16,
+        1,
+        format!(
+            "Column '{name}' is invalid in the {clause} because it is not contained in \
+             either an aggregate function or the GROUP BY clause."
+        ),
+    ))
 }
 
 /// The same expression: `t.a` is what `a` is.

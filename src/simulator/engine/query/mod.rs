@@ -1,6 +1,9 @@
 //! Queries: rows from sources, filtered, grouped, ordered.
 
+mod bulk;
 mod group;
+mod join;
+mod lookup;
 mod number;
 mod order;
 mod rowset;
@@ -12,8 +15,9 @@ use super::evaluate::{Context, Scopes};
 use crate::simulator::server_error::{Result, ServerError};
 use crate::simulator::tsql::ast::{NamedQuery, Query, QueryBody};
 
+pub(crate) use lookup::invalid_object;
 pub(crate) use rowset::{Rowset, conform};
-pub(crate) use source::{ROW_ID, invalid_object};
+pub(crate) use source::ROW_ID;
 
 /// The queries that WITH names, around the one that is read.
 #[derive(Clone, Copy, Debug)]

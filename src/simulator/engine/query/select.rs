@@ -123,15 +123,13 @@ impl Context<'_> {
             .collect()
     }
 
-    /// The rows or groups that the result has a row for each.
-    fn origins(
+    /// The rows that WHERE lets through.
+    fn filtered(
         &self,
-        select: &Select,
-        order_by: &[OrderItem],
-        outputs: &[Output<'_>],
+        filter: Option<&Expression>,
         source: &Rowset,
         outer: Scopes<'_>,
-    ) -> Result<Vec<Origin>> {
+    ) -> Result<Vec<Vec<SqlValue>>> {
         let columns = &source.columns;
         let mut rows = Vec::new();
         for row in &source.rows {
@@ -142,7 +140,7 @@ impl Context<'_> {
                 numbers: None,
                 outer,
             };
-            let is_met = match &select.filter {
+            let is_met = match filter {
                 Some(filter) => self.condition(filter, Some(&scope))? == Some(true),
                 None => true,
             };
@@ -150,6 +148,20 @@ impl Context<'_> {
                 rows.push(row.clone());
             }
         }
+        Ok(rows)
+    }
+
+    /// The rows or groups that the result has a row for each.
+    fn origins(
+        &self,
+        select: &Select,
+        order_by: &[OrderItem],
+        outputs: &[Output<'_>],
+        source: &Rowset,
+        outer: Scopes<'_>,
+    ) -> Result<Vec<Origin>> {
+        let columns = &source.columns;
+        let rows = self.filtered(select.filter.as_ref(), source, outer)?;
         let values = || outputs.iter().map(|output| &*output.value);
         let keys = || order_by.iter().map(|item| &item.value);
         let is_grouped = !select.group_by.is_empty()

@@ -1,6 +1,6 @@
 //! INSERT.
 
-use super::change::{Shape, Target};
+use super::target::{Shape, ShapeColumn, Target};
 use super::{Runner, command};
 use crate::simulator::engine::evaluate::{Column, Context};
 use crate::simulator::engine::frame::Frame;
@@ -233,7 +233,7 @@ impl Shape {
     /// A value as its column keeps it: 515 for a NULL that may not be, 2628 for what is too long.
     pub(super) fn stored(
         &self,
-        column: &super::change::ShapeColumn,
+        column: &ShapeColumn,
         value: &SqlValue,
         kind: WireType,
         verb: &str,

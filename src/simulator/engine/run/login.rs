@@ -141,16 +141,9 @@ impl Runner<'_> {
                 "Supplied parameter sid is in use.",
             ));
         }
-        let next = state
-            .catalog
-            .logins
-            .iter()
-            .map(|login| login.id)
-            .max()
-            .unwrap_or(0);
+        let id = free_id(&state.catalog.logins);
         let login = Login {
-            // Below 256 are the server's own.
-            id: next.max(258).saturating_add(1),
+            id,
             name: name.to_owned(),
             sid,
             password_hash: hash,
@@ -370,6 +363,12 @@ impl Runner<'_> {
         }
         Ok(())
     }
+}
+
+/// The next id of a login. Below 256 are the server's own.
+fn free_id(logins: &[Login]) -> i32 {
+    let last = logins.iter().map(|login| login.id).max().unwrap_or(0);
+    last.max(258).saturating_add(1)
 }
 
 fn no_randomness() -> ServerError {

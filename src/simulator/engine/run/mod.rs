@@ -11,12 +11,16 @@ mod login;
 mod option;
 mod permission;
 mod procedure;
+mod procedure_definition;
 mod query;
 mod raise;
 mod rpc;
+mod schema;
 mod server;
 mod system;
 mod table;
+mod table_definition;
+mod target;
 #[cfg(test)]
 mod tests;
 mod transaction;

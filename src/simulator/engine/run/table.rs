@@ -1,13 +1,14 @@
 //! CREATE, ALTER, DROP and TRUNCATE of tables; schemas.
 
+use super::table_definition::{check_definition, duplicate_column, keys, table_column};
 use super::{Runner, command};
-use crate::simulator::catalog::{Contents, Table, TableColumn, TableKey};
+use crate::simulator::catalog::{Contents, Table};
 use crate::simulator::engine::Caller;
 use crate::simulator::engine::frame::{Frame, MemoryTable};
 use crate::simulator::engine::table_store;
 use crate::simulator::instance::same_name;
 use crate::simulator::server_error::{Failure, Result, ServerError};
-use crate::simulator::tsql::ast::{ColumnDefinition, ObjectName, TableDefinition, TableStatement};
+use crate::simulator::tsql::ast::{ObjectName, TableDefinition, TableStatement};
 use crate::transport::SqlValue;
 
 /// The first id of users' objects.
@@ -24,7 +25,7 @@ pub(super) fn already_an_object(name: &str) -> ServerError {
 }
 
 /// 3701.
-fn cannot_drop(kind: &str, name: &ObjectName) -> ServerError {
+pub(super) fn cannot_drop(kind: &str, name: &ObjectName) -> ServerError {
     ServerError::new(
         3701,
         11,
@@ -251,7 +252,7 @@ impl Runner<'_> {
     }
 
     /// A table that the caller may alter: 4701 as for one that isn't there.
-    fn alterable(&self, name: &ObjectName, frame: &Frame) -> Result<(String, Table)> {
+    pub(super) fn alterable(&self, name: &ObjectName, frame: &Frame) -> Result<(String, Table)> {
         self.with_context(frame, |context| {
             let database = context.database_of(name)?;
             let (_, table) = context.user_table(name).map_err(|_| missing(name))?;
@@ -324,105 +325,6 @@ impl Runner<'_> {
         })
     }
 
-    /// Only what a unique index forbids can be told from the outside.
-    fn create_index(
-        &mut self,
-        name: &str,
-        table: &ObjectName,
-        columns: &[String],
-        is_unique: bool,
-        frame: &Frame,
-    ) -> Result<()> {
-        let (database, table) = self.alterable(table, frame)?;
-        for column in columns {
-            if table
-                .columns
-                .iter()
-                .all(|known| !same_name(&known.name, column))
-            {
-                return Err(ServerError::new(
-                    1911,
-                    16,
-                    1,
-                    format!("Column name '{column}' does not exist in the target table or view."),
-                ));
-            }
-        }
-        if !is_unique {
-            return Ok(());
-        }
-        let key = TableKey {
-            name: name.to_owned(),
-            is_primary: false,
-            columns: columns.to_vec(),
-        };
-        self.change_database(&database, |open| {
-            let known = open
-                .contents
-                .tables
-                .iter_mut()
-                .find(|known| known.id == table.id);
-            if let Some(known) = known {
-                known.keys.push(key);
-            }
-            Ok(())
-        })
-    }
-
-    fn create_schema(&mut self, name: &str) -> Result<()> {
-        let database = self.session.database.clone();
-        self.check_database("CREATE SCHEMA", &database)?;
-        self.change_database(&database, |open| {
-            let schemas = &mut open.contents.schemas;
-            if schemas.iter().any(|known| same_name(known, name)) {
-                return Err(already_an_object(name));
-            }
-            schemas.push(name.to_owned());
-            Ok(())
-        })
-    }
-
-    fn drop_schema(&mut self, name: &str) -> Result<()> {
-        let database = self.session.database.clone();
-        self.check_database("ALTER ANY SCHEMA", &database)?;
-        self.change_database(&database, |open| {
-            let contents = &mut open.contents;
-            let is_fixed = ["dbo", "guest", "sys", "INFORMATION_SCHEMA"]
-                .iter()
-                .any(|fixed| same_name(fixed, name));
-            let place = contents
-                .schemas
-                .iter()
-                .position(|known| same_name(known, name));
-            let Some(place) = place.filter(|_| !is_fixed) else {
-                return Err(cannot_drop(
-                    "schema",
-                    &ObjectName::new(vec![name.to_owned()]),
-                ));
-            };
-            let holds = contents
-                .tables
-                .iter()
-                .any(|table| same_name(&table.schema, name))
-                || contents
-                    .procedures
-                    .iter()
-                    .any(|known| same_name(&known.schema, name));
-            if holds {
-                return Err(ServerError::new(
-                    3729,
-                    16,
-                    1,
-                    format!(
-                        "Cannot drop schema '{name}' because it is being referenced by object."
-                    ),
-                ));
-            }
-            contents.schemas.remove(place);
-            Ok(())
-        })
-    }
-
     /// 262 where the caller lacks a permission on a database.
     pub(super) fn check_database(&self, permission: &str, database: &str) -> Result<()> {
         let state = self.session.instance.state();
@@ -459,65 +361,4 @@ pub(super) fn no_schema(schema: &str) -> ServerError {
              permission to use it."
         ),
     )
-}
-
-fn duplicate_column(column: &str, table: &str) -> ServerError {
-    ServerError::new(
-        2705,
-        16,
-        4,
-        format!(
-            "Column names in each table must be unique. Column name '{column}' in table '{table}' \
-             is specified more than once."
-        ),
-    )
-}
-
-fn check_definition(table: &str, definition: &TableDefinition) -> Result<()> {
-    for (at, column) in definition.columns.iter().enumerate() {
-        if definition.columns[..at]
-            .iter()
-            .any(|known| same_name(&known.name, &column.name))
-        {
-            return Err(duplicate_column(&column.name, table));
-        }
-        if column.kind == crate::simulator::wire_type::WireType::Variant {
-            return Err(ServerError::unsupported("columns of type sql_variant"));
-        }
-        if column.identity.is_some_and(|(_, increment)| increment != 1) {
-            return Err(ServerError::unsupported(
-                "identities that do not count by 1",
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn table_column(column: &ColumnDefinition, definition: &TableDefinition) -> TableColumn {
-    let is_key = definition
-        .keys
-        .iter()
-        .any(|key| key.is_primary && key.columns.iter().any(|name| same_name(name, &column.name)));
-    TableColumn {
-        name: column.name.clone(),
-        type_name: column.type_name.clone(),
-        nullable: column.is_nullable && !is_key,
-        identity: column.identity.is_some(),
-        default: column.default.clone(),
-    }
-}
-
-/// The keys, with names where none were given: as long and as arbitrary as the server's own.
-fn keys(table: &str, definition: &TableDefinition) -> Vec<TableKey> {
-    (1..)
-        .zip(&definition.keys)
-        .map(|(number, key)| TableKey {
-            name: key.name.clone().unwrap_or_else(|| {
-                let prefix = if key.is_primary { "PK" } else { "UQ" };
-                format!("{prefix}__{table}__{number:08X}")
-            }),
-            is_primary: key.is_primary,
-            columns: key.columns.clone(),
-        })
-        .collect()
 }

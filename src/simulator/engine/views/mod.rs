@@ -1,6 +1,7 @@
 //! The catalog views and the system's table-valued functions: rows made from the state when they
 //! are asked for, and only those that the caller may see.
 
+mod column;
 mod database;
 mod empty;
 mod file;
@@ -22,8 +23,9 @@ use crate::simulator::tsql::ast::ObjectName;
 use crate::simulator::wire_type::WireType;
 use crate::transport::SqlValue;
 
+pub(crate) use column::{SYSTEM_TYPES, stored_length};
 pub(crate) use function::{TableFunction, look};
-pub(crate) use object::{SYSTEM_TYPES, schema_id, stored_length};
+pub(crate) use object::schema_id;
 
 /// The collation of every database.
 pub(crate) const COLLATION: &str = "SQL_Latin1_General_CP1_CI_AS";
@@ -46,6 +48,7 @@ pub(crate) struct View {
 }
 
 const FAMILIES: &[&[View]] = &[
+    column::VIEWS,
     database::VIEWS,
     empty::VIEWS,
     file::VIEWS,

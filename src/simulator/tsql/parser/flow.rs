@@ -7,34 +7,36 @@ use crate::simulator::tsql::ast::{
 };
 use crate::simulator::tsql::token::TokenKind;
 
+/// The words that these statements begin with.
+const FLOW: &[&str] = &[
+    "BEGIN",
+    "BREAK",
+    "CHECKPOINT",
+    "COMMIT",
+    "CONTINUE",
+    "DECLARE",
+    "IF",
+    "KILL",
+    "PRINT",
+    "RAISERROR",
+    "RECONFIGURE",
+    "RETURN",
+    "ROLLBACK",
+    "SAVE",
+    "SET",
+    "THROW",
+    "USE",
+    "WAITFOR",
+    "WHILE",
+];
+
 impl Parser<'_> {
     pub(super) fn flow(&mut self) -> Result<FlowStatement> {
         let TokenKind::Word(word) = &self.peek().kind else {
             return Err(self.unexpected());
         };
         let word = word.to_ascii_uppercase();
-        if !matches!(
-            word.as_str(),
-            "BEGIN"
-                | "BREAK"
-                | "CHECKPOINT"
-                | "COMMIT"
-                | "CONTINUE"
-                | "DECLARE"
-                | "IF"
-                | "KILL"
-                | "PRINT"
-                | "RAISERROR"
-                | "RECONFIGURE"
-                | "RETURN"
-                | "ROLLBACK"
-                | "SAVE"
-                | "SET"
-                | "THROW"
-                | "USE"
-                | "WAITFOR"
-                | "WHILE"
-        ) {
+        if !FLOW.contains(&word.as_str()) {
             return Err(self.unexpected());
         }
         self.next();
