@@ -106,7 +106,7 @@ fn operations(instance: &SqlInstance, database: &DatabaseName) -> Vec<(AnyOperat
             Database::restore(instance, database)
                 .from_file(path("a.bak"))
                 .into(),
-            13,
+            14,
         ),
         (
             DatabaseKeys::verify(instance, database)

@@ -1,5 +1,6 @@
 //! T-SQL against the simulator, as a client sends it: what a recovery asks of a server.
 #![cfg(feature = "simulator")]
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 use std::num::NonZeroU32;
 

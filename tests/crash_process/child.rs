@@ -167,11 +167,6 @@ impl Judge {
                 wrong.push(what.to_owned());
             }
         };
-        if self.is_done(Step::BackUpKey) {
-            // The regenerated key is another one, so the backed-up one replaces it: FORCE is not needed.
-            let restored = self.errors(r"RESTORE SERVICE MASTER KEY FROM FILE = N'C:\work\smk.key' DECRYPTION BY PASSWORD = N'Key-Passw0rd-1'").await;
-            expect(restored.is_empty(), "the key file does not restore");
-        }
         if self.is_done(Step::BackUpDatabase) {
             let verified = self
                 .errors(r"RESTORE VERIFYONLY FROM DISK = N'C:\work\o.bak' WITH CHECKSUM")
@@ -232,6 +227,12 @@ impl Judge {
                 passing.as_deref() == Some("ONLINE"),
                 "a created database is lost",
             );
+        }
+        if self.is_done(Step::BackUpKey) {
+            // Last, and with FORCE: a database that is RESTORING would stop it, and is no fault of
+            // the file's.
+            let restored = self.errors(r"RESTORE SERVICE MASTER KEY FROM FILE = N'C:\work\smk.key' DECRYPTION BY PASSWORD = N'Key-Passw0rd-1' FORCE").await;
+            expect(restored.is_empty(), "the key file does not restore");
         }
         wrong
     }

@@ -69,7 +69,8 @@ pub(crate) fn points(home: &Path) -> Vec<Point> {
     let status = strace(home, &arguments).status().expect("strace runs");
     assert!(status.success(), "the undisturbed run failed: {status}");
     let instance = child::instance_folder(home).display().to_string();
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    // strace counts each thread by itself.
+    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
     let mut points = Vec::new();
     for line in std::fs::read_to_string(&log)
         .expect("the log is text")
@@ -79,14 +80,16 @@ pub(crate) fn points(home: &Path) -> Vec<Point> {
         let Some((before, _)) = line.split_once('(') else {
             continue;
         };
-        let Some(call) = before
-            .split_whitespace()
-            .last()
-            .filter(|call| CALLS.contains(call))
-        else {
+        let Some((thread, call)) = before.split_once(' ') else {
             continue;
         };
-        let number = counts.entry(call.to_owned()).or_default();
+        let call = call.trim();
+        if !CALLS.contains(&call) {
+            continue;
+        }
+        let number = counts
+            .entry((thread.to_owned(), call.to_owned()))
+            .or_default();
         *number += 1;
         if line.contains(&instance) {
             points.push(Point {

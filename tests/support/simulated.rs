@@ -191,13 +191,6 @@ impl Collected {
             ref other => panic!("{other:?} is no number"),
         }
     }
-
-    pub(crate) fn text(&self) -> String {
-        match &self.rows[0][0] {
-            SqlValue::Text(text) => text.clone(),
-            other => panic!("{other:?} is no text"),
-        }
-    }
 }
 
 impl SqlSink for Collected {
