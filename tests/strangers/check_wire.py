@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-from clients import CLIENTS, PythonTds, Server
+from clients import CLIENTS, Pymssql, PythonTds, Server
 
 HEADERONLY_COLUMNS = 59
 
@@ -45,16 +45,15 @@ def quoted(text):
 class Simulator:
     """The example, run as a process of its own."""
 
-    def __init__(self, binary, folder, tls):
+    def __init__(self, binary, folder, tls, share=None, options=()):
         self.name = random_name("SQL")
         self.password = random_password()
-        self.share = random_name("vault")
-        self.share_folder = os.path.join(folder, "share")
-        os.makedirs(self.share_folder)
+        self.share, self.share_folder = share or (random_name("vault"), os.path.join(folder, "share"))
+        os.makedirs(self.share_folder, exist_ok=True)
         self.process = subprocess.Popen(
             [binary, "--instance", self.name, "--dir", os.path.join(folder, "server"),
              "--sa-password-env", "SIMULATOR_SA", "--tls", tls,
-             "--share", f"{self.share}={self.share_folder}"],
+             "--share", f"{self.share}={self.share_folder}", *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env={**os.environ, "SIMULATOR_SA": self.password},
         )
@@ -152,9 +151,56 @@ def check_plain_is_refused(checks, simulator):
                  "required by server" in outcome, outcome)
 
 
+COUNT = r"""
+OPEN SYMMETRIC KEY ORCHESTRATOR_SYM_KEY DECRYPTION BY ASYMMETRIC KEY ORCHESTRATOR_ASYM_KEY
+SELECT COUNT(DECRYPTBYKEY(CONVERT(varbinary(8000), SUBSTRING(Value, 11, LEN(Value) - 20), 2))) AS decrypted
+FROM Orchestrator.dbo.VARIABLES WHERE Value LIKE N'\`d.T.~De/%'
+"""
+
+
+def check_recovery(checks, simulator, restore):
+    """What pymssql backed up, our operations restore on another instance, and it decrypts."""
+    about = "pymssql's backups, our restore:"
+    with tempfile.TemporaryDirectory() as folder:
+        share = (random_name("vault"), os.path.join(folder, "share"))
+        os.makedirs(os.path.join(share[1], "kit"))
+        source = Simulator(simulator, os.path.join(folder, "source"), "full", share,
+                           ["--orchestrator", "--seed", str(secrets.randbelow(1000))])
+        target = Simulator(simulator, os.path.join(folder, "target"), "full", share)
+        try:
+            client = Pymssql(source.server, source.password, folder)
+            key_password = random_password()
+            key, backup = (f"\\\\{share[0]}\\kit\\{random_name(leaf)}" for leaf in ("key", "backup"))
+            answers = [
+                client.run(f"BACKUP SERVICE MASTER KEY TO FILE = N'{key}' "
+                           f"ENCRYPTION BY PASSWORD = N'{quoted(key_password)}'"),
+                client.run(f"BACKUP DATABASE Orchestrator TO DISK = N'{backup}'"),
+                client.run("USE Orchestrator"),
+            ]
+            answer = client.run(COUNT)
+            counted = answer.rows[0][0] if answer.rows else None
+            checks.check(f"{about} backed up, with values that decrypt",
+                         not any(each.errors for each in answers) and counted, (answers, answer))
+            client.close()
+            done = subprocess.run(
+                [restore, "--instance", target.name, "--address", f"{target.server.host}:{target.server.port}",
+                 "--ca", target.server.ca, "--user", "sa", "--password-env", "TARGET_SA",
+                 "--key-password-env", "KEY_PASSWORD", "--key-file", key, "--backup-file", backup,
+                 "--allow-unc-host", share[0]],
+                capture_output=True, text=True,
+                env={**os.environ, "TARGET_SA": target.password, "KEY_PASSWORD": key_password})
+            expected = {"values_checked": counted, "values_decrypted": counted}
+            checks.check(f"{about} all {counted} values decrypt on another instance",
+                         done.returncode == 0 and json.loads(done.stdout) == expected, done)
+        finally:
+            source.process.kill()
+            target.process.kill()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("simulator", help="the built example")
+    parser.add_argument("restore", help="the built example restore_from_parts")
     parser.add_argument("--plant-fault", action="store_true",
                         help="expect a column too many, to see that checks can fail")
     arguments = parser.parse_args()
@@ -177,6 +223,7 @@ def main():
                 checks.check(f"the simulator ends when {how}", code == 0, code)
             finally:
                 simulator.process.kill()
+    check_recovery(checks, arguments.simulator, arguments.restore)
     print(f"{checks.passed} of {checks.total} checks")
     sys.exit(checks.passed != checks.total)
 
