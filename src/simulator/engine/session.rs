@@ -95,6 +95,9 @@ pub(crate) struct SessionMemory {
     pub(crate) temporary_tables: BTreeMap<String, MemoryTable>,
     /// `SCOPE_IDENTITY()`.
     pub(crate) identity: Option<i64>,
+    /// The single-user database, in lower case, that the session has by having entered it: leaving
+    /// it leaves it to others. (Who set a database to single-user keeps it from anywhere.)
+    pub(crate) entered: Option<String>,
     /// The databases that the open transaction changed.
     pub(crate) changed_databases: Vec<run::ChangedDatabase>,
 }
@@ -150,7 +153,9 @@ impl Session {
                 return Err(error.then(login_failed(&request.user)));
             }
         };
-        take_single_user(&mut state, &session.database, session.spid);
+        if take_single_user(&mut state, &session.database, session.spid) {
+            session.memory.entered = Some(session.database.to_lowercase());
+        }
         session.register(&mut state, &request.host_name, &request.program_name);
         drop(state);
         Ok(session)
@@ -275,49 +280,43 @@ impl Session {
             return Err(crate::simulator::instance::unknown_database(database));
         };
         if !caller.can_enter(&entry.name) {
-            return Err(ServerError::new(
-                916,
-                14,
-                2,
-                format!(
-                    "The server principal \"{}\" is not able to access the database \"{}\" under \
-                     the current security context.",
-                    self.login, entry.name
-                ),
-            ));
+            return Err(no_access(&self.login, &entry.name));
         }
         let holder = state.locks.single_user.get(&entry.name.to_lowercase());
-        let is_taken = match entry.user_access {
-            UserAccess::Single => holder.is_some_and(|holder| *holder != self.spid),
-            UserAccess::Restricted => {
-                !caller.is_owner(&entry.name) && !caller.is_in_server_role("dbcreator")
-            }
-            UserAccess::Multi => false,
-        };
-        if is_taken {
-            let name = &entry.name;
-            return Err(if entry.user_access == UserAccess::Single {
-                ServerError::new(
+        match entry.user_access {
+            UserAccess::Single if holder.is_some_and(|holder| *holder != self.spid) => {
+                Err(ServerError::new(
                     924,
                     14,
                     1,
                     format!(
-                        "Database '{name}' is already open and can only have one user at a time."
+                        "Database '{}' is already open and can only have one user at a time.",
+                        entry.name
                     ),
-                )
-            } else {
-                ServerError::new(
-                    927,
-                    14,
-                    3,
-                    format!(
-                        "Database '{name}' cannot be opened. Only its administrators may enter."
-                    ),
-                )
-            });
+                ))
+            }
+            // Which error it is nobody could confirm.
+            UserAccess::Restricted
+                if !caller.is_owner(&entry.name) && !caller.is_in_server_role("dbcreator") =>
+            {
+                Err(no_access(&self.login, &entry.name))
+            }
+            _ => Ok(entry.name.clone()),
         }
-        Ok(entry.name.clone())
     }
+}
+
+/// 916.
+fn no_access(login: &str, database: &str) -> ServerError {
+    ServerError::new(
+        916,
+        14,
+        2,
+        format!(
+            "The server principal \"{login}\" is not able to access the database \"{database}\" \
+             under the current security context."
+        ),
+    )
 }
 
 /// The machine's name: what stands in front of the instance's.
@@ -336,18 +335,17 @@ fn free_spid(state: &State) -> i16 {
         .unwrap_or(i16::MAX)
 }
 
-/// Who enters a single-user database that is free has it from then on.
-pub(crate) fn take_single_user(state: &mut State, database: &str, spid: i16) {
+/// Who enters a single-user database that is free has it from then on. Whether it was free.
+pub(crate) fn take_single_user(state: &mut State, database: &str, spid: i16) -> bool {
     let is_single = state
         .entry(database)
         .is_some_and(|entry| entry.user_access == UserAccess::Single);
-    if is_single {
-        state
-            .locks
-            .single_user
-            .entry(database.to_lowercase())
-            .or_insert(spid);
+    let key = database.to_lowercase();
+    let is_free = is_single && !state.locks.single_user.contains_key(&key);
+    if is_free {
+        state.locks.single_user.insert(key, spid);
     }
+    is_free
 }
 
 impl Drop for Session {

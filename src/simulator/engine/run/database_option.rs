@@ -72,6 +72,7 @@ impl Runner<'_> {
             match option.name.as_str() {
                 "SINGLE_USER" => {
                     state.locks.single_user.insert(key.clone(), spid);
+                    self.session.memory.entered = None;
                 }
                 "MULTI_USER" | "RESTRICTED_USER" => {
                     state.locks.single_user.remove(&key);

@@ -7,6 +7,7 @@ use crate::simulator::engine::evaluate::{integer, text};
 use crate::simulator::engine::frame::{Frame, MemoryTable};
 use crate::simulator::engine::session::take_single_user;
 use crate::simulator::engine::value::parse_date_time;
+use crate::simulator::instance::same_name;
 use crate::simulator::output::Reply;
 use crate::simulator::server_error::{Failure, Result, ServerError, message};
 use crate::simulator::tsql::ast::{Declaration, Expression, FlowStatement, Statement};
@@ -208,14 +209,7 @@ impl Runner<'_> {
         database: &str,
         frame: &Frame,
     ) -> Result<(), Failure> {
-        let spid = self.session.spid;
-        let name = {
-            let instance = std::sync::Arc::clone(&self.session.instance);
-            let mut state = instance.state();
-            let name = self.session.may_use(&state, database)?;
-            take_single_user(&mut state, &name, spid);
-            name
-        };
+        let name = self.enter(database)?;
         let before = std::mem::replace(&mut self.session.database, name.clone());
         self.note_request(Some("USE DATABASE"));
         self.output
@@ -228,6 +222,21 @@ impl Runner<'_> {
         self.notice(frame, message(5701, 0, 2, text)).await?;
         self.done(command::USE, None).await?;
         Ok(())
+    }
+
+    /// Checks that the session may use a database, and takes it if it is one for a single user.
+    fn enter(&mut self, database: &str) -> Result<String> {
+        let instance = std::sync::Arc::clone(&self.session.instance);
+        let mut state = instance.state();
+        let name = self.session.may_use(&state, database)?;
+        let is_other = !same_name(&name, &self.session.database);
+        if let Some(left) = self.session.memory.entered.take_if(|_| is_other) {
+            state.locks.single_user.remove(&left);
+        }
+        if take_single_user(&mut state, &name, self.session.spid) {
+            self.session.memory.entered = Some(name.to_lowercase());
+        }
+        Ok(name)
     }
 
     fn kill(&self, spid: i64) -> Result<()> {
