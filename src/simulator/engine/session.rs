@@ -100,6 +100,12 @@ pub(crate) struct SessionMemory {
     pub(crate) entered: Option<String>,
     /// The databases that the open transaction changed.
     pub(crate) changed_databases: Vec<run::ChangedDatabase>,
+    /// The open transaction's name.
+    pub(crate) transaction: Option<String>,
+    pub(crate) savepoints: Vec<run::Savepoint>,
+    /// Where the calls that run now were made. What is left here when a request begins was cut
+    /// short.
+    pub(crate) calls: Vec<run::CallSite>,
 }
 
 /// Who a session was before EXECUTE AS.

@@ -46,7 +46,7 @@ impl<'a> Context<'a> {
             Expression::Column(parts) => scope::resolve(parts, scope).map(|found| found.value()),
             Expression::Unary { operator, operand } => self.unary(*operator, operand, scope),
             Expression::Binary { operator, .. } if is_condition_operator(*operator) => {
-                Err(not_a_value())
+                Err(not_a_value(expression))
             }
             Expression::Binary { .. } => self.chain(expression, scope),
             Expression::Subquery(query) => self.scalar_query(query, scope),
@@ -85,7 +85,7 @@ impl<'a> Context<'a> {
             | Expression::InQuery { .. }
             | Expression::Between { .. }
             | Expression::Like { .. }
-            | Expression::Exists(_) => Err(not_a_value()),
+            | Expression::Exists(_) => Err(not_a_value(expression)),
         }
     }
 
@@ -118,7 +118,7 @@ impl<'a> Context<'a> {
                 Some(value) => SqlValue::Int(!value),
                 None => SqlValue::Null,
             }),
-            UnaryOperator::Not => Err(not_a_value()),
+            UnaryOperator::Not => Err(misplaced_keyword("NOT")),
         }
     }
 
@@ -133,7 +133,7 @@ impl<'a> Context<'a> {
         } = first
         {
             if is_condition_operator(*operator) {
-                return Err(not_a_value());
+                return Err(not_a_value(first));
             }
             links.push((*operator, right));
             first = left;
@@ -210,15 +210,37 @@ fn literal_value(literal: &Literal) -> SqlValue {
     }
 }
 
-/// A condition stands where a value should. (The server's parser finds this; ours reads both
-/// alike.)
-fn not_a_value() -> ServerError {
+/// A condition stands where a value should. The server's parser finds this, at the comparison's
+/// sign; ours reads both alike.
+fn not_a_value(condition: &Expression) -> ServerError {
+    let sign = match condition {
+        Expression::Binary { operator, .. } => match operator {
+            BinaryOperator::NotEqual => "<>",
+            BinaryOperator::Less => "<",
+            BinaryOperator::LessOrEqual => "<=",
+            BinaryOperator::Greater => ">",
+            BinaryOperator::GreaterOrEqual => ">=",
+            BinaryOperator::Or => return misplaced_keyword("OR"),
+            BinaryOperator::And => return misplaced_keyword("AND"),
+            _ => "=",
+        },
+        Expression::IsNull { .. } => return misplaced_keyword("IS"),
+        Expression::InList { .. } | Expression::InQuery { .. } => return misplaced_keyword("IN"),
+        Expression::Between { .. } => return misplaced_keyword("BETWEEN"),
+        Expression::Like { .. } => return misplaced_keyword("LIKE"),
+        Expression::Exists(_) => return misplaced_keyword("EXISTS"),
+        _ => return misplaced_keyword("NOT"),
+    };
+    ServerError::new(102, 15, 1, format!("Incorrect syntax near '{sign}'."))
+}
+
+/// 156.
+fn misplaced_keyword(keyword: &str) -> ServerError {
     ServerError::new(
-        4145,
+        156,
         15,
         1,
-        "An expression of non-boolean type specified in a context where a condition is expected, \
-         or the other way round.",
+        format!("Incorrect syntax near the keyword '{keyword}'."),
     )
 }
 

@@ -2,12 +2,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Runner, Signal, command};
 use crate::simulator::engine::frame::Frame;
 use crate::simulator::engine::{Request, Session, backup, keys};
-use crate::simulator::instance::{RequestInfo, now};
+use crate::simulator::instance::{Instance, RequestInfo, now};
 use crate::simulator::output::{Gone, Output};
 use crate::simulator::server_error::{Failure, ServerError};
 use crate::simulator::tsql::ast::{
@@ -28,6 +29,11 @@ pub(crate) async fn request(
     request: Request,
     output: &Output,
 ) -> Result<(), Gone> {
+    // An attention drops this future where it waits, and the note must go with it.
+    let _note = RequestNote {
+        instance: Arc::clone(&session.instance),
+        spid: session.spid,
+    };
     let mut runner = Runner {
         session,
         output,
@@ -36,15 +42,29 @@ pub(crate) async fn request(
         ends: 0,
         captured: None,
     };
-    let result = match request {
+    runner.forget_calls();
+    match request {
         Request::Batch(text) => runner.batch(&text).await,
         Request::Rpc {
             procedure,
             parameters,
         } => runner.rpc(&procedure, parameters).await,
-    };
-    runner.note_request(None);
-    result
+    }
+}
+
+/// What the views show of a request, for as long as it runs.
+struct RequestNote {
+    instance: Arc<Instance>,
+    spid: i16,
+}
+
+impl Drop for RequestNote {
+    fn drop(&mut self) {
+        let mut state = self.instance.state();
+        if let Some(info) = state.sessions.get_mut(&self.spid) {
+            info.request = None;
+        }
+    }
 }
 
 impl Runner<'_> {
@@ -175,7 +195,7 @@ impl Runner<'_> {
 
     async fn kind(&mut self, kind: &StatementKind, frame: &mut Frame) -> Result<Signal, Failure> {
         if let Some(name) = request_name(kind) {
-            self.note_request(Some(name));
+            self.note_request(name);
         }
         match kind {
             StatementKind::Flow(flow) => return self.flow(flow, frame).await,
@@ -207,11 +227,11 @@ impl Runner<'_> {
     }
 
     /// Tells the views what the session runs.
-    pub(super) fn note_request(&self, command: Option<&str>) {
+    pub(super) fn note_request(&self, command: &str) {
         let mut state = self.session.instance.state();
         if let Some(info) = state.sessions.get_mut(&self.session.spid) {
             info.database.clone_from(&self.session.database);
-            info.request = command.map(|command| RequestInfo {
+            info.request = Some(RequestInfo {
                 command: command.to_owned(),
                 percent_complete: 0.0,
                 started: now(),
@@ -269,7 +289,7 @@ pub(super) const fn command_of(kind: &StatementKind) -> u16 {
         StatementKind::Backup(statement) => backup::command(statement),
         StatementKind::Flow(FlowStatement::Use(_)) => command::USE,
         StatementKind::Flow(FlowStatement::Transaction(statement)) => match statement {
-            TransactionStatement::Begin | TransactionStatement::Save(_) => command::BEGIN,
+            TransactionStatement::Begin(_) | TransactionStatement::Save(_) => command::BEGIN,
             TransactionStatement::Commit => command::COMMIT,
             TransactionStatement::Rollback(_) => command::ROLLBACK,
         },

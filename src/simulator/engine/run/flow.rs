@@ -211,7 +211,7 @@ impl Runner<'_> {
     ) -> Result<(), Failure> {
         let name = self.enter(database)?;
         let before = std::mem::replace(&mut self.session.database, name.clone());
-        self.note_request(Some("USE DATABASE"));
+        self.note_request("USE DATABASE");
         self.output
             .send(Reply::Database {
                 from: before,

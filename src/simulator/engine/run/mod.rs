@@ -35,7 +35,8 @@ use crate::simulator::server_error::ServerError;
 use crate::transport::SqlMessage;
 
 pub(crate) use batch::request;
-pub(crate) use transaction::{ChangedDatabase, abandon as abandon_transaction};
+pub(crate) use procedure::CallSite;
+pub(crate) use transaction::{ChangedDatabase, Savepoint, abandon as abandon_transaction};
 
 /// `CurCmd` of the ends of statements. Those with a comment were seen on a real wire.
 pub(crate) mod command {

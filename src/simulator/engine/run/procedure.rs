@@ -2,10 +2,10 @@
 
 use super::{Runner, Signal, command};
 use crate::simulator::catalog::Procedure;
-use crate::simulator::engine::Caller;
 use crate::simulator::engine::evaluate::text;
 use crate::simulator::engine::frame::Frame;
 use crate::simulator::engine::value::{Conversion, convert};
+use crate::simulator::engine::{Caller, Session};
 use crate::simulator::instance::same_name;
 use crate::simulator::server_error::{Failure, Result, ServerError};
 use crate::simulator::tsql::ast::{
@@ -48,6 +48,32 @@ pub(super) struct Outcome {
     pub(super) status: i32,
     /// What came out of the arguments, in their order; `None` for those that only went in.
     pub(super) outputs: Vec<Option<(SqlValue, WireType)>>,
+}
+
+/// Where and as whom a session was when it made a call.
+#[derive(Debug)]
+pub(crate) struct CallSite {
+    line: u32,
+    procedure: String,
+    database: String,
+    impersonations: usize,
+}
+
+impl Session {
+    fn take_back(&mut self, site: CallSite, depth: u32) {
+        self.line = site.line;
+        self.procedure = site.procedure;
+        self.database = site.database;
+        self.memory
+            .temporary_tables
+            .retain(|_, table| table.depth < depth);
+        while self.memory.impersonations.len() > site.impersonations {
+            if let Some(before) = self.memory.impersonations.pop() {
+                self.login = before.login;
+                self.memory.impersonated_user = before.user;
+            }
+        }
+    }
 }
 
 /// A procedure as it is run.
@@ -128,29 +154,49 @@ impl Runner<'_> {
         batch: &str,
         mut frame: Frame,
     ) -> Result<Frame, Failure> {
-        let line = self.session.line;
         let statements = parse_batch(batch)?;
-        let database = self.session.database.clone();
         let depth = frame.depth;
+        self.leave();
         let result = self.statements(&statements, &mut frame).await;
-        self.come_back(database, depth).await?;
-        self.session.line = line;
+        self.come_back(depth).await?;
         result?;
         Ok(frame)
     }
 
-    /// Ends a call: its temporary tables go, and the database is the caller's again.
-    async fn come_back(&mut self, database: String, depth: u32) -> Result<(), Failure> {
-        self.session
-            .memory
-            .temporary_tables
-            .retain(|_, table| table.depth < depth);
-        if self.session.database != database {
-            let from = std::mem::replace(&mut self.session.database, database.clone());
-            let reply = crate::simulator::output::Reply::Database { from, to: database };
+    /// Remembers where a call is made.
+    fn leave(&mut self) {
+        let session = &mut *self.session;
+        session.memory.calls.push(CallSite {
+            line: session.line,
+            procedure: session.procedure.clone(),
+            database: session.database.clone(),
+            impersonations: session.memory.impersonations.len(),
+        });
+    }
+
+    /// Ends a call: its temporary tables go, and the session is where and who it was before.
+    async fn come_back(&mut self, depth: u32) -> Result<(), Failure> {
+        let Some(site) = self.session.memory.calls.pop() else {
+            return Ok(());
+        };
+        let from = self.session.database.clone();
+        self.session.take_back(site, depth);
+        if self.session.database != from {
+            let to = self.session.database.clone();
+            let reply = crate::simulator::output::Reply::Database { from, to };
             self.output.send(reply).await?;
         }
         Ok(())
+    }
+
+    /// Ends calls that an attention cut short.
+    pub(super) fn forget_calls(&mut self) {
+        if let Some(first) = std::mem::take(&mut self.session.memory.calls)
+            .into_iter()
+            .next()
+        {
+            self.session.take_back(first, 1);
+        }
     }
 
     /// Calls a procedure of the system or of a user.
@@ -238,17 +284,14 @@ impl Runner<'_> {
             ..Frame::default()
         };
         let places = self.bind(&found.procedure.name, parameters, given, &mut frame)?;
-        let line = self.session.line;
-        let caller = std::mem::take(&mut self.session.procedure);
+        self.leave();
         let before = std::mem::replace(&mut self.session.database, found.database.clone());
         let result = self.statements(body, &mut frame).await;
-        // Where the procedure said USE, the client is told that the database is the old one again.
+        // Only where the procedure said USE is the client told that the database is the old one.
         if self.session.database == found.database {
-            self.session.database.clone_from(&before);
+            self.session.database = before;
         }
-        self.come_back(before, frame.depth).await?;
-        self.session.line = line;
-        self.session.procedure = caller;
+        self.come_back(frame.depth).await?;
         let status = match result? {
             Signal::Return(status) => status,
             _ => 0,

@@ -25,7 +25,7 @@ impl Runner<'_> {
                 .await;
         };
         let given: Vec<Given> = parameters.iter().map(Given::of_parameter).collect();
-        self.note_request(Some("EXECUTE"));
+        self.note_request("EXECUTE");
         match self.call(&name, &given, 0).await {
             Ok(outcome) => self.answer(&parameters, outcome).await,
             Err(Failure::Gone) => Err(Gone),

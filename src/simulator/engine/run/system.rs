@@ -180,7 +180,7 @@ impl Runner<'_> {
     async fn execute_sql(&mut self, given: &[Given], depth: u32) -> Result<Outcome, Failure> {
         let texts = |at: usize| -> Result<Option<String>> {
             match given.get(at).and_then(|argument| argument.value.as_ref()) {
-                Some(value) if !matches!(value, SqlValue::Text(_)) && !value.is_null() => {
+                Some(value) if !value.is_null() && !given.get(at).is_some_and(is_national) => {
                     Err(not_a_text())
                 }
                 Some(value) => text(value),
@@ -300,6 +300,11 @@ impl Runner<'_> {
         )?;
         Ok(0)
     }
+}
+
+/// Whether an argument is of a type that `sp_executesql` takes a text as.
+const fn is_national(argument: &Given) -> bool {
+    matches!(argument.kind, WireType::NVarChar(_) | WireType::NChar(_))
 }
 
 /// 214.

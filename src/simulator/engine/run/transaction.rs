@@ -6,7 +6,7 @@
 use super::{Runner, command};
 use crate::simulator::catalog::Contents;
 use crate::simulator::engine::Session;
-use crate::simulator::instance::{Instance, OpenDatabase, State};
+use crate::simulator::instance::{Instance, OpenDatabase, State, same_name};
 use crate::simulator::server_error::{Failure, Result, ServerError};
 use crate::simulator::tsql::ast::TransactionStatement;
 
@@ -18,13 +18,24 @@ pub(crate) struct ChangedDatabase {
     pub(crate) contents: Contents,
 }
 
+/// A place within a transaction.
+#[derive(Debug)]
+pub(crate) struct Savepoint {
+    name: String,
+    /// Those that had been changed before it, as they were there.
+    databases: Vec<ChangedDatabase>,
+}
+
 impl Runner<'_> {
     pub(super) async fn transaction(
         &mut self,
         statement: &TransactionStatement,
     ) -> Result<(), Failure> {
         let ended = match statement {
-            TransactionStatement::Begin => {
+            TransactionStatement::Begin(name) => {
+                if self.session.transactions == 0 {
+                    self.session.memory.transaction.clone_from(name);
+                }
                 self.session.transactions = self.session.transactions.saturating_add(1);
                 command::BEGIN
             }
@@ -32,23 +43,19 @@ impl Runner<'_> {
                 self.commit()?;
                 command::COMMIT
             }
-            TransactionStatement::Rollback(None) => {
+            TransactionStatement::Save(name) => {
+                self.save(name)?;
+                command::BEGIN
+            }
+            TransactionStatement::Rollback(name) => {
                 if self.session.transactions == 0 {
                     return Err(no_transaction("ROLLBACK").into());
                 }
-                self.roll_back_all();
+                match name {
+                    Some(name) => self.roll_back_to(name)?,
+                    None => self.roll_back_all(),
+                }
                 command::ROLLBACK
-            }
-            TransactionStatement::Rollback(Some(_)) if self.session.transactions > 0 => {
-                // A name may be the transaction's own; savepoints were refused.
-                self.roll_back_all();
-                command::ROLLBACK
-            }
-            TransactionStatement::Rollback(Some(_)) => {
-                return Err(no_transaction("ROLLBACK").into());
-            }
-            TransactionStatement::Save(_) => {
-                return Err(ServerError::unsupported("savepoints").into());
             }
         };
         Ok(self.done(ended, None).await?)
@@ -66,9 +73,95 @@ impl Runner<'_> {
         let instance = std::sync::Arc::clone(&self.session.instance);
         let mut state = instance.state();
         let changed = std::mem::take(&mut self.session.memory.changed_databases);
+        self.session.memory.savepoints.clear();
         self.session.transactions = 0;
         let result = commit_databases(&instance, &mut state, &changed);
         release(&mut state, self.session.spid);
+        result
+    }
+
+    /// SAVE TRANSACTION: a place to go back to.
+    fn save(&mut self, name: &str) -> Result<()> {
+        if self.session.transactions == 0 {
+            return Err(ServerError::new(
+                628,
+                16,
+                0,
+                "Cannot issue SAVE TRANSACTION when there is no active transaction.",
+            ));
+        }
+        let instance = std::sync::Arc::clone(&self.session.instance);
+        let state = instance.state();
+        let memory = &mut self.session.memory;
+        let mark = format!("SAVEPOINT s{}", memory.savepoints.len());
+        let mut databases = Vec::with_capacity(memory.changed_databases.len());
+        for changed in &memory.changed_databases {
+            if let Some(open) = state.databases.get(&changed.name) {
+                open.rows
+                    .execute_batch(&mark)
+                    .map_err(|error| rows_failed(&error))?;
+                databases.push(ChangedDatabase {
+                    name: changed.name.clone(),
+                    contents: open.contents.clone(),
+                });
+            }
+        }
+        memory.savepoints.push(Savepoint {
+            name: name.to_owned(),
+            databases,
+        });
+        Ok(())
+    }
+
+    /// Goes back to a savepoint, which stays; or ends the transaction, if that is its name.
+    fn roll_back_to(&mut self, name: &str) -> Result<()> {
+        let instance = std::sync::Arc::clone(&self.session.instance);
+        let mut state = instance.state();
+        let memory = &mut self.session.memory;
+        let place = memory
+            .savepoints
+            .iter()
+            .rposition(|savepoint| same_name(&savepoint.name, name));
+        let Some(place) = place else {
+            let is_own = memory
+                .transaction
+                .as_ref()
+                .is_some_and(|own| same_name(own, name));
+            if is_own {
+                abandon(self.session, &mut state);
+                return Ok(());
+            }
+            return Err(ServerError::new(
+                6401,
+                16,
+                1,
+                format!(
+                    "Cannot roll back {name}. No transaction or savepoint of that name was found."
+                ),
+            ));
+        };
+        memory.savepoints.truncate(place + 1);
+        let savepoint = &memory.savepoints[place];
+        let back = format!("ROLLBACK TO s{place}");
+        let mut result = Ok(());
+        memory.changed_databases.retain(|changed| {
+            let saved = savepoint
+                .databases
+                .iter()
+                .find(|saved| saved.name == changed.name);
+            if let Some(open) = state.databases.get_mut(&changed.name) {
+                // What was first changed behind the savepoint goes back to the beginning.
+                let sql = saved.map_or("ROLLBACK", |_| back.as_str());
+                match open.rows.execute_batch(sql) {
+                    Ok(()) => open.contents = saved.unwrap_or(changed).contents.clone(),
+                    Err(error) => result = Err(rows_failed(&error)),
+                }
+            }
+            if saved.is_none() {
+                state.locks.writers.remove(&changed.name);
+            }
+            saved.is_some()
+        });
         result
     }
 
@@ -154,6 +247,7 @@ fn release(state: &mut State, spid: i16) {
 /// Takes a session's open transaction back: ROLLBACK, and the end of the session.
 pub(crate) fn abandon(session: &mut Session, state: &mut State) {
     session.transactions = 0;
+    session.memory.savepoints.clear();
     for changed in std::mem::take(&mut session.memory.changed_databases) {
         if let Some(open) = state.databases.get_mut(&changed.name) {
             // Where it fails nothing was begun: the database was closed and opened in between.

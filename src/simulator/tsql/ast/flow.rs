@@ -59,9 +59,10 @@ pub(crate) struct Declaration {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TransactionStatement {
-    Begin,
+    /// With its name, if it has one.
+    Begin(Option<String>),
     Commit,
-    /// With the savepoint's name, if it is one.
+    /// With the name of a savepoint or of the transaction, if one is given.
     Rollback(Option<String>),
     Save(String),
 }

@@ -103,8 +103,10 @@ impl Parser<'_> {
 
     fn begin(&mut self) -> Result<FlowStatement> {
         if self.take_word("TRAN") || self.take_word("TRANSACTION") {
-            self.transaction_name()?;
-            return Ok(FlowStatement::Transaction(TransactionStatement::Begin));
+            let name = self.transaction_name()?;
+            return Ok(FlowStatement::Transaction(TransactionStatement::Begin(
+                name,
+            )));
         }
         if self.take_word("TRY") {
             let body = self.statements_until_end()?;

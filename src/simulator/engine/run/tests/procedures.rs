@@ -89,3 +89,36 @@ async fn application_locks_keep_others_out() {
     drop(other);
     assert_eq!(server.value(take).await, "0");
 }
+
+#[tokio::test]
+async fn what_a_call_did_to_the_session_ends_with_it() {
+    let mut server = Server::new();
+    server
+        .run("CREATE LOGIN weak WITH PASSWORD = 'Some Pass 1'")
+        .await;
+    server
+        .run("CREATE PROCEDURE dbo.p AS EXEC ('CREATE TABLE #t (a int); EXECUTE AS LOGIN = ''weak''; USE tempdb; SELECT SUSER_SNAME() + DB_NAME()')")
+        .await;
+    let answer = server
+        .run("EXEC dbo.p; SELECT SUSER_SNAME() + DB_NAME()")
+        .await;
+    assert_eq!(answer.rows, [["weaktempdb"], ["samaster"]]);
+    assert_eq!(server.errors("SELECT * FROM #t").await, [208]);
+    assert_eq!(server.errors("EXEC sp_executesql 'SELECT 1'").await, [214]);
+}
+
+/// An attention drops a request where it stands.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_cut_short_leaves_nothing_behind() {
+    let mut server = Server::new();
+    server.run("CREATE DATABASE D").await;
+    server.run("USE D").await;
+    server
+        .run("CREATE PROCEDURE dbo.p AS SELECT 1; WAITFOR DELAY '01:00:00'")
+        .await;
+    server.run("USE master").await;
+    let short = std::time::Duration::from_secs(1);
+    let cut = tokio::time::timeout(short, run(&mut server.sa, "EXEC D.dbo.p")).await;
+    assert!(cut.is_err());
+    assert_eq!(server.value("SELECT DB_NAME()").await, "master");
+}

@@ -134,6 +134,32 @@ async fn a_transaction_is_kept_or_taken_back_whole() {
 }
 
 #[tokio::test]
+async fn a_savepoint_is_gone_back_to() {
+    let mut server = Server::new();
+    server
+        .run("CREATE DATABASE D; CREATE DATABASE E; CREATE TABLE D.dbo.T (a int); CREATE TABLE E.dbo.T (a int)")
+        .await;
+    server
+        .run(
+            "BEGIN TRAN work; INSERT D.dbo.T VALUES (1); SAVE TRAN half; INSERT D.dbo.T VALUES (2);
+             INSERT E.dbo.T VALUES (3); CREATE TABLE D.dbo.U (a int); ROLLBACK TRAN half;
+             INSERT D.dbo.T VALUES (4); COMMIT",
+        )
+        .await;
+    let answer = server
+        .run("SELECT a FROM D.dbo.T UNION ALL SELECT a FROM E.dbo.T")
+        .await;
+    assert_eq!(answer.rows, [["1"], ["4"]]);
+    assert_eq!(server.errors("SELECT * FROM D.dbo.U").await, [208]);
+    assert_eq!(
+        server.errors("BEGIN TRAN work; ROLLBACK TRAN other").await,
+        [6401]
+    );
+    server.run("ROLLBACK TRAN work").await;
+    assert_eq!(server.errors("SAVE TRAN x").await, [628]);
+}
+
+#[tokio::test]
 async fn databases_are_set_and_dropped() {
     let mut server = Server::new();
     server.run("CREATE DATABASE D").await;
