@@ -6,6 +6,9 @@ use crate::simulator::server_error::{Result, ServerError};
 
 /// Whether two names are the same: case counts for nothing.
 pub(crate) fn same_name(one: &str, other: &str) -> bool {
+    if one.is_ascii() && other.is_ascii() {
+        return one.eq_ignore_ascii_case(other);
+    }
     one == other || one.to_lowercase() == other.to_lowercase()
 }
 

@@ -122,3 +122,67 @@ async fn a_call_that_is_cut_short_leaves_nothing_behind() {
     assert!(cut.is_err());
     assert_eq!(server.value("SELECT DB_NAME()").await, "master");
 }
+
+#[tokio::test]
+async fn the_servers_own_procedures_keep_secrets_and_make_folders() {
+    let mut server = Server::new();
+    server
+        .run(
+            "CREATE DATABASE D; EXEC sp_control_dbmasterkey_password @db_name = N'D', \
+             @password = N'p', @action = N'add'",
+        )
+        .await;
+    assert_eq!(
+        server
+            .value("SELECT COUNT(*) FROM sys.master_key_passwords")
+            .await,
+        "1"
+    );
+    let again = "EXEC sp_control_dbmasterkey_password N'D', N'p', N'add'";
+    assert_eq!(server.errors(again).await, [15594]);
+    server
+        .run(
+            "EXEC sp_addlinkedserver @server = N'OTHER', @srvproduct = N'SQL Server'; \
+             EXEC sp_addlinkedsrvlogin N'OTHER', 'false', NULL, N'remote', N'secret'",
+        )
+        .await;
+    let answer = server
+        .run(
+            "SELECT s.name, l.remote_name FROM sys.linked_logins l JOIN sys.servers s \
+             ON s.server_id = l.server_id",
+        )
+        .await;
+    assert_eq!(answer.rows, [["OTHER", "remote"]]);
+    assert_eq!(
+        server.errors("EXEC sp_addlinkedserver N'OTHER'").await,
+        [15028]
+    );
+    server
+        .run("EXEC master.dbo.xp_create_subdir N'C:\\made\\below'")
+        .await;
+    let exists = "SELECT file_is_a_directory FROM sys.dm_os_file_exists(N'C:\\made\\below')";
+    assert_eq!(server.value(exists).await, "1");
+    assert_eq!(server.errors("EXEC xp_cmdshell 'dir'").await, [15281]);
+}
+
+#[tokio::test]
+async fn tables_of_thousands_of_rows_are_read_in_a_moment() {
+    let mut server = Server::new();
+    server
+        .run(
+            "CREATE TABLE #n (n int, a nvarchar(20), b nvarchar(20), c nvarchar(20)); \
+             INSERT #n SELECT ROW_NUMBER() OVER (ORDER BY x.o), N'a', N'b', N'c' FROM \
+             (SELECT a.object_id AS o FROM sys.all_objects a CROSS JOIN sys.all_objects b \
+              CROSS JOIN (VALUES (1), (2), (3)) AS v(k)) x",
+        )
+        .await;
+    let started = std::time::Instant::now();
+    let count = "SELECT COUNT(*) FROM #n WHERE n > 10 AND b = N'B' AND n % 2 = 0";
+    let rows: usize = server.value(count).await.parse().unwrap();
+    assert!(rows > 3000, "{rows}");
+    assert!(
+        started.elapsed() < std::time::Duration::from_secs(5),
+        "{:?}",
+        started.elapsed()
+    );
+}
