@@ -41,7 +41,12 @@ pub(crate) struct Gone;
 
 /// Where a session writes its replies. Bounded: a client that does not read holds the statement.
 #[derive(Clone, Debug)]
-pub(crate) struct Output(mpsc::Sender<Reply>);
+pub(crate) struct Output {
+    replies: mpsc::Sender<Reply>,
+    /// Where the messages of the statement that runs come from.
+    line: u32,
+    procedure: String,
+}
 
 impl Output {
     /// A stream of replies and the end that reads it.
@@ -52,14 +57,35 @@ impl Output {
     /// The same, for that many replies at a time.
     pub(crate) fn of_capacity(replies: usize) -> (Self, mpsc::Receiver<Reply>) {
         let (sender, receiver) = mpsc::channel(replies);
-        (Self(sender), receiver)
+        let output = Self {
+            replies: sender,
+            line: 1,
+            procedure: String::new(),
+        };
+        (output, receiver)
+    }
+
+    /// The same stream, for the messages of a statement that stands there.
+    pub(crate) fn at(&self, line: u32, procedure: &str) -> Self {
+        Self {
+            replies: self.replies.clone(),
+            line,
+            procedure: procedure.to_owned(),
+        }
     }
 
     pub(crate) async fn send(&self, reply: Reply) -> Result<(), Gone> {
-        self.0.send(reply).await.map_err(|_| Gone)
+        self.replies.send(reply).await.map_err(|_| Gone)
     }
 
-    pub(crate) async fn message(&self, message: SqlMessage) -> Result<(), Gone> {
+    /// Sends a message. One that doesn't say where it comes from comes from the statement.
+    pub(crate) async fn message(&self, mut message: SqlMessage) -> Result<(), Gone> {
+        if message.line <= 1 {
+            message.line = self.line;
+        }
+        if message.procedure.is_empty() {
+            message.procedure.clone_from(&self.procedure);
+        }
         self.send(Reply::Message(message)).await
     }
 }

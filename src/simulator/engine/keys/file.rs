@@ -46,7 +46,7 @@ pub(super) fn read(
 }
 
 /// 15116 to 15118; on Linux, if so chosen, 33062 to 33064.
-pub(super) fn check_password(instance: &Instance, password: &str) -> Result<()> {
+pub(crate) fn check_password(instance: &Instance, password: &str) -> Result<()> {
     let by_server =
         instance.platform == Platform::Linux && instance.choices.own_password_policy_on_linux;
     check_policy(password).map_err(if by_server {

@@ -21,6 +21,7 @@ use crate::transport::SqlMessage;
 
 pub(crate) use asymmetric::PairKind;
 pub(crate) use credential::control_master_key_password;
+pub(crate) use file::check_password;
 pub(crate) use functions::{decrypt_by_key_auto, server_certificate_key};
 pub(crate) use hierarchy::is_current_master_key_copy;
 pub(crate) use pair_function::{decrypt_by_pair, encrypt_by_pair};

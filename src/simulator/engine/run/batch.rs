@@ -173,11 +173,19 @@ impl Runner<'_> {
     async fn failed(
         &mut self,
         statement: &Statement,
-        error: ServerError,
+        mut error: ServerError,
         frame: &Frame,
     ) -> Result<Signal, Failure> {
         // An empty error was told already, and is on its way out of the batch.
         if self.tries > 0 || error.0.is_empty() {
+            for message in &mut error.0 {
+                if message.line <= 1 {
+                    message.line = statement.line;
+                }
+                if message.procedure.is_empty() {
+                    message.procedure.clone_from(&frame.procedure);
+                }
+            }
             return Err(Failure::Server(error));
         }
         let is_over = aborts_batch(&error) || self.session.memory.aborts_transactions;
@@ -208,7 +216,8 @@ impl Runner<'_> {
             StatementKind::Execute(execute) => self.execute(execute, frame).await?,
             StatementKind::Key(key) => {
                 self.ends += 1;
-                keys::execute(self.session, key, self.output)
+                let output = self.output.at(self.session.line, &frame.procedure);
+                keys::execute(self.session, key, &output)
                     .await
                     .inspect_err(|_| self.ends -= 1)?;
             }
@@ -218,7 +227,8 @@ impl Runner<'_> {
                     Ok(crate::simulator::engine::evaluate::text(value)?.unwrap_or_default())
                 })?;
                 self.ends += 1;
-                backup::execute(self.session, &statement, self.output)
+                let output = self.output.at(self.session.line, &frame.procedure);
+                backup::execute(self.session, &statement, &output)
                     .await
                     .inspect_err(|_| self.ends -= 1)?;
             }

@@ -197,8 +197,7 @@ impl Runner<'_> {
         if let Some(first) = &first {
             self.session.memory.last_error = first.number;
         }
-        let caught = first.map(|message| self.placed(frame, message));
-        let before = std::mem::replace(&mut frame.caught, caught);
+        let before = std::mem::replace(&mut frame.caught, first);
         let result = self.statements(handler, frame).await;
         frame.caught = before;
         result
@@ -219,7 +218,7 @@ impl Runner<'_> {
             })
             .await?;
         let text = format!("Changed database context to '{name}'.");
-        self.notice(frame, message(5701, 0, 2, text)).await?;
+        self.notice(frame, message(5701, 0, 1, text)).await?;
         self.done(command::USE, None).await?;
         Ok(())
     }

@@ -2,10 +2,11 @@
 
 use super::{Runner, command};
 use crate::simulator::catalog::{Bytes, Login};
+use crate::simulator::engine::keys::check_password;
 use crate::simulator::engine::session::Impersonation;
 use crate::simulator::engine::{Caller, find_user};
 use crate::simulator::instance::{random_sid, same_name, unknown_database};
-use crate::simulator::keys::{PasswordHash, PasswordProblem, check_policy};
+use crate::simulator::keys::PasswordHash;
 use crate::simulator::server_error::{Failure, Result, ServerError};
 use crate::simulator::tsql::ast::{LoginChange, SecurityStatement};
 
@@ -104,7 +105,7 @@ impl Runner<'_> {
         checks_policy: bool,
     ) -> Result<()> {
         if checks_policy {
-            check_password(password)?;
+            check_password(&self.session.instance, password)?;
         }
         let instance = &self.session.instance;
         let hash = PasswordHash::of(instance.derivation, password).map_err(|_| no_randomness())?;
@@ -193,7 +194,7 @@ impl Runner<'_> {
                 self.edit_login(name, "alter", |login| login.is_disabled = true)
             }
             LoginChange::Password(password) => {
-                check_password(password)?;
+                check_password(&self.session.instance, password)?;
                 let derivation = self.session.instance.derivation;
                 let hash = PasswordHash::of(derivation, password).map_err(|_| no_randomness())?;
                 self.edit_login(name, "alter", |login| login.password_hash = hash)
@@ -373,23 +374,4 @@ fn free_id(logins: &[Login]) -> i32 {
 
 fn no_randomness() -> ServerError {
     ServerError::new(15_209, 16, 1, "An error occurred during encryption.")
-}
-
-/// 15116 to 15118.
-fn check_password(password: &str) -> Result<()> {
-    let (number, why) = match check_policy(password) {
-        Ok(()) => return Ok(()),
-        Err(PasswordProblem::TooShort) => (15116, "it is too short"),
-        Err(PasswordProblem::TooLong) => (15117, "it is too long"),
-        Err(PasswordProblem::NotComplex) => (15118, "it is not complex enough"),
-    };
-    Err(ServerError::new(
-        number,
-        16,
-        1,
-        format!(
-            "Password validation failed. The password does not meet the operating system policy \
-             requirements because {why}."
-        ),
-    ))
 }

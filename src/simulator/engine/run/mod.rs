@@ -122,21 +122,10 @@ impl Runner<'_> {
             .await
     }
 
-    /// A message with the line and the procedure of the statement that runs.
-    fn placed(&self, frame: &Frame, mut message: SqlMessage) -> SqlMessage {
-        // The parser has placed its own.
-        if message.line <= 1 {
-            message.line = self.session.line;
-        }
-        if message.procedure.is_empty() {
-            message.procedure.clone_from(&frame.procedure);
-        }
-        message
-    }
-
+    /// Sends a message of the statement that runs.
     async fn notice(&mut self, frame: &Frame, message: SqlMessage) -> Result<(), Gone> {
-        let message = self.placed(frame, message);
-        self.output.message(message).await
+        let output = self.output.at(self.session.line, &frame.procedure);
+        output.message(message).await
     }
 
     /// Sends an error and the end of its statement.
@@ -145,8 +134,7 @@ impl Runner<'_> {
             if message.is_error() {
                 self.session.memory.last_error = message.number;
             }
-            let message = self.placed(frame, message);
-            self.output.message(message).await?;
+            self.notice(frame, message).await?;
         }
         self.ends += 1;
         self.output

@@ -66,6 +66,10 @@ async fn errors_in_procedures_name_them() {
     assert_eq!(answer.rows, [["1"], ["2"]]);
     let message = &answer.messages[0];
     assert_eq!((message.procedure.as_str(), message.line), ("p", 3));
+    let answer = server
+        .run("\n\nBEGIN TRY EXEC dbo.p END TRY BEGIN CATCH SELECT ERROR_PROCEDURE(), ERROR_LINE() END CATCH")
+        .await;
+    assert_eq!(answer.rows, [vec!["1"], vec!["p", "3"]]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,6 +26,22 @@ async fn a_batch_goes_on_after_an_error() {
 }
 
 #[tokio::test]
+async fn notices_say_where_they_come_from() {
+    let mut server = Server::new();
+    server.run("CREATE DATABASE D").await;
+    let procedure = "CREATE PROCEDURE dbo.p AS\n\nBACKUP DATABASE D TO DISK = N'd.bak'\nPRINT 'x'";
+    server.run(procedure).await;
+    let answer = server.run("EXEC dbo.p").await;
+    let places: std::collections::BTreeSet<_> = answer
+        .messages
+        .iter()
+        .map(|m| (m.number, m.line, m.procedure.as_str()))
+        .collect();
+    assert!(places.contains(&(3014, 3, "p")), "{places:?}");
+    assert!(places.contains(&(0, 4, "p")), "{places:?}");
+}
+
+#[tokio::test]
 async fn a_batch_that_does_not_parse_runs_nothing() {
     let mut server = Server::new();
     let answer = run(&mut server.sa, "CREATE TABLE #t (a int); SELECT FROM").await;
