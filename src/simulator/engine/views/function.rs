@@ -70,7 +70,7 @@ fn file_exists(context: &Context<'_>, arguments: &[SqlValue]) -> Result<Vec<Row>
     Ok(vec![vec![bit(is_file), bit(is_folder), bit(has_parent)]])
 }
 
-/// The volume of a database's file. Its size is made up; what is free is what the disk has left.
+/// The volume of a database's file.
 fn volume(context: &Context<'_>, arguments: &[SqlValue]) -> Result<Vec<Row>> {
     super::session::check_server_state(context)?;
     let number = |at: usize| match arguments.get(at) {
@@ -100,9 +100,12 @@ fn volume(context: &Context<'_>, arguments: &[SqlValue]) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// One tebibyte.
+/// One tebibyte: what a volume of the server holds. (The machine's own disks are not shown.)
 const VOLUME_BYTES: i64 = 1 << 40;
 
-fn available_bytes(_: &Context<'_>) -> i64 {
-    VOLUME_BYTES / 2
+/// What the quota leaves, where the server's disks have one.
+fn available_bytes(context: &Context<'_>) -> i64 {
+    let left = context.instance.disk.quota();
+    left.and_then(|left| i64::try_from(left).ok())
+        .map_or(VOLUME_BYTES, |left| left.min(VOLUME_BYTES))
 }

@@ -220,3 +220,17 @@ async fn the_server_tells_what_it_is() {
         "SELECT"
     );
 }
+
+#[tokio::test]
+async fn volumes_have_what_their_quota_leaves() {
+    let mut server = Server::new();
+    let query = "SELECT DISTINCT v.volume_mount_point, v.available_bytes FROM sys.master_files AS f \
+                 CROSS APPLY sys.dm_os_volume_stats(f.database_id, f.file_id) AS v";
+    let answer = server.run(query).await;
+    assert_eq!(
+        answer.rows,
+        [["C:\\".to_owned(), (1_i64 << 40).to_string()]]
+    );
+    server.instance.set_disk_quota(Some(4096));
+    assert_eq!(server.run(query).await.rows[0][1], "4096");
+}
