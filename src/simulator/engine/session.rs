@@ -89,6 +89,8 @@ pub(crate) struct SessionMemory {
     pub(crate) no_count: bool,
     /// SET XACT_ABORT ON.
     pub(crate) aborts_transactions: bool,
+    /// SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED: reads wait for nobody.
+    pub(crate) reads_uncommitted: bool,
     /// SET LOCK_TIMEOUT, in milliseconds; `None` waits without end.
     pub(crate) lock_timeout: Option<u64>,
     /// `#t`, by lower-case name.

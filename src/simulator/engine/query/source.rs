@@ -216,7 +216,9 @@ impl Context<'_> {
         }
         let (open, table) = self.user_table(name)?;
         self.check_table(&database, table, "SELECT")?;
-        self.check_writer(&database)?;
+        if !self.session.memory.reads_uncommitted {
+            self.check_writer(&database)?;
+        }
         let mut rowset = Rowset {
             columns: table_columns(table)?,
             rows: Vec::new(),

@@ -28,7 +28,6 @@ const ACCEPTED: &[&str] = &[
     "REMOTE_PROC_TRANSACTIONS",
     "STATISTICS",
     "TEXTSIZE",
-    "TRANSACTION",
 ];
 
 impl Runner<'_> {
@@ -51,6 +50,9 @@ impl Runner<'_> {
                 if value != "OFF" && value != "0" {
                     return Err(ServerError::unsupported(format_args!("SET {name}")));
                 }
+            }
+            "TRANSACTION" => {
+                memory.reads_uncommitted = words.iter().any(|word| word == "UNCOMMITTED");
             }
             _ if ACCEPTED.contains(&name) => {}
             _ => {

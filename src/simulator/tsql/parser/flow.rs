@@ -3,9 +3,10 @@
 use super::Parser;
 use crate::simulator::server_error::Result;
 use crate::simulator::tsql::ast::{
-    BinaryOperator, Declaration, Expression, FlowStatement, Statement, TransactionStatement,
+    BinaryOperator, Declaration, Expression, FlowStatement, Statement, StatementKind,
+    TransactionStatement,
 };
-use crate::simulator::tsql::token::TokenKind;
+use crate::simulator::tsql::token::{TokenKind, is_reserved};
 
 /// The words that these statements begin with.
 const FLOW: &[&str] = &[
@@ -90,7 +91,7 @@ impl Parser<'_> {
     fn starts_value(&self) -> bool {
         match &self.peek().kind {
             TokenKind::Word(word) => {
-                !crate::simulator::tsql::token::is_reserved(word)
+                !is_reserved(word)
                     || ["CASE", "NULL", "CONVERT", "COALESCE", "NULLIF"]
                         .iter()
                         .any(|known| word.eq_ignore_ascii_case(known))
@@ -228,40 +229,73 @@ impl Parser<'_> {
             let value = compound(operator, Expression::Variable(variable.clone()), value);
             return Ok(FlowStatement::SetVariable { variable, value });
         }
-        // Options: words, numbers and texts up to the statement's end.
-        let mut words = Vec::new();
+        self.set_options()
+    }
+
+    /// `NOCOUNT ON`; `ANSI_NULLS, ANSI_PADDING ON`.
+    fn set_options(&mut self) -> Result<FlowStatement> {
+        let line = self.line();
+        let names = self.list(|parser| match &parser.peek().kind {
+            TokenKind::Word(word) => {
+                let word = word.to_ascii_uppercase();
+                parser.next();
+                Ok(word)
+            }
+            _ => Err(parser.unexpected()),
+        })?;
+        if names.iter().any(|name| name == "IDENTITY_INSERT") {
+            return Err(self.unsupported("SET IDENTITY_INSERT"));
+        }
+        let values = self.option_values();
+        if values.is_empty() {
+            return Err(self.unexpected());
+        }
+        let mut settings: Vec<FlowStatement> = names
+            .into_iter()
+            .map(|name| {
+                let words = std::iter::once(name).chain(values.iter().cloned());
+                FlowStatement::SetOption(words.collect())
+            })
+            .collect();
+        if settings.len() == 1 {
+            return Ok(settings.remove(0));
+        }
+        let statement = |flow| Statement {
+            line,
+            kind: StatementKind::Flow(flow),
+        };
+        Ok(FlowStatement::Block(
+            settings.into_iter().map(statement).collect(),
+        ))
+    }
+
+    /// Words, numbers and texts up to where the statement must end.
+    fn option_values(&mut self) -> Vec<String> {
+        let mut values = Vec::new();
         loop {
             match &self.peek().kind {
-                TokenKind::Word(word) if words.is_empty() || is_option_word(word) => {
-                    words.push(word.to_ascii_uppercase());
+                TokenKind::Word(word) if is_option_word(word) => {
+                    values.push(word.to_ascii_uppercase());
                 }
-                TokenKind::Word(word)
-                    if words.len() == 1 && !crate::simulator::tsql::token::is_reserved(word) =>
+                TokenKind::Word(word) if values.is_empty() && !is_reserved(word) => {
+                    values.push(word.to_ascii_uppercase());
+                }
+                TokenKind::Number(text) | TokenKind::Text { value: text, .. }
+                    if values.is_empty() =>
                 {
-                    words.push(word.to_ascii_uppercase());
-                }
-                TokenKind::Number(text) | TokenKind::Text { value: text, .. } => {
                     let is_negative = self.tokens[self.at - 1].is_symbol("-");
-                    words.push(if is_negative {
+                    values.push(if is_negative {
                         format!("-{text}")
                     } else {
                         text.clone()
                     });
                 }
-                TokenKind::Quoted(text) if words.len() == 1 => words.push(text.clone()),
-                TokenKind::Symbol("," | "-") => {}
-                _ => break,
+                TokenKind::Quoted(text) if values.is_empty() => values.push(text.clone()),
+                TokenKind::Hex(_) if values.is_empty() => values.push(self.peek().shown()),
+                TokenKind::Symbol("-") if values.is_empty() => {}
+                _ => return values,
             }
             self.next();
-        }
-        let is_table_option = words.first().is_some_and(|word| word == "IDENTITY_INSERT");
-        if is_table_option {
-            return Err(self.unsupported("SET IDENTITY_INSERT"));
-        }
-        if words.len() < 2 {
-            Err(self.unexpected())
-        } else {
-            Ok(FlowStatement::SetOption(words))
         }
     }
 

@@ -296,3 +296,30 @@ async fn nesting_ends_before_the_stack_does() {
     let chain = format!("SELECT CASE WHEN 1=1{} THEN 1 END", " AND 1=1".repeat(400));
     assert_eq!(server.value(&chain).await, "1");
 }
+
+/// What drivers and tools send before anything else.
+#[tokio::test]
+async fn the_first_words_of_drivers_are_understood() {
+    let mut server = Server::new();
+    for batch in [
+        "set quoted_identifier on set arithabort off set numeric_roundabort off set ansi_warnings on \
+         set ansi_padding on set ansi_nulls on set concat_null_yields_null on \
+         set cursor_close_on_commit off set implicit_transactions off set language us_english \
+         set dateformat mdy set datefirst 7 set transaction isolation level read committed",
+        "SET TEXTSIZE 2147483647",
+        "SET ROWCOUNT 0 SET LOCK_TIMEOUT -1 SET DEADLOCK_PRIORITY LOW",
+        "SET NOEXEC, PARSEONLY, FMTONLY OFF",
+        "SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS ON; SET STATISTICS IO OFF",
+        "IF @@TRANCOUNT > 0 COMMIT TRAN",
+        "select @@microsoftversion; select cast(serverproperty('EngineEdition') as int)",
+        "SET CONTEXT_INFO 0x01",
+    ] {
+        assert_eq!(server.errors(batch).await, Vec::<i32>::new(), "{batch}");
+    }
+    assert_eq!(server.errors("SET NONSENSE ON").await, [195]);
+    assert_eq!(server.errors("SET FMTONLY, PARSEONLY ON").await, [50_900]);
+    let mut other = sign_in(&server.instance, "sa", SA_PASSWORD);
+    server.run("CREATE DATABASE D; CREATE TABLE D.dbo.T (a int); BEGIN TRAN; INSERT D.dbo.T VALUES (1)").await;
+    let dirty = "SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED SELECT a FROM D.dbo.T";
+    assert_eq!(run(&mut other, dirty).await.rows, [["1"]]);
+}
