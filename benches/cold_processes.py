@@ -80,7 +80,7 @@ environment = dict(os.environ, FREETDSCONF=conf)
 
 PYMSSQL = """
 import os, pymssql, sys
-connection = pymssql.connect(server="simulated", user="sa", password=os.environ["SA_PASSWORD"], autocommit=True, encryption="require")
+connection = pymssql.connect(server="127.0.0.1", port=int(sys.argv[2]), tds_version="7.4", user="sa", password=os.environ["SA_PASSWORD"], autocommit=True, encryption="require")
 connection.cursor().execute("BACKUP SERVICE MASTER KEY TO FILE = N'%s' ENCRYPTION BY PASSWORD = N'%s'" % (sys.argv[1], os.environ["KEY_PASSWORD"]))
 connection.close()
 """
@@ -100,7 +100,7 @@ def run_tsql(path):
 
 
 def run_pymssql(path):
-    return subprocess.run([python, "-c", PYMSSQL, path], capture_output=True, text=True, env=environment)
+    return subprocess.run([python, "-c", PYMSSQL, path, str(relay.port)], capture_output=True, text=True, env=environment)
 
 
 clients = {"ours": run_ours, "tsql": run_tsql, "pymssql": run_pymssql}
