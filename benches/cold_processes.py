@@ -1,94 +1,41 @@
 """Times the same key backup by cold processes: ours, tsql, pymssql; TLS full, default KDF cost.
 
-Between the clients and the simulator stands a relay that notes, for every request, how long the
-server took from the last byte of the request to the first byte of the reply. What is compared is
-each process's wall time less that. Runs alternate; the figures are medians.
+A capture of the loopback interface tells, for every request, how long the server took from the last
+byte of the request to the first byte of the reply. What is compared is each process's wall time less
+that. Runs alternate; the figures are medians.
 
 usage: cold_processes.py OURS ADDRESS CA PYTHON RUNS   (the environment holds SA_PASSWORD, KEY_PASSWORD)
 """
 import os
-import socket
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 ours, address, ca, python, runs = sys.argv[1:6]
-host, port = address.rsplit(":", 1)
+port = int(address.rpartition(":")[2])
 sa, key = os.environ["SA_PASSWORD"], os.environ["KEY_PASSWORD"]
-
-
-class Relay:
-    """Passes bytes on both ways and adds up the server's time."""
-
-    def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.server_time = 0.0
-        self.turns = 0
-        self.lock = threading.Lock()
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            client, _ = self.listener.accept()
-            server = socket.create_connection((host, int(port)))
-            for end in (client, server):
-                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            asked = [None]
-            threading.Thread(target=self.requests, args=(client, server, asked), daemon=True).start()
-            threading.Thread(target=self.replies, args=(server, client, asked), daemon=True).start()
-
-    def requests(self, client, server, asked):
-        self.copy(client, server, lambda: asked.__setitem__(0, time.perf_counter()))
-
-    def replies(self, server, client, asked):
-        def arrived():
-            if asked[0] is not None:
-                with self.lock:
-                    self.server_time += time.perf_counter() - asked[0]
-                    self.turns += 1
-                asked[0] = None
-
-        self.copy(server, client, arrived)
-
-    @staticmethod
-    def copy(source, sink, note):
-        try:
-            while data := source.recv(65536):
-                note()
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-    def reset(self):
-        with self.lock:
-            taken, turns = self.server_time, self.turns
-            self.server_time, self.turns = 0.0, 0
-        return taken, turns
-
-
-relay = Relay()
 folder = tempfile.mkdtemp()
 conf = os.path.join(folder, "freetds.conf")
 with open(conf, "w") as file:
-    file.write(f"[simulated]\nhost = 127.0.0.1\nport = {relay.port}\ntds version = 7.4\nencryption = require\nca file = {ca}\n")
+    file.write(f"[simulated]\nhost = 127.0.0.1\nport = {port}\ntds version = 7.4\nencryption = require\nca file = {ca}\n")
 environment = dict(os.environ, FREETDSCONF=conf)
 
 PYMSSQL = """
 import os, pymssql, sys
-connection = pymssql.connect(server="127.0.0.1", port=int(sys.argv[2]), tds_version="7.4", user="sa", password=os.environ["SA_PASSWORD"], autocommit=True, encryption="require")
-connection.cursor().execute("BACKUP SERVICE MASTER KEY TO FILE = N'%s' ENCRYPTION BY PASSWORD = N'%s'" % (sys.argv[1], os.environ["KEY_PASSWORD"]))
+connection = pymssql.connect(server="127.0.0.1", port=int(sys.argv[2]), tds_version="7.4", user="sa",
+                             password=os.environ["SA_PASSWORD"], autocommit=True, encryption="require")
+connection.cursor().execute("BACKUP SERVICE MASTER KEY TO FILE = N'%s' ENCRYPTION BY PASSWORD = N'%s'"
+                            % (sys.argv[1], os.environ["KEY_PASSWORD"]))
 connection.close()
 """
 
 
 def run_ours(path):
     return subprocess.run(
-        [ours, "--instance", "SQL01", "--address", f"127.0.0.1:{relay.port}", "--ca", ca, "--user", "sa",
+        [ours, "--instance", "SQL01", "--address", address, "--ca", ca, "--user", "sa",
          "--password-env", "SA_PASSWORD", "--file", path, "--key-password-env", "KEY_PASSWORD"],
         capture_output=True, text=True, env=environment)
 
@@ -100,30 +47,66 @@ def run_tsql(path):
 
 
 def run_pymssql(path):
-    return subprocess.run([python, "-c", PYMSSQL, path, str(relay.port)], capture_output=True, text=True, env=environment)
+    return subprocess.run([python, "-c", PYMSSQL, path, str(port)], capture_output=True, text=True, env=environment)
+
+
+def packets(capture):
+    """Each packet with data: its time, and whether it goes to the server."""
+    with open(capture, "rb") as file:
+        header = file.read(24)
+        assert struct.unpack("<I", header[:4])[0] == 0xA1B2C3D4, "a capture in microseconds"
+        while record := file.read(16):
+            seconds, micros, length, _ = struct.unpack("<IIII", record)
+            frame = file.read(length)
+            # Ethernet, IPv4, TCP: where the payload begins, and whether there is any.
+            internet = 14 + (frame[14] & 15) * 4
+            total = struct.unpack(">H", frame[16:18])[0]
+            data = total - (frame[14] & 15) * 4 - (frame[internet + 12] >> 4) * 4
+            if data > 0:
+                yield seconds + micros / 1e6, struct.unpack(">H", frame[internet + 2:internet + 4])[0] == port
+
+
+def server_time(seen, begin, end):
+    """The server's time and the number of turns between two moments."""
+    taken, turns, asked = 0.0, 0, None
+    for at, to_server in seen:
+        if not begin <= at <= end:
+            continue
+        if to_server:
+            asked = at
+        elif asked is not None:
+            taken, turns, asked = taken + at - asked, turns + 1, None
+    return taken, turns
 
 
 clients = {"ours": run_ours, "tsql": run_tsql, "pymssql": run_pymssql}
-walls = {name: [] for name in clients}
-server_times = {name: [] for name in clients}
-turns_of = {}
+capture = os.path.join(folder, "capture")
+tcpdump = subprocess.Popen(["tcpdump", "-i", "lo", "-Z", "root", "--immediate-mode", "-U", "-w", capture, "tcp", "port", str(port)],
+                           stderr=subprocess.PIPE, text=True)
+tcpdump.stderr.readline()
+windows = []
 for index in range(int(runs) + 1):
     for name, run in clients.items():
         path = f"C:\\bench\\{name}-{index}-{os.getpid()}.key"
-        relay.reset()
-        begin = time.perf_counter()
+        begin = time.time()
         done = run(path)
-        wall = time.perf_counter() - begin
-        taken, turns = relay.reset()
+        end = time.time()
         if done.returncode != 0 or "Msg " in done.stdout + done.stderr or "rror" in done.stderr:
             sys.exit(f"{name} failed: {done.stdout} {done.stderr}")
         if index:  # The first round warms the disk's cache.
-            walls[name].append(wall)
-            server_times[name].append(taken)
-            turns_of[name] = turns
+            windows.append((name, begin, end))
+tcpdump.terminate()
+tcpdump.wait()
 
-own = {name: statistics.median([w - s for w, s in zip(walls[name], server_times[name])]) for name in clients}
-for name in clients:
-    print(f"{name:8} wall {statistics.median(walls[name]) * 1000:7.1f} ms  server {statistics.median(server_times[name]) * 1000:7.1f} ms"
-          f"  own {own[name] * 1000:7.1f} ms  round trips {turns_of[name]}")
+seen = list(packets(capture))
+measured = {name: [] for name in clients}
+for name, begin, end in windows:
+    taken, turns = server_time(seen, begin, end)
+    assert turns >= 4, f"{name}: only {turns} turns were captured"
+    measured[name].append((end - begin, taken, turns))
+own = {}
+for name, values in measured.items():
+    own[name] = statistics.median(wall - taken for wall, taken, _ in values)
+    wall, taken, turns = (statistics.median(column) for column in zip(*values))
+    print(f"{name:8} wall {wall * 1000:7.1f} ms  server {taken * 1000:7.1f} ms  own {own[name] * 1000:7.1f} ms  turns {turns:.0f}")
 print(f"ratios tsql/ours {own['tsql'] / own['ours']:.2f} pymssql/ours {own['pymssql'] / own['ours']:.2f}")

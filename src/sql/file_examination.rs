@@ -3,6 +3,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::ServerPath;
+use crate::sql::answer::{Answer, Row};
 use crate::sql::connection::Connection;
 use crate::sql::statement::Statement;
 use crate::transport::SqlMessage;
@@ -48,10 +49,6 @@ impl FileExamination {
         connection: &mut Connection<'_>,
         path: &ServerPath,
     ) -> Result<Self> {
-        let existence = Existence::of(connection, path).await?;
-        if existence.is_some_and(|existence| !existence.is_file) {
-            return Ok(Self::Absent);
-        }
         let batch = Statement::new(
             "SELECT CAST(DATALENGTH(BulkColumn) AS bigint) AS size, \
              CASE WHEN DATALENGTH(BulkColumn) <= ",
@@ -61,33 +58,37 @@ impl FileExamination {
         .literal(path.as_str())
         .text(", SINGLE_BLOB) AS examined")
         .batch();
-        let answer = match connection.look(batch).await {
-            Ok(answer) => answer,
+        let refusal = match connection.look(batch).await {
+            Ok(answer) => match answer.rows(0).next() {
+                Some(row) => return Self::hashed(row, path),
+                None => "SQL Server gave no content".to_owned(),
+            },
             Err(error) if error.sql_messages().is_empty() => return Err(error),
-            Err(_) if existence.is_some() => return Ok(Self::Present),
-            Err(error) => {
-                return Ok(Self::NotExamined {
-                    reason: error.detail().to_owned(),
-                });
+            Err(error) => error.detail().to_owned(),
+        };
+        Ok(match Existence::of(connection, path).await? {
+            Some(existence) if existence.is_file => Self::Present,
+            Some(_) => Self::Absent,
+            None => Self::NotExamined { reason: refusal },
+        })
+    }
+
+    fn hashed(row: Row<'_>, path: &ServerPath) -> Result<Self> {
+        let size = row.integer_or_null("size")?.unwrap_or(0);
+        let content = match row.bytes_or_null("content")? {
+            Some(content) => content,
+            None if size == 0 => &[],
+            None => {
+                return Err(Error::new(
+                    ErrorKind::Corrupt,
+                    format!("{path} has {size} bytes, which no key file has"),
+                ));
             }
         };
-        let row = answer.first()?;
-        let size = row.integer_or_null("size")?.unwrap_or(0);
-        let content = row.bytes_or_null("content")?;
-        match (u64::try_from(size), content) {
-            (Ok(size), Some(content)) => Ok(Self::Hashed {
-                size,
-                sha256: hex::encode(Sha256::digest(content)),
-            }),
-            (Ok(0), None) => Ok(Self::Hashed {
-                size: 0,
-                sha256: hex::encode(Sha256::digest([])),
-            }),
-            _ => Err(Error::new(
-                ErrorKind::Corrupt,
-                format!("{path} has {size} bytes, which no key file has"),
-            )),
-        }
+        Ok(Self::Hashed {
+            size: content.len() as u64,
+            sha256: hex::encode(Sha256::digest(content)),
+        })
     }
 }
 
@@ -98,17 +99,23 @@ impl Existence {
         connection: &mut Connection<'_>,
         path: &ServerPath,
     ) -> Result<Option<Self>> {
-        let batch = Statement::new(
+        match connection.look(Self::question(path).batch()).await {
+            Ok(answer) => Self::read(&answer),
+            Err(error) if error.sql_messages().is_empty() => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The statements that ask; their answers are the first two result sets.
+    pub(crate) fn question(path: &ServerPath) -> Statement {
+        Statement::new(
             "SELECT HAS_PERMS_BY_NAME(NULL, NULL, N'CONTROL SERVER') AS allowed; \
              EXEC master.dbo.xp_fileexist ",
         )
         .literal(path.as_str())
-        .batch();
-        let answer = match connection.look(batch).await {
-            Ok(answer) => answer,
-            Err(error) if error.sql_messages().is_empty() => return Err(error),
-            Err(_) => return Ok(None),
-        };
+    }
+
+    pub(crate) fn read(answer: &Answer) -> Result<Option<Self>> {
         if !answer.first()?.is("allowed")? {
             return Ok(None);
         }

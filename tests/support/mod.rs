@@ -54,6 +54,19 @@ pub(crate) fn number(column: &'static str, value: i64) -> Piece {
     Piece::Rows(vec![column], vec![vec![SqlValue::Int(value)]])
 }
 
+/// The service master key in the catalog.
+fn key_row() -> Piece {
+    Piece::Rows(
+        vec!["algorithm_desc", "key_guid", "create_date", "modify_date"],
+        vec![vec![
+            text("AES_256"),
+            SqlValue::Null,
+            SqlValue::Null,
+            SqlValue::Null,
+        ]],
+    )
+}
+
 /// What a server says of itself.
 pub(crate) fn identity(
     name: &str,
@@ -101,19 +114,8 @@ impl Scripted {
             identity("SQL01", 3, 0, "2026-11-01T00:00:00"),
         );
         server.says("HAS_PERMS_BY_NAME", vec![number("allowed", 1)]);
+        server.says("symmetric_key_id = 102", vec![key_row()]);
         server.has_file("xp_fileexist", false);
-        server.says(
-            "symmetric_key_id = 102",
-            vec![Piece::Rows(
-                vec!["algorithm_desc", "key_guid", "create_date", "modify_date"],
-                vec![vec![
-                    text("AES_256"),
-                    SqlValue::Null,
-                    SqlValue::Null,
-                    SqlValue::Null,
-                ]],
-            )],
-        );
         server
     }
 
@@ -150,6 +152,8 @@ impl Scripted {
                         SqlValue::Int(1),
                     ]],
                 ),
+                // Asked in the same batch where a key is backed up.
+                key_row(),
             ],
         );
     }

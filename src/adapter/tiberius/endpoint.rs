@@ -17,8 +17,8 @@ pub struct Endpoint {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Tls {
-    /// Full TLS; the server's certificate must come from a CA in this PEM file (the system's roots
-    /// count as well).
+    /// Full TLS; the server's certificate must come from a CA in this PEM file, or from one of the
+    /// public ones on Mozilla's list, to which the driver always adds it.
     CaFile(PathBuf),
     /// The same, with the PEM text itself.
     CaPem(Vec<u8>),

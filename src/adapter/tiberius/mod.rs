@@ -107,13 +107,20 @@ fn config(
                     format!("the CA file {} can't be read: {error}", path.display()),
                 )
             })?;
-            config.trust_cert_ca_bundle(pem);
+            trust_ca(&mut config, pem);
         }
-        Tls::CaPem(pem) => config.trust_cert_ca_bundle(pem.clone()),
+        Tls::CaPem(pem) => trust_ca(&mut config, pem.clone()),
         Tls::DangerTrustAnyCertificate => config.trust_cert(),
         Tls::DangerPlaintext => config.encryption(EncryptionLevel::NotSupported),
     }
     Ok(config)
+}
+
+/// The driver always adds CAs to a base. Mozilla's list is compiled in; the system's would be read
+/// and parsed from some hundred files at every connection.
+fn trust_ca(config: &mut Config, pem: Vec<u8>) {
+    config.trust_webpki_roots();
+    config.trust_cert_ca_bundle(pem);
 }
 
 impl TiberiusTransportBuilder {

@@ -90,13 +90,7 @@ impl BackUpServiceMasterKey {
 
         let mut connection = Connection::open(cx, &self.instance, None).await?;
         connection.identity().refuse_listener(&self.instance)?;
-        connection
-            .require_server_permission("CONTROL SERVER")
-            .await?;
-        if let Some(existence) = Existence::of(&mut connection, file).await? {
-            existence.require_free("to_file", file)?;
-        }
-        let key = inspect::read(&mut connection).await?;
+        let key = look_before(&mut connection, file).await?;
 
         cx.safe_point()?;
         cx.report(&Progress::Doing {
@@ -113,6 +107,36 @@ impl BackUpServiceMasterKey {
             key,
         })
     }
+}
+
+/// The file's place and the key's row, in one round trip: the login that may back the key up may
+/// ask both.
+async fn look_before(
+    connection: &mut Connection<'_>,
+    file: &ServerPath,
+) -> Result<ServiceMasterKeyInfo> {
+    let batch = Existence::question(file)
+        .text("; ")
+        .text(inspect::QUESTION)
+        .batch();
+    let answer = match connection.look(batch).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            connection
+                .require_server_permission("CONTROL SERVER")
+                .await?;
+            return Err(error);
+        }
+    };
+    match Existence::read(&answer)? {
+        Some(existence) => existence.require_free("to_file", file)?,
+        None => {
+            connection
+                .require_server_permission("CONTROL SERVER")
+                .await?
+        }
+    }
+    inspect::read(&answer, 2)
 }
 
 async fn send(connection: &mut Connection<'_>, file: &ServerPath, password: &Secret) -> Result<()> {

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::SqlInstance;
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
+use crate::sql::answer::Answer;
 use crate::sql::connection::Connection;
 use crate::sql::statement::Statement;
 
@@ -52,19 +53,17 @@ impl InspectServiceMasterKey {
 
     async fn inspect(&self, cx: &Context) -> Result<ServiceMasterKeyInfo> {
         let mut connection = Connection::open(cx, &self.instance, None).await?;
-        read(&mut connection).await
+        read(&connection.look(Statement::new(QUESTION).batch()).await?, 0)
     }
 }
 
-/// Reads the key's row over a connection that is open already.
-pub(super) async fn read(connection: &mut Connection<'_>) -> Result<ServiceMasterKeyInfo> {
-    let batch = Statement::new(
-        "SELECT algorithm_desc, key_guid, create_date, modify_date \
-         FROM master.sys.symmetric_keys WHERE symmetric_key_id = 102",
-    )
-    .batch();
-    let answer = connection.look(batch).await?;
-    let Some(row) = answer.rows(0).next() else {
+/// Asks for the key's row.
+pub(super) const QUESTION: &str = "SELECT algorithm_desc, key_guid, create_date, modify_date \
+     FROM master.sys.symmetric_keys WHERE symmetric_key_id = 102";
+
+/// Reads the key's row from the result set `set`.
+pub(super) fn read(answer: &Answer, set: usize) -> Result<ServiceMasterKeyInfo> {
+    let Some(row) = answer.rows(set).next() else {
         return Err(Error::new(
             ErrorKind::NotFound,
             "the service master key is not visible to this login",
