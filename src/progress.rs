@@ -20,7 +20,7 @@ pub enum Progress {
         /// The part, in words.
         what: &'static str,
     },
-    /// How far the server is, by its own account.
+    /// How far the server is with the part that was told last, by its own account.
     Percent {
         /// The operation.
         operation: &'static str,

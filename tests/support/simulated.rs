@@ -210,14 +210,17 @@ impl SqlSink for Collected {
 pub(crate) struct News(std::sync::Arc<Mutex<Vec<Progress>>>);
 
 impl News {
-    pub(crate) fn percents(&self) -> Vec<f64> {
-        let news = self.0.lock().unwrap();
-        news.iter()
-            .filter_map(|progress| match progress {
-                Progress::Percent { percent, .. } => Some(*percent),
-                _ => None,
-            })
-            .collect()
+    /// The percentages of each part of the operation.
+    pub(crate) fn percents(&self) -> Vec<Vec<f64>> {
+        let mut parts: Vec<Vec<f64>> = Vec::new();
+        for progress in self.0.lock().unwrap().iter() {
+            match progress {
+                Progress::Doing { .. } => parts.push(Vec::new()),
+                Progress::Percent { percent, .. } => parts.last_mut().unwrap().push(*percent),
+                _ => {}
+            }
+        }
+        parts
     }
 }
 
