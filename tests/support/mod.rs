@@ -1,12 +1,18 @@
 //! A transport whose server says what a test wants: for what a simulator can't be brought to do.
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use scorch_recovery::adapter::secrets::MapSecrets;
 use scorch_recovery::names::{DatabaseName, SqlInstance};
+use scorch_recovery::sql::ServiceMasterKey;
 use scorch_recovery::transport::{
     CancelSupport, ErrorSupport, MessageSupport, SqlBatch, SqlCapabilities, SqlColumn, SqlMessage,
     SqlSession, SqlSink, SqlTransport, SqlValue, TransportError, TransportErrorKind, Wire,
+};
+use scorch_recovery::{
+    Context, ContextBuilder, Effect, Error, ErrorKind, Operation, Secret, SecretRef,
 };
 
 /// One piece of an answer.
@@ -228,4 +234,50 @@ impl SqlSession for Scripted {
     fn wire(&self) -> Wire {
         self.wire
     }
+}
+
+pub(crate) fn instance() -> SqlInstance {
+    "SQL01".parse().unwrap()
+}
+
+pub(crate) fn builder(server: &Scripted) -> ContextBuilder {
+    let secrets = MapSecrets::new()
+        .secret(
+            SecretRef::named("good"),
+            Secret::new("Canary-Pa55word".to_owned()),
+        )
+        .secret(SecretRef::named("weak"), Secret::new("canary".to_owned()));
+    Context::builder().sql(server.clone()).secrets(secrets)
+}
+
+pub(crate) fn backup(file: &str, secret: &str) -> scorch_recovery::sql::BackUpServiceMasterKey {
+    ServiceMasterKey::backup(&instance())
+        .to_file(file.parse().unwrap())
+        .encrypted_by(SecretRef::named(secret))
+}
+
+pub(crate) async fn refused<O: Operation>(
+    server: &Scripted,
+    operation: O,
+    kind: ErrorKind,
+    part: &str,
+) -> Error
+where
+    O::Output: std::fmt::Debug,
+{
+    let error = operation
+        .run(&builder(server).build().unwrap())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), kind, "{error}");
+    assert!(error.to_string().contains(part), "{error}");
+    assert_eq!(error.effect(), Effect::None, "{error}");
+    for dangerous in ["BACKUP ", "RESTORE SERVICE", "RESTORE DATABASE"] {
+        assert!(
+            !server.was_sent(dangerous),
+            "{dangerous} was sent: {:?}",
+            server.sent()
+        );
+    }
+    error
 }

@@ -1,0 +1,48 @@
+//! What tests of operations begin with: backups on a file server, and two instances.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+#[path = "simulated.rs"]
+pub(crate) mod simulated;
+
+use scorch_recovery::sql::{Database, KeyBackup, RestoreServiceMasterKey, ServiceMasterKey};
+use scorch_recovery::{Error, Operation, SecretRef};
+
+use simulated::{World, named};
+
+pub(crate) const KEY: &str = r"\\vault\keys\smk.key";
+pub(crate) const BAK: &str = r"\\vault\keys\orchestrator.bak";
+
+pub(crate) async fn back_up_key(world: &World, instance: &str, file: &str) -> KeyBackup {
+    ServiceMasterKey::backup(&named(instance))
+        .to_file(named(file))
+        .encrypted_by(SecretRef::named("key"))
+        .run(&world.context())
+        .await
+        .unwrap()
+}
+
+pub(crate) fn restore_key(instance: &str, file: &str) -> RestoreServiceMasterKey {
+    ServiceMasterKey::restore(&named(instance))
+        .from_file(named(file))
+        .decrypted_by(SecretRef::named("key"))
+}
+
+/// SQL01 with an Orchestrator database, its key and database backed up to the vault; SQL02 empty.
+pub(crate) async fn after_backup() -> World {
+    let world = World::with(&["SQL01", "SQL02"]);
+    world.orchestrator("SQL01", 7).await;
+    back_up_key(&world, "SQL01", KEY).await;
+    Database::backup(&named("SQL01"), &named("Orchestrator"))
+        .to_file(named(BAK))
+        .run(&world.context())
+        .await
+        .unwrap();
+    world
+}
+
+pub(crate) async fn run_error<O: Operation>(world: &World, operation: O) -> Error
+where
+    O::Output: std::fmt::Debug,
+{
+    operation.run(&world.context()).await.unwrap_err()
+}
