@@ -313,6 +313,54 @@ async fn a_full_disk_loses_nothing_at_any_write() {
 }
 
 #[tokio::test]
+async fn a_full_disk_leaves_no_backup_that_passes_for_whole() {
+    let world = after_backup().await;
+    let cx = world.context();
+    let server = world.server("SQL01");
+    let mut written = [false; 2];
+    let mut failures = 0;
+    for step in 0_u64.. {
+        let files = [
+            format!(r"\\vault\keys\full{step}.key"),
+            format!(r"\\vault\keys\full{step}.bak"),
+        ];
+        let key = ServiceMasterKey::backup(&named("SQL01"))
+            .to_file(named(&files[0]))
+            .encrypted_by(SecretRef::named("key"));
+        let database =
+            Database::backup(&named("SQL01"), &named("Orchestrator")).to_file(named(&files[1]));
+        server.set_disk_quota(Some(step * 32));
+        let key_end = key.run(&cx).await.map(drop);
+        server.set_disk_quota(Some(step * 4096));
+        let database_end = database.run(&cx).await.map(drop);
+        server.set_disk_quota(None);
+        written = [
+            written[0] || key_end.is_ok(),
+            written[1] || database_end.is_ok(),
+        ];
+        failures += usize::from(key_end.is_err()) + usize::from(database_end.is_err());
+        if key_end.is_err() {
+            let restored = restore_key("SQL02", &files[0]).run(&cx).await;
+            assert!(
+                restored.is_err(),
+                "half a key file was taken for a whole one"
+            );
+        }
+        if database_end.is_err() {
+            let verified = Database::verify(&named("SQL02"))
+                .file(named(&files[1]))
+                .run(&cx)
+                .await;
+            assert!(verified.is_err(), "half a backup was taken for a whole one");
+        }
+        if written == [true; 2] {
+            break;
+        }
+    }
+    assert!(failures > 10, "the quota was reached only {failures} times");
+}
+
+#[tokio::test]
 async fn a_connection_that_drops_anywhere_is_never_taken_for_nothing() {
     let world = after_backup().await;
     let cx = world.context();
