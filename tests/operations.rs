@@ -167,6 +167,26 @@ async fn an_existing_database_is_restored_beside_and_overwritten_only_with_evide
 }
 
 #[tokio::test]
+async fn the_set_that_is_restored_is_no_copy_of_what_is_lost() {
+    let world = after_backup().await;
+    let cx = world.context();
+    let (instance, name) = (named("SQL01"), named("Orchestrator"));
+    let existing = Database::inspect(&instance, &name).run(&cx).await.unwrap();
+    let again = Database::backup(&instance, &name).to_file(named(r"\\vault\keys\again.bak"));
+    let copy = again.run(&cx).await.unwrap();
+    let restore = |file: &str| {
+        Database::restore(&instance, &name)
+            .from_file(named(file))
+            .overwriting(&existing, Some(&copy))
+    };
+    let error = run_error(&world, restore(r"\\vault\keys\again.bak")).await;
+    assert_eq!(error.kind(), ErrorKind::ConsentRequired, "{error}");
+    assert!(error.to_string().contains("very set"), "{error}");
+    let over = restore(BAK).run(&cx).await.unwrap();
+    assert_eq!(over.set.database_name, "Orchestrator");
+}
+
+#[tokio::test]
 async fn a_target_in_use_is_busy_and_untouched() {
     let world = after_backup().await;
     world.orchestrator("SQL02", 3).await;

@@ -1,7 +1,5 @@
 //! What a batch was answered, kept whole and read by column name.
 
-use time::PrimitiveDateTime;
-
 use crate::error::{Error, ErrorKind, Result, printable};
 use crate::sql::numbers;
 use crate::transport::{SqlColumn, SqlMessage, SqlSink, SqlValue};
@@ -198,10 +196,21 @@ impl<'a> Row<'a> {
         }
     }
 
-    pub(crate) fn time_or_null(&self, name: &str) -> Result<Option<PrimitiveDateTime>> {
+    /// A time as ISO 8601 has it, to the millisecond: `2026-11-22T09:05:00.000`. The server's own
+    /// clock, without a zone.
+    pub(crate) fn time_or_null(&self, name: &str) -> Result<Option<String>> {
         match self.value(name)? {
             SqlValue::Null => Ok(None),
-            SqlValue::DateTime(at) => Ok(Some(*at)),
+            SqlValue::DateTime(at) => Ok(Some(format!(
+                "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}",
+                at.year(),
+                u8::from(at.month()),
+                at.day(),
+                at.hour(),
+                at.minute(),
+                at.second(),
+                at.millisecond()
+            ))),
             other => Err(corrupt(format!("column {name} is no time: {other:?}"))),
         }
     }

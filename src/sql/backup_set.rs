@@ -122,7 +122,6 @@ impl BackupSet {
         let text =
             |name: &str| Ok::<_, Error>(row.text_or_null(name)?.unwrap_or_default().to_owned());
         let number = |name: &str| Ok::<_, Error>(row.integer_or_null(name)?.unwrap_or(0));
-        let time = |name: &str| Ok::<_, Error>(row.time_or_null(name)?.map(|at| at.to_string()));
         let guid = |name: &str| Ok::<_, Error>(row.guid_or_null(name)?.map(hex::encode));
         let encryptor_thumbprint = match row.find("EncryptorThumbprint") {
             None => None,
@@ -135,8 +134,8 @@ impl BackupSet {
             server_name: text("ServerName")?,
             database_version: number("DatabaseVersion")?,
             software_version_major: number("SoftwareVersionMajor")?,
-            backup_start: time("BackupStartDate")?,
-            backup_finish: time("BackupFinishDate")?,
+            backup_start: row.time_or_null("BackupStartDate")?,
+            backup_finish: row.time_or_null("BackupFinishDate")?,
             backup_size: number("BackupSize")?,
             has_checksums: row.is("HasBackupChecksums")?,
             is_copy_only: row.is("IsCopyOnly")?,

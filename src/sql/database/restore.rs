@@ -142,7 +142,9 @@ impl RestoreDatabase {
         restore_check::require_certificates(&mut connection, &set).await?;
 
         let existing = DatabaseInfo::read(&mut connection, &self.database).await?;
-        let (name, beside) = self.choose_name(&mut connection, existing.as_ref()).await?;
+        let (name, beside) = self
+            .choose_name(&mut connection, existing.as_ref(), &set)
+            .await?;
         let space = restore_target::check_space(&mut connection, &set, &folders).await?;
         if let Space::Unknown(why) = space {
             cx.report(&Progress::Notice {
@@ -190,6 +192,7 @@ impl RestoreDatabase {
         &self,
         connection: &mut Connection<'_>,
         existing: Option<&DatabaseInfo>,
+        set: &BackupSet,
     ) -> Result<(DatabaseName, Option<DatabaseName>)> {
         let changed = |what: &str| {
             Error::new(ErrorKind::ConsentRequired, format!("overwriting: {what}"))
@@ -209,8 +212,9 @@ impl RestoreDatabase {
                 if existing.evidence() != evidence.seen {
                     return Err(changed("the database is not the one that was seen before"));
                 }
-                require_copy(connection, existing, evidence).await?;
-                Ok((self.database.clone(), None))
+                require_copy(connection, existing, evidence, set).await?;
+                // As the catalog spells it.
+                Ok((existing.name.clone(), None))
             }
             (Some(existing), None) => {
                 let name = self.beside_name()?;
@@ -288,36 +292,48 @@ fn statement(
 }
 
 /// REPLACE deletes the database and skips the check of its log's tail (documented): so there is a
-/// copy first, and it is looked at.
+/// copy first, made of this very database, and it is looked at.
 async fn require_copy(
     connection: &mut Connection<'_>,
     existing: &DatabaseInfo,
     evidence: &Overwrite,
+    set: &BackupSet,
 ) -> Result<()> {
-    let refuse = |problem: String| {
-        Err(Error::new(ErrorKind::ConsentRequired, format!("overwriting: {problem}"))
-            .with_remedy("back the existing database up first, and give that backup to .overwriting(&existing, Some(&backup))"))
+    let refuse = |problem: &str| {
+        Err(Error::new(
+            ErrorKind::ConsentRequired,
+            format!("overwriting: {}: {problem}", existing.name),
+        )
+        .with_remedy("back the existing database up first, and give that backup to .overwriting(&existing, Some(&backup))"))
     };
     let Some((file, guid)) = &evidence.copy else {
         if existing.state == "ONLINE" {
-            return refuse(format!(
-                "{} is online and no copy of it was made",
-                existing.name
-            ));
+            return refuse("it is online and no copy of it was made");
         }
         return Ok(());
     };
     let copy = BackupSet::read(connection, file, None).await?;
     copy.require_whole_database()?;
-    if copy.backup_set_guid != *guid
-        || (existing.family_guid.is_some() && copy.family_guid != existing.family_guid)
-    {
-        return refuse(format!(
-            "{file} is not the copy that was made of {}",
-            existing.name
-        ));
+    let seconds = |time: &str| time.get(..19).map(str::to_owned);
+    if copy.backup_set_guid != *guid {
+        return refuse("the file does not hold the copy that was made");
     }
-    Ok(())
+    if copy.backup_set_guid == set.backup_set_guid {
+        return refuse("the copy is the very set that is to be restored");
+    }
+    if existing.family_guid.is_some() && copy.family_guid != existing.family_guid {
+        return refuse("the copy is of another database");
+    }
+    if !copy
+        .server_name
+        .eq_ignore_ascii_case(&connection.identity().server_name)
+    {
+        return refuse("the copy was made on another server");
+    }
+    if copy.backup_finish.as_deref().and_then(seconds) < seconds(&existing.created) {
+        return refuse("the copy is older than the database as it is now");
+    }
+    verify_set(connection, NAME, file, &copy).await
 }
 
 impl Sealed for RestoreDatabase {}

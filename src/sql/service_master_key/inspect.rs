@@ -70,12 +70,11 @@ pub(super) fn read(answer: &Answer, set: usize) -> Result<ServiceMasterKeyInfo> 
         )
         .with_remedy("GRANT VIEW DEFINITION in master, or CONTROL SERVER, to the login"));
     };
-    let time = |name: &str| Ok::<_, Error>(row.time_or_null(name)?.map(|at| at.to_string()));
     Ok(ServiceMasterKeyInfo {
         algorithm: row.text("algorithm_desc")?.to_owned(),
         key_guid: row.guid_or_null("key_guid")?.map(hex::encode),
-        created: time("create_date")?,
-        modified: time("modify_date")?,
+        created: row.time_or_null("create_date")?,
+        modified: row.time_or_null("modify_date")?,
     })
 }
 
