@@ -118,7 +118,7 @@ impl Error {
             Effect::Unknown
         };
         let mut this = Self::new(kind, error.to_string()).with_effect(effect);
-        this.0.source = Some(error);
+        this.0.source = Some(TransportError::new(error.kind(), printable(error.detail())));
         this
     }
 
@@ -135,7 +135,11 @@ impl Error {
     }
 
     #[must_use]
-    pub(crate) fn with_messages(mut self, messages: Vec<SqlMessage>) -> Self {
+    pub(crate) fn with_messages(mut self, mut messages: Vec<SqlMessage>) -> Self {
+        for message in &mut messages {
+            message.text = printable(&message.text);
+            message.procedure = printable(&message.procedure);
+        }
         self.0.sql_messages = messages;
         self
     }
@@ -229,7 +233,7 @@ impl From<NameError> for Error {
 pub(crate) fn printable(text: &str) -> String {
     let is_hostile = |c: char| {
         c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(c, '\u{061c}' | '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {

@@ -8,7 +8,10 @@ mod kit;
 use std::fs;
 
 use scorch_recovery::simulator::{Disconnect, Fault};
-use scorch_recovery::sql::{Database, Dependents, FileExamination, ServiceMasterKey};
+use scorch_recovery::sql::{
+    Database, Dependents, FileExamination, RestoreDatabase, RestoreServiceMasterKey,
+    ServiceMasterKey,
+};
 use scorch_recovery::{Effect, ErrorKind, Observation, Operation, SecretRef};
 
 use kit::simulated::{World, named, verify};
@@ -358,6 +361,42 @@ async fn a_full_disk_leaves_no_backup_that_passes_for_whole() {
         }
     }
     assert!(failures > 10, "the quota was reached only {failures} times");
+}
+
+#[tokio::test]
+async fn paths_of_evidence_are_held_against_the_allowed_file_servers() {
+    let world = after_backup().await;
+    let cx = world.context();
+    let own = back_up_key(&world, "SQL02", r"\\vault\keys\own.key").await;
+    let key = serde_json::to_string(&restore_key("SQL02", KEY).keeping(&own)).unwrap();
+    let existing = Database::inspect(&named("SQL01"), &named("Orchestrator"));
+    let existing = existing.run(&cx).await.unwrap();
+    let copy = Database::backup(&named("SQL01"), &named("Orchestrator"))
+        .to_file(named(r"\\vault\keys\copy.bak"));
+    let copy = copy.run(&cx).await.unwrap();
+    let database = Database::restore(&named("SQL01"), &named("Orchestrator"))
+        .from_file(named(BAK))
+        .overwriting(&existing, Some(&copy));
+    let database = serde_json::to_string(&database).unwrap();
+    let elsewhere = |json: &str, leaf: &str| {
+        json.replace(
+            &format!(r"\\\\vault\\keys\\{leaf}"),
+            &format!(r"\\\\evil\\keys\\{leaf}"),
+        )
+    };
+    let key: RestoreServiceMasterKey = serde_json::from_str(&elsewhere(&key, "own.key")).unwrap();
+    let database: RestoreDatabase =
+        serde_json::from_str(&elsewhere(&database, "copy.bak")).unwrap();
+    for error in [
+        run_error(&world, key).await,
+        run_error(&world, database).await,
+    ] {
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        assert!(
+            error.to_string().contains("evil, which is not allowed"),
+            "{error}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -52,11 +52,18 @@ fn neighbour(server: &Scripted, state: &str, is_read_only: i64) {
     server.says(
         "HAS_DBACCESS",
         vec![Piece::Rows(
-            vec!["name", "state_desc", "is_read_only", "has_access"],
+            vec![
+                "name",
+                "state_desc",
+                "is_read_only",
+                "is_in_availability_group",
+                "has_access",
+            ],
             vec![vec![
                 text("Payroll"),
                 text(state),
                 SqlValue::Int(is_read_only),
+                SqlValue::Int(0),
                 SqlValue::Int(1),
             ]],
         )],

@@ -187,6 +187,51 @@ async fn the_set_that_is_restored_is_no_copy_of_what_is_lost() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_gone_is_no_safeguard_for_the_one_in_use() {
+    let world = after_backup().await;
+    world.orchestrator("SQL02", 3).await;
+    let cx = world.context();
+    let own = back_up_key(&world, "SQL02", r"\\vault\keys\own.key").await;
+    let seen = Dependents::inspect(&named("SQL02")).run(&cx).await.unwrap();
+    let replace = || restore_key("SQL02", KEY).replacing(&seen).keeping(&own);
+    replace().run(&cx).await.unwrap();
+
+    // The instance's key is SQL01's now, and nobody has kept it.
+    let back = restore_key("SQL02", r"\\vault\keys\own.key").replacing(&seen);
+    let error = run_error(&world, back.clone().keeping(&own)).await;
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    let error = run_error(&world, replace()).await;
+    assert_eq!(error.kind(), ErrorKind::ConsentRequired, "{error}");
+    assert!(error.to_string().contains("changed since"), "{error}");
+
+    let present = back_up_key(&world, "SQL02", r"\\vault\keys\present.key").await;
+    back.keeping(&present).run(&cx).await.unwrap();
+    assert!(
+        verify("SQL02", "Orchestrator")
+            .run(&cx)
+            .await
+            .unwrap()
+            .is_whole()
+    );
+}
+
+#[tokio::test]
+async fn a_backup_of_another_server_is_not_taken_for_ones_own() {
+    let world = after_backup().await;
+    let theirs = Database::backup(&named("SQL02"), &named("Orchestrator")).to_file(named(BAK));
+    let seen = theirs.observe(&world.context()).await.unwrap();
+    assert!(
+        matches!(seen, Observation::Indeterminate { .. }),
+        "{seen:?}"
+    );
+    let ours = Database::backup(&named("SQL01"), &named("Orchestrator")).to_file(named(BAK));
+    assert_eq!(
+        ours.observe(&world.context()).await.unwrap(),
+        Observation::Done
+    );
+}
+
+#[tokio::test]
 async fn a_target_in_use_is_busy_and_untouched() {
     let world = after_backup().await;
     world.orchestrator("SQL02", 3).await;

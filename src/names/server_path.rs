@@ -103,7 +103,18 @@ fn check(path: &str) -> Result<(), NameError> {
         );
     }
     if let Some(rest) = path.strip_prefix('/') {
-        return check_components(rest, '/');
+        // Windows takes `/` for `\`: what looks like a path of Linux must not be a file server or a
+        // device there.
+        if path.contains('\\') {
+            return wrong(r"it mixes `\` into a path that starts with `/`; write `/` throughout");
+        }
+        check_components(rest, '/')?;
+        if rest.split('/').any(is_device) {
+            return wrong(
+                "a part is a device name such as NUL, where data vanishes; choose another name",
+            );
+        }
+        return Ok(());
     }
     if path.contains('/') {
         return wrong(r"it mixes `/` into a Windows path; write `\` throughout");
@@ -248,6 +259,9 @@ mod tests {
             "C:\\a\nb",
             "C:\\a\0",
             r"\a.key",
+            r"/\evil\share\x.bak",
+            r"/\?\C:\x",
+            "/x/NUL",
             "NUL",
         ] {
             assert!(bad.parse::<ServerPath>().is_err(), "{bad}");

@@ -39,8 +39,10 @@ pub struct DependentDatabase {
     pub name: DatabaseName,
     /// `state_desc`: `ONLINE`, `OFFLINE`, `RESTORING`.
     pub state: String,
-    /// Whether it is read-only.
+    /// Whether it is read-only, by its own setting or as a secondary.
     pub is_read_only: bool,
+    /// Whether it belongs to an availability group, whose other replicas have keys of their own.
+    pub is_in_availability_group: bool,
     /// Whether it has a master key; `None` where it can't be asked.
     pub has_master_key: Option<bool>,
 }
@@ -143,6 +145,19 @@ impl Dependents {
 
     /// A key under which a database is offline or read-only can't be replaced whole.
     pub(crate) fn require_online(&self) -> Result<()> {
+        let grouped: Vec<&str> = self
+            .databases
+            .iter()
+            .filter(|database| database.is_in_availability_group)
+            .map(|database| database.name.as_str())
+            .collect();
+        if !grouped.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("databases under the key belong to availability groups: {}", grouped.join(", ")),
+            )
+            .with_remedy("a master key that is wrapped anew here would not open on the other replicas; plan this for all replicas together with the DBA"));
+        }
         let closed: Vec<String> = self
             .databases
             .iter()
@@ -200,7 +215,10 @@ impl Dependents {
 
 async fn read_databases(connection: &mut Connection<'_>) -> Result<Vec<DependentDatabase>> {
     let batch = Statement::new(
-        "SELECT name, state_desc, is_read_only, HAS_DBACCESS(name) AS has_access \
+        "SELECT name, state_desc, \
+         CASE WHEN is_read_only = 1 OR DATABASEPROPERTYEX(name, 'Updateability') = N'READ_ONLY' THEN 1 ELSE 0 END AS is_read_only, \
+         CASE WHEN replica_id IS NULL THEN 0 ELSE 1 END AS is_in_availability_group, \
+         HAS_DBACCESS(name) AS has_access \
          FROM sys.databases WHERE name <> N'tempdb' ORDER BY name",
     )
     .batch();
@@ -211,6 +229,7 @@ async fn read_databases(connection: &mut Connection<'_>) -> Result<Vec<Dependent
             name: row.text("name")?.parse()?,
             state: row.text("state_desc")?.to_owned(),
             is_read_only: row.is("is_read_only")?,
+            is_in_availability_group: row.is("is_in_availability_group")?,
             has_master_key: None,
         };
         if database.state == "ONLINE" && row.is("has_access")? {

@@ -89,6 +89,42 @@ impl BackUpDatabase {
             .text("FORMAT, INIT, STATS = 5")
     }
 
+    /// What a whole set in the file says of this backup.
+    async fn judge(
+        &self,
+        connection: &mut Connection<'_>,
+        file: &ServerPath,
+        set: &BackupSet,
+    ) -> Result<Observation> {
+        let database = DatabaseInfo::read(connection, &self.database).await?;
+        let family = database.and_then(|database| database.family_guid);
+        let is_ours = set.database_name.to_lowercase() == self.database.as_str().to_lowercase()
+            && set
+                .server_name
+                .eq_ignore_ascii_case(&connection.identity().server_name)
+            && (family.is_none() || family == set.family_guid);
+        if !is_ours {
+            return Ok(Observation::Indeterminate {
+                seen: format!(
+                    "{file} holds a backup of {} of {}",
+                    set.database_name, set.server_name
+                ),
+            });
+        }
+        if set.require_whole_database().is_err() {
+            return Ok(Observation::Partial {
+                state: format!("{file} holds no whole backup"),
+            });
+        }
+        match verify_set(connection, NAME, file, set).await {
+            Ok(()) => Ok(Observation::Done),
+            Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Observation::Partial {
+                state: error.detail().to_owned(),
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn back_up(&self, cx: &Context) -> Result<DatabaseBackup> {
         let file = required(self.file.as_ref(), "to_file")?;
         cx.check_path("to_file", file)?;
@@ -212,29 +248,7 @@ impl Operation for BackUpDatabase {
             cx.check_path("to_file", file)?;
             let mut connection = Connection::open(cx, &self.instance, None).await?;
             match BackupSet::read(&mut connection, file, None).await {
-                Ok(set) => Ok(
-                    if !set
-                        .database_name
-                        .eq_ignore_ascii_case(self.database.as_str())
-                    {
-                        Observation::Indeterminate {
-                            seen: format!("{file} holds a backup of {}", set.database_name),
-                        }
-                    } else if set.require_whole_database().is_err() {
-                        Observation::Partial {
-                            state: format!("{file} holds no whole backup"),
-                        }
-                    } else {
-                        verify_set(&mut connection, NAME, file, &set)
-                            .await
-                            .map_or_else(
-                                |error| Observation::Partial {
-                                    state: error.detail().to_owned(),
-                                },
-                                |()| Observation::Done,
-                            )
-                    },
-                ),
+                Ok(set) => self.judge(&mut connection, file, &set).await,
                 Err(error) => match error.kind() {
                     ErrorKind::NotFound => Ok(Observation::NotDone),
                     ErrorKind::Corrupt => Ok(Observation::Partial {

@@ -48,6 +48,8 @@ pub struct DatabaseInfo {
     pub recovery_model: String,
     /// When it was made (or restored), server time.
     pub created: String,
+    /// When this was read, server time.
+    pub inspected: String,
     /// The family: the same through all backups and restores. In hexadecimal.
     pub family_guid: Option<String>,
     /// Whether it belongs to an availability group.
@@ -84,6 +86,7 @@ impl DatabaseInfo {
         let batch = Statement::new(
             "SELECT d.name, d.state_desc, d.user_access_desc, d.recovery_model_desc, \
              CONVERT(nvarchar(30), d.create_date, 126) AS created, \
+             CONVERT(nvarchar(30), GETDATE(), 126) AS inspected, \
              CASE WHEN d.replica_id IS NULL THEN 0 ELSE 1 END AS is_in_availability_group, \
              (SELECT r.family_guid FROM sys.database_recovery_status AS r WHERE r.database_id = d.database_id) AS family_guid \
              FROM sys.databases AS d WHERE d.name = ",
@@ -120,6 +123,7 @@ impl DatabaseInfo {
             user_access: text("user_access_desc")?,
             recovery_model: text("recovery_model_desc")?,
             created: text("created")?,
+            inspected: text("inspected")?,
             family_guid: row.guid_or_null("family_guid")?.map(hex::encode),
             is_in_availability_group: row.is("is_in_availability_group")?,
             files,

@@ -59,6 +59,8 @@ pub struct RestoreDatabase {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Overwrite {
     seen: String,
+    /// When it was seen, server time: the copy was made later.
+    seen_at: String,
     /// The copy that was made of it before: file and GUID of the backup set.
     copy: Option<(ServerPath, Option<String>)>,
 }
@@ -108,10 +110,12 @@ impl RestoreDatabase {
     }
 
     /// Consents to deleting the database `existing`, which was seen, and of which `copy` was made.
-    /// Only a database that can't be backed up (not online) may go without a copy.
+    /// The copy is made after looking. Only a database that can't be backed up (not online) may go
+    /// without one.
     pub fn overwriting(mut self, existing: &DatabaseInfo, copy: Option<&DatabaseBackup>) -> Self {
         self.overwriting = Some(Overwrite {
             seen: existing.evidence(),
+            seen_at: existing.inspected.clone(),
             copy: copy.map(|copy| (copy.file.clone(), copy.set.backup_set_guid.clone())),
         });
         self
@@ -131,6 +135,13 @@ impl RestoreDatabase {
     async fn restore(&self, cx: &Context) -> Result<RestoredDatabase> {
         let file = required(self.file.as_ref(), "from_file")?;
         cx.check_path("from_file", file)?;
+        let copy = self
+            .overwriting
+            .as_ref()
+            .and_then(|overwrite| overwrite.copy.as_ref());
+        if let Some((copy, _)) = copy {
+            cx.check_path("overwriting", copy)?;
+        }
         let mut connection = Connection::open(cx, &self.instance, None).await?;
         connection
             .require_server_permission("CREATE ANY DATABASE")
@@ -330,8 +341,10 @@ async fn require_copy(
     {
         return refuse("the copy was made on another server");
     }
-    if copy.backup_finish.as_deref().and_then(seconds) < seconds(&existing.created) {
-        return refuse("the copy is older than the database as it is now");
+    if copy.backup_start.as_deref().and_then(seconds) < seconds(&evidence.seen_at) {
+        return refuse(
+            "the copy was made before the database was looked at; what came since is not in it",
+        );
     }
     verify_set(connection, NAME, file, &copy).await
 }
@@ -388,14 +401,15 @@ impl Operation for RestoreDatabase {
             cx.check_path("from_file", file)?;
             let mut connection = Connection::open(cx, &self.instance, None).await?;
             let set = BackupSet::read(&mut connection, file, self.position).await?;
-            for name in [self.database.clone(), self.beside_name()?] {
-                if let Some(found) =
-                    restore_check::observe_name(&mut connection, &name, &set).await?
-                {
+            let names = if self.overwriting.is_some() {
+                vec![(self.database.clone(), true)]
+            } else {
+                vec![(self.database.clone(), false), (self.beside_name()?, true)]
+            };
+            for (name, is_certain) in names {
+                let found = restore_check::observe_name(&mut connection, &name, &set, is_certain);
+                if let Some(found) = found.await? {
                     return Ok(found);
-                }
-                if self.overwriting.is_some() {
-                    break;
                 }
             }
             Ok(Observation::NotDone)

@@ -43,17 +43,17 @@ pub(super) async fn require_certificates(
     for thumbprint in set.encryptor_thumbprint.iter().chain(of_files) {
         let bytes = hex::decode(thumbprint).unwrap_or_default();
         let batch = Statement::new(
-            "SELECT (SELECT COUNT(*) FROM master.sys.certificates WHERE thumbprint = ",
+            "SELECT (SELECT COUNT(*) FROM master.sys.certificates WHERE pvt_key_encryption_type <> 'NA' AND thumbprint = ",
         )
         .bytes(&bytes)
-        .text(") + (SELECT COUNT(*) FROM master.sys.asymmetric_keys WHERE thumbprint = ")
+        .text(") + (SELECT COUNT(*) FROM master.sys.asymmetric_keys WHERE pvt_key_encryption_type <> 'NA' AND thumbprint = ")
         .bytes(&bytes)
         .text(") AS found")
         .batch();
         if connection.look(batch).await?.first()?.integer("found")? == 0 {
             return Err(Error::new(
                 ErrorKind::KeyMismatch,
-                format!("the backup is encrypted by a certificate with thumbprint 0x{thumbprint}, which is not in master here"),
+                format!("the backup is encrypted by a certificate with thumbprint 0x{thumbprint}, which is not in master here with its private key"),
             )
             .with_remedy("bring the certificate with its private key from the old server (BACKUP CERTIFICATE … WITH PRIVATE KEY)"));
         }
@@ -88,20 +88,18 @@ pub(super) async fn observe_name(
     connection: &mut Connection<'_>,
     name: &DatabaseName,
     set: &BackupSet,
+    is_certain: bool,
 ) -> Result<Option<Observation>> {
     let Some(database) = DatabaseInfo::read(connection, name).await? else {
         return Ok(None);
     };
     if database.state == "RESTORING" {
-        let batch = Statement::new("SELECT COUNT(*) AS running FROM sys.dm_exec_requests WHERE command = N'RESTORE DATABASE'").batch();
-        let is_running = connection.look(batch).await?.first()?.integer("running")? > 0;
-        return Ok(Some(if is_running {
-            Observation::InProgress
-        } else {
-            Observation::Partial {
-                state: "RESTORING".to_owned(),
-            }
-        }));
+        return observe_restoring(connection, &database, is_certain)
+            .await
+            .map(Some);
+    }
+    if database.family_guid.is_some() && database.family_guid != set.family_guid {
+        return Ok(None);
     }
     let batch = Statement::new(
         "SELECT TOP (1) b.backup_set_uuid FROM msdb.dbo.restorehistory AS r \
@@ -126,4 +124,38 @@ pub(super) async fn observe_name(
             state: database.state,
         }
     }))
+}
+
+/// A database that is RESTORING: by this restore, when `is_certain`; else by whomever.
+async fn observe_restoring(
+    connection: &mut Connection<'_>,
+    database: &DatabaseInfo,
+    is_certain: bool,
+) -> Result<Observation> {
+    let name = &database.name;
+    if !is_certain {
+        return Ok(Observation::Indeterminate {
+            seen: format!("{name} is RESTORING; whether this restore began it can't be told"),
+        });
+    }
+    let batch = Statement::new(
+        "SELECT HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW SERVER STATE') AS allowed, \
+         (SELECT COUNT(*) FROM sys.dm_exec_requests WHERE command = N'RESTORE DATABASE') AS running",
+    )
+    .batch();
+    let answer = connection.look(batch).await?;
+    let row = answer.first()?;
+    Ok(if !row.is("allowed")? {
+        Observation::Indeterminate {
+            seen: format!(
+                "{name} is RESTORING; without VIEW SERVER STATE it can't be told whether that still runs"
+            ),
+        }
+    } else if row.integer("running")? > 0 {
+        Observation::InProgress
+    } else {
+        Observation::Partial {
+            state: "RESTORING".to_owned(),
+        }
+    })
 }

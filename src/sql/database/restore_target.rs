@@ -43,6 +43,13 @@ pub(super) async fn plan(
         match Existence::of(connection, &to).await? {
             _ if is_own => {}
             Some(existence) => existence.require_free("files of the restored database", &to)?,
+            None if replaced.is_some() => {
+                return Err(Error::new(
+                    ErrorKind::PermissionDenied,
+                    format!("whether {to} exists can't be told, and REPLACE would overwrite it"),
+                )
+                .with_remedy("use a login that has CONTROL SERVER to overwrite a database"));
+            }
             None => refuse_used(connection, &to).await?,
         }
         relocations.push(Relocation {
@@ -157,10 +164,14 @@ pub(super) async fn check_space(
     };
     let mut volumes = Vec::new();
     for row in answer.rows(0) {
-        volumes.push((
-            row.text("volume_mount_point")?.to_owned(),
-            row.integer("available_bytes")?,
-        ));
+        // SQL Server on Linux tells no mount points (documented).
+        let (mount, available) = (
+            row.text_or_null("volume_mount_point")?,
+            row.integer_or_null("available_bytes")?,
+        );
+        if let (Some(mount), Some(available)) = (mount, available) {
+            volumes.push((mount.to_owned(), available));
+        }
     }
     let volume_of = |folder: &str| {
         volumes

@@ -2,6 +2,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::backup::KeyBackup;
+use super::inspect::{self, ServiceMasterKeyInfo};
 use crate::context::Context;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::hazard::Hazard;
@@ -64,6 +65,7 @@ struct KeptKey {
     file: ServerPath,
     server: String,
     examination: FileExamination,
+    key: ServiceMasterKeyInfo,
 }
 
 /// What became of the instance's key.
@@ -135,6 +137,7 @@ impl RestoreServiceMasterKey {
             file: backup.file.clone(),
             server: backup.server.names(),
             examination: backup.examination.clone(),
+            key: backup.key.clone(),
         });
         self
     }
@@ -149,6 +152,15 @@ impl RestoreServiceMasterKey {
         let file = required(self.file.as_ref(), "from_file")?;
         let decrypted_by = required(self.decrypted_by.as_ref(), "decrypted_by")?;
         cx.check_path("from_file", file)?;
+        if let Some(kept) = &self.keeping {
+            cx.check_path("keeping", &kept.file)?;
+            if kept.file == *file {
+                return Err(Error::invalid(
+                    "keeping",
+                    "it is the very file that is to be restored; back the present key up to another one",
+                ));
+            }
+        }
         let password = cx.secret("decrypted_by", decrypted_by).await?;
         key_file_password::check_size("decrypted_by", decrypted_by, &password)?;
 
@@ -259,6 +271,13 @@ impl RestoreServiceMasterKey {
                 "the backup is of the key of {}, not of this instance's",
                 kept.server
             ));
+        }
+        // The catalog's row is a hint only, and may well make more careful.
+        let answer = connection
+            .look(Statement::new(inspect::QUESTION).batch())
+            .await?;
+        if inspect::read(&answer, 0)? != kept.key {
+            return refuse("the instance's key was changed since it was backed up".to_owned());
         }
         let now = FileExamination::of_key_file(connection, &kept.file).await?;
         let is_whole = matches!(
