@@ -90,7 +90,7 @@ fn operations(instance: &SqlInstance, database: &DatabaseName) -> Vec<(AnyOperat
                 .to_file(path("a.key"))
                 .encrypted_by(key)
                 .into(),
-            5,
+            4,
         ),
         (Dependents::inspect(instance).into(), 5),
         (DatabaseMasterKey::inspect(instance, database).into(), 4),

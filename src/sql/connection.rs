@@ -29,13 +29,33 @@ impl<'a> Connection<'a> {
         instance: &SqlInstance,
         database: Option<&DatabaseName>,
     ) -> Result<Self> {
-        cx.safe_point()?;
-        let deadline = Some(cx.deadlines().connect);
-        let mut session = cx
-            .within(deadline, cx.sql().connect(instance, database))
-            .await
-            .map_err(|error| Error::from_transport(error).with_effect(Effect::None))?;
-        let answer = look(cx, &mut *session, ServerIdentity::query()).await?;
+        let session = connect(cx, instance, database).await?;
+        let (connection, _) = Self::introduce(cx, instance, session, None).await?;
+        Ok(connection)
+    }
+
+    /// The same, with a question that only looks, asked in the same round trip. Its result sets
+    /// stand behind the first one of the answer.
+    pub(crate) async fn open_asking(
+        cx: &'a Context,
+        instance: &SqlInstance,
+        question: &Statement,
+    ) -> Result<(Self, Answer)> {
+        let session = connect(cx, instance, None).await?;
+        Self::introduce(cx, instance, session, Some(question)).await
+    }
+
+    async fn introduce(
+        cx: &'a Context,
+        instance: &SqlInstance,
+        mut session: Box<dyn SqlSession>,
+        question: Option<&Statement>,
+    ) -> Result<(Self, Answer)> {
+        let mut batch = ServerIdentity::question();
+        if let Some(question) = question {
+            batch = batch.and(question);
+        }
+        let answer = look(cx, &mut *session, batch.batch()).await?;
         let row = answer.first()?;
         let identity = ServerIdentity::read(row)?;
         let session_id = row.integer("session_id")?;
@@ -45,13 +65,14 @@ impl<'a> Connection<'a> {
                 instance: instance.to_string(),
             });
         }
-        Ok(Self {
+        let connection = Self {
             cx,
             instance: instance.clone(),
             session,
             identity,
             session_id,
-        })
+        };
+        Ok((connection, answer))
     }
 
     pub(crate) const fn cx(&self) -> &'a Context {
@@ -116,6 +137,18 @@ impl<'a> Connection<'a> {
             "GRANT {permission} to the login, or use one that has it"
         )))
     }
+}
+
+async fn connect(
+    cx: &Context,
+    instance: &SqlInstance,
+    database: Option<&DatabaseName>,
+) -> Result<Box<dyn SqlSession>> {
+    cx.safe_point()?;
+    let deadline = Some(cx.deadlines().connect);
+    cx.within(deadline, cx.sql().connect(instance, database))
+        .await
+        .map_err(|error| Error::from_transport(error).with_effect(Effect::None))
 }
 
 async fn look(cx: &Context, session: &mut dyn SqlSession, batch: SqlBatch) -> Result<Answer> {

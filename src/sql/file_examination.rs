@@ -100,13 +100,13 @@ impl Existence {
         path: &ServerPath,
     ) -> Result<Option<Self>> {
         match connection.look(Self::question(path).batch()).await {
-            Ok(answer) => Self::read(&answer),
+            Ok(answer) => Self::read(&answer, 0),
             Err(error) if error.sql_messages().is_empty() => Err(error),
             Err(_) => Ok(None),
         }
     }
 
-    /// The statements that ask; their answers are the first two result sets.
+    /// The statements that ask; their answers are two result sets.
     pub(crate) fn question(path: &ServerPath) -> Statement {
         Statement::new(
             "SELECT HAS_PERMS_BY_NAME(NULL, NULL, N'CONTROL SERVER') AS allowed; \
@@ -115,11 +115,13 @@ impl Existence {
         .literal(path.as_str())
     }
 
-    pub(crate) fn read(answer: &Answer) -> Result<Option<Self>> {
-        if !answer.first()?.is("allowed")? {
-            return Ok(None);
-        }
-        let Some(row) = answer.rows(1).next() else {
+    /// Reads the answers from the result set `set` on.
+    pub(crate) fn read(answer: &Answer, set: usize) -> Result<Option<Self>> {
+        let is_told = match answer.rows(set).next() {
+            Some(row) => row.is("allowed")?,
+            None => false,
+        };
+        let Some(row) = answer.rows(set + 1).next().filter(|_| is_told) else {
             return Ok(None);
         };
         Ok(Some(Self {

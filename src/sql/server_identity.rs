@@ -4,7 +4,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::names::SqlInstance;
 use crate::sql::answer::Row;
 use crate::sql::statement::Statement;
-use crate::transport::SqlBatch;
 
 /// Who answered: what an instance says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +28,7 @@ pub struct ServerIdentity {
 }
 
 impl ServerIdentity {
-    pub(crate) fn query() -> SqlBatch {
+    pub(crate) fn question() -> Statement {
         Statement::new(
             "SELECT CAST(@@SERVERNAME AS nvarchar(128)) AS server_name, \
              CAST(SERVERPROPERTY('MachineName') AS nvarchar(128)) AS machine_name, \
@@ -41,7 +40,6 @@ impl ServerIdentity {
              (SELECT CONVERT(nvarchar(30), create_date, 126) FROM sys.databases WHERE name = N'tempdb') AS started, \
              @@SPID AS session_id",
         )
-        .batch()
     }
 
     pub(crate) fn read(row: Row<'_>) -> Result<Self> {

@@ -76,6 +76,17 @@ impl Statement {
         self
     }
 
+    /// Another statement behind this one, in the same batch.
+    #[must_use]
+    pub(crate) fn and(mut self, other: &Self) -> Self {
+        self.reserve(other.clear.len() + 2);
+        self.clear.push_str("; ");
+        self.clear.push_str(&other.clear);
+        self.redacted.push_str("; ");
+        self.redacted.push_str(&other.redacted);
+        self
+    }
+
     /// The batch to send.
     pub(crate) fn batch(self) -> SqlBatch {
         SqlBatch::secret(self.clear, self.redacted)

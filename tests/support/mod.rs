@@ -73,6 +73,9 @@ fn key_row() -> Piece {
     )
 }
 
+/// What is in the question who answers.
+pub(crate) const IDENTITY: &str = "@@SERVERNAME";
+
 /// What a server says of itself.
 pub(crate) fn identity(
     name: &str,
@@ -205,11 +208,18 @@ impl SqlSession for Scripted {
         self.sent.lock().unwrap().push(batch.redacted().to_owned());
         let pieces = {
             let rules = self.rules.lock().unwrap();
-            let rule = rules
-                .iter()
-                .rev()
-                .find(|(part, _)| batch.redacted().contains(part.as_str()));
-            rule.map(|(_, pieces)| pieces.clone()).unwrap_or_default()
+            let last = |wanted: &dyn Fn(&str) -> bool| {
+                let mut matching = rules.iter().rev();
+                matching.find(|(part, _)| wanted(part) && batch.redacted().contains(part.as_str()))
+            };
+            // Who answers may be asked together with something else, and is answered first.
+            let identity = last(&|part| part == IDENTITY);
+            let other = last(&|part| part != IDENTITY);
+            let pieces = identity
+                .into_iter()
+                .chain(other)
+                .flat_map(|(_, pieces)| pieces);
+            pieces.cloned().collect::<Vec<_>>()
         };
         for piece in pieces {
             match piece {

@@ -81,6 +81,40 @@ impl BackUpServiceMasterKey {
         self
     }
 
+    /// Who answers, the file's place and the key's row, in one round trip: the login that may back
+    /// the key up may ask all three.
+    async fn look_before<'a>(
+        &self,
+        cx: &'a Context,
+        file: &ServerPath,
+    ) -> Result<(Connection<'a>, ServiceMasterKeyInfo)> {
+        let question = Existence::question(file).and(&Statement::new(inspect::QUESTION));
+        let (mut connection, answer) =
+            match Connection::open_asking(cx, &self.instance, &question).await {
+                Ok(opened) => opened,
+                Err(error) if error.sql_messages().is_empty() => return Err(error),
+                Err(error) => {
+                    // Some of it was refused: what is missing is said better by itself.
+                    let mut connection = Connection::open(cx, &self.instance, None).await?;
+                    connection
+                        .require_server_permission("CONTROL SERVER")
+                        .await?;
+                    return Err(error);
+                }
+            };
+        connection.identity().refuse_listener(&self.instance)?;
+        match Existence::read(&answer, 1)? {
+            Some(existence) => existence.require_free("to_file", file)?,
+            None => {
+                connection
+                    .require_server_permission("CONTROL SERVER")
+                    .await?
+            }
+        }
+        let key = inspect::read(&answer, 3)?;
+        Ok((connection, key))
+    }
+
     async fn back_up(&self, cx: &Context) -> Result<KeyBackup> {
         let file = required(self.file.as_ref(), "to_file")?;
         let encrypted_by = required(self.encrypted_by.as_ref(), "encrypted_by")?;
@@ -88,9 +122,7 @@ impl BackUpServiceMasterKey {
         let password = cx.secret("encrypted_by", encrypted_by).await?;
         key_file_password::check("encrypted_by", encrypted_by, &password)?;
 
-        let mut connection = Connection::open(cx, &self.instance, None).await?;
-        connection.identity().refuse_listener(&self.instance)?;
-        let key = look_before(&mut connection, file).await?;
+        let (mut connection, key) = self.look_before(cx, file).await?;
 
         cx.safe_point()?;
         cx.report(&Progress::Doing {
@@ -107,36 +139,6 @@ impl BackUpServiceMasterKey {
             key,
         })
     }
-}
-
-/// The file's place and the key's row, in one round trip: the login that may back the key up may
-/// ask both.
-async fn look_before(
-    connection: &mut Connection<'_>,
-    file: &ServerPath,
-) -> Result<ServiceMasterKeyInfo> {
-    let batch = Existence::question(file)
-        .text("; ")
-        .text(inspect::QUESTION)
-        .batch();
-    let answer = match connection.look(batch).await {
-        Ok(answer) => answer,
-        Err(error) => {
-            connection
-                .require_server_permission("CONTROL SERVER")
-                .await?;
-            return Err(error);
-        }
-    };
-    match Existence::read(&answer)? {
-        Some(existence) => existence.require_free("to_file", file)?,
-        None => {
-            connection
-                .require_server_permission("CONTROL SERVER")
-                .await?
-        }
-    }
-    inspect::read(&answer, 2)
 }
 
 async fn send(connection: &mut Connection<'_>, file: &ServerPath, password: &Secret) -> Result<()> {
