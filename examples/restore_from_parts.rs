@@ -8,17 +8,18 @@
 //!     --backup-file '\\vault\backups\Orchestrator.bak' --allow-unc-host vault
 //! ```
 
+#[path = "support/orchestrator.rs"]
+mod orchestrator;
 #[path = "support/server.rs"]
 mod server;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use orchestrator::verify_variables;
 use scorch_recovery::Operation;
 use scorch_recovery::names::{DatabaseName, ServerPath};
-use scorch_recovery::sql::{
-    Database, DatabaseKeys, DatabaseKeysVerified, EncryptedColumn, ServiceMasterKey, StoredForm,
-};
+use scorch_recovery::sql::{Database, DatabaseKeysVerified, ServiceMasterKey};
 use server::{Server, key_password};
 
 /// Restores a key file and a backup, and counts the values that decrypt.
@@ -64,19 +65,6 @@ async fn run(arguments: Arguments) -> Result<DatabaseKeysVerified, Box<dyn std::
         .from_file(arguments.backup_file)
         .run(&cx)
         .await?;
-    let column = EncryptedColumn {
-        schema: "dbo".parse()?,
-        table: "VARIABLES".parse()?,
-        column: "Value".parse()?,
-        form: StoredForm::DelimitedHexadecimal {
-            delimiter: r"\`d.T.~De/".to_owned(),
-        },
-    };
-    let proof = DatabaseKeys::verify(&instance, &restored.name)
-        .symmetric_key("ORCHESTRATOR_SYM_KEY".parse()?)
-        .opened_by_asymmetric_key("ORCHESTRATOR_ASYM_KEY".parse()?)
-        .counting(column)
-        .run(&cx)
-        .await?;
-    Ok(proof)
+    let proof = verify_variables(&instance, &restored.name)?;
+    Ok(proof.run(&cx).await?)
 }

@@ -10,6 +10,8 @@
 //! Exit codes: 0 recovered, and the counter-proof failed as it must; 1 it could not be tried;
 //! 2 not recovered; 3 values decrypted without the key, so that the proof proves nothing.
 
+#[path = "../support/orchestrator.rs"]
+mod orchestrator;
 mod screen;
 mod stage;
 
@@ -19,11 +21,12 @@ use std::process::ExitCode;
 use clap::Parser;
 use scorch_recovery::names::{DatabaseName, ServerPath, SqlInstance};
 use scorch_recovery::sql::{
-    Database, DatabaseBackup, DatabaseKeys, DatabaseKeysVerified, Dependents, EncryptedColumn,
-    FileExamination, KeyBackup, ServiceMasterKey, StoredForm,
+    Database, DatabaseBackup, DatabaseKeysVerified, Dependents, FileExamination, KeyBackup,
+    ServiceMasterKey,
 };
 use scorch_recovery::{Context, Error, Operation, SecretRef};
 
+use orchestrator::verify_variables;
 use screen::Screen;
 use stage::Stage;
 
@@ -317,19 +320,5 @@ async fn verify(
     instance: &SqlInstance,
     database: &DatabaseName,
 ) -> Result<DatabaseKeysVerified, Error> {
-    // Names of keys: documented. Table and form: community knowledge.
-    let column = EncryptedColumn {
-        schema: "dbo".parse()?,
-        table: "VARIABLES".parse()?,
-        column: "Value".parse()?,
-        form: StoredForm::DelimitedHexadecimal {
-            delimiter: r"\`d.T.~De/".to_owned(),
-        },
-    };
-    DatabaseKeys::verify(instance, database)
-        .symmetric_key("ORCHESTRATOR_SYM_KEY".parse()?)
-        .opened_by_asymmetric_key("ORCHESTRATOR_ASYM_KEY".parse()?)
-        .counting(column)
-        .run(cx)
-        .await
+    verify_variables(instance, database)?.run(cx).await
 }

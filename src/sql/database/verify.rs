@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::names::{ServerPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
 use crate::sql::backup_set::BackupSet;
@@ -115,8 +115,6 @@ impl Operation for VerifyBackup {
     }
 
     async fn run(&self, cx: &Context) -> Result<Self::Output> {
-        crate::sql::tell(cx, NAME, &self.instance, self.verify(cx))
-            .await
-            .map_err(|error: Error| error)
+        crate::sql::tell(cx, NAME, &self.instance, self.verify(cx)).await
     }
 }

@@ -99,16 +99,7 @@ impl Parser<'_> {
         if self.is_word("OUTPUT") {
             return Err(self.unsupported("OUTPUT of an UPDATE"));
         }
-        let from = if self.take_word("FROM") {
-            Some(self.table_sources()?)
-        } else {
-            None
-        };
-        let filter = if self.take_word("WHERE") {
-            Some(self.condition()?)
-        } else {
-            None
-        };
+        let (from, filter) = self.sources_and_filter()?;
         Ok(ChangeStatement::Update {
             table,
             top,
@@ -146,16 +137,7 @@ impl Parser<'_> {
         if self.is_word("OUTPUT") {
             return Err(self.unsupported("OUTPUT of a DELETE"));
         }
-        let from = if self.take_word("FROM") {
-            Some(self.table_sources()?)
-        } else {
-            None
-        };
-        let filter = if self.take_word("WHERE") {
-            Some(self.condition()?)
-        } else {
-            None
-        };
+        let (from, filter) = self.sources_and_filter()?;
         Ok(ChangeStatement::Delete {
             table,
             top,

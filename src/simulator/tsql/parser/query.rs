@@ -143,16 +143,7 @@ impl Parser<'_> {
         } else {
             None
         };
-        let from = if self.take_word("FROM") {
-            Some(self.table_sources()?)
-        } else {
-            None
-        };
-        let filter = if self.take_word("WHERE") {
-            Some(self.condition()?)
-        } else {
-            None
-        };
+        let (from, filter) = self.sources_and_filter()?;
         let group_by = if self.take_words(&["GROUP", "BY"]) {
             self.list(Self::scalar)?
         } else {
@@ -235,6 +226,23 @@ impl Parser<'_> {
         } else {
             self.name()
         }
+    }
+
+    /// `FROM …` and `WHERE …`, each where it is written.
+    pub(super) fn sources_and_filter(
+        &mut self,
+    ) -> Result<(Option<TableSource>, Option<Expression>)> {
+        let from = if self.take_word("FROM") {
+            Some(self.table_sources()?)
+        } else {
+            None
+        };
+        let filter = if self.take_word("WHERE") {
+            Some(self.condition()?)
+        } else {
+            None
+        };
+        Ok((from, filter))
     }
 
     /// Sources between commas are a cross join.
