@@ -18,7 +18,9 @@ use std::{env, fs};
 
 use clap::Parser;
 use scorch_recovery::Secret;
-use scorch_recovery::simulator::{Listener, OrchestratorOptions, SimulatedInstance, TlsMode};
+use scorch_recovery::simulator::{
+    Edition, Listener, OrchestratorOptions, Platform, SimulatedInstance, TlsMode, Version,
+};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
@@ -40,6 +42,16 @@ struct Arguments {
     /// How connections are encrypted: `off` or `full`.
     #[arg(long, default_value = "off", value_parser = tls_mode)]
     tls: TlsMode,
+    /// The SQL Server it poses as: `2014`, `2016`, `2017`, `2019`, `2022` or `2025`.
+    #[arg(long, default_value_t = Version::Sql2022)]
+    version: Version,
+    /// The edition it poses as: `developer`, `enterprise`, `standard`, `web`, `express`,
+    /// `azure-sql-database` or `managed-instance`.
+    #[arg(long, default_value_t = Edition::Developer)]
+    edition: Edition,
+    /// The operating system it poses as when it is made: `windows` or `linux`.
+    #[arg(long, default_value_t = Platform::Windows)]
+    platform: Platform,
     /// A folder that the server sees as `\\NAME`. May be given several times.
     #[arg(long, value_name = "NAME=DIR", value_parser = share)]
     share: Vec<(String, PathBuf)>,
@@ -93,6 +105,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut builder =
         SimulatedInstance::builder(&arguments.instance, arguments.dir.join("instance"))
             .machine_secret(arguments.dir.join("machine.secret"))
+            .version(arguments.version)
+            .edition(arguments.edition)
+            .platform(arguments.platform)
             .sa_password(Secret::new(password));
     for (name, folder) in arguments.share {
         builder = builder.share(name, folder);

@@ -6,9 +6,7 @@ use std::num::NonZeroU32;
 
 use scorch_recovery::Secret;
 use scorch_recovery::names::SqlInstance;
-use scorch_recovery::simulator::{
-    OrchestratorOptions, Platform, SimulatedInstance, SimulatorTransport, Version,
-};
+use scorch_recovery::simulator::{OrchestratorOptions, SimulatedInstance, SimulatorTransport};
 use scorch_recovery::transport::{
     SqlBatch, SqlColumn, SqlMessage, SqlSession, SqlSink, SqlTransport, SqlValue,
 };
@@ -294,33 +292,6 @@ async fn what_was_acknowledged_is_there_after_a_crash() {
     assert_eq!(answer.rows.len(), 1);
     assert_eq!(answer.rows[0][0], SqlValue::Text("漢字".to_owned()));
     drop(Client::sign_in(&instance, "weak", "Some Pass 1").await);
-}
-
-#[tokio::test]
-async fn versions_and_platforms_show_what_they_are() {
-    let folder = tempfile::tempdir().unwrap();
-    let instance = SimulatedInstance::builder(r"SQL09\ORCH", folder.path().join("x"))
-        .version(Version::Sql2016)
-        .platform(Platform::Linux)
-        .sa_password(Secret::new(PASSWORD.to_owned()))
-        .key_derivation_cost(NonZeroU32::MIN)
-        .build()
-        .unwrap();
-    let mut client = Client::connect(&instance).await;
-    let property = |name: &str| format!("SELECT CAST(SERVERPROPERTY('{name}') AS nvarchar(300))");
-    for (name, value) in [
-        ("ProductMajorVersion", "13"),
-        ("MachineName", "SQL09"),
-        ("InstanceName", "ORCH"),
-        ("ServerName", r"SQL09\ORCH"),
-        ("InstanceDefaultDataPath", "/var/opt/mssql/data/"),
-    ] {
-        assert_eq!(client.run(&property(name)).await.text(), value, "{name}");
-    }
-    let answer = client.run(&property("InstanceDefaultBackupPath")).await;
-    assert_eq!(answer.rows, [[SqlValue::Null]], "only from 2019 on");
-    let level = "SELECT compatibility_level FROM sys.databases WHERE name = 'model'";
-    assert_eq!(client.run(level).await.integer(), 130);
 }
 
 #[tokio::test]

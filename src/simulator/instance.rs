@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::simulator::catalog::{Catalog, Contents};
 use crate::simulator::keys::{KeyDerivation, KeyMaterial, PasswordHash};
 use crate::simulator::storage::{Disk, UnsyncedWrites};
-use crate::simulator::{Faults, ModellingChoices, Platform, Version};
+use crate::simulator::{Edition, Faults, ModellingChoices, Platform, Version};
 
 pub(crate) use bootstrap::{NewDatabase, new_entry, random_sid};
 pub use builder::{InstanceBuilder, StartError};
@@ -91,6 +91,7 @@ impl SimulatedInstance {
 pub(crate) struct Instance {
     pub(crate) name: String,
     pub(crate) version: Version,
+    pub(crate) edition: Edition,
     pub(crate) platform: Platform,
     pub(crate) choices: ModellingChoices,
     pub(crate) disk: Disk,
@@ -112,6 +113,23 @@ impl Instance {
     /// copies or undone.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The product's version; Azure's stands still (community knowledge).
+    pub(crate) fn product(&self) -> (u8, u8, u16, u16) {
+        if self.edition.is_azure() {
+            (12, 0, 2000, 8)
+        } else {
+            self.version.product()
+        }
+    }
+
+    /// The internal version that databases are brought to.
+    pub(crate) fn database_version(&self) -> i32 {
+        match self.version {
+            Version::Sql2025 => self.choices.database_version_of_2025,
+            version => version.database_version(),
+        }
     }
 
     /// `InstanceDefaultDataPath` and `-LogPath`.

@@ -10,6 +10,7 @@
 //! crash loses nothing acknowledged.
 
 mod catalog;
+mod edition;
 mod engine;
 mod faults;
 mod instance;
@@ -30,6 +31,7 @@ mod tsql;
 mod version;
 mod wire_type;
 
+pub use edition::Edition;
 pub use faults::{Disconnect, Fault, Faults};
 pub use instance::{InstanceBuilder, SimulatedInstance, StartError};
 pub use listener::Listener;

@@ -36,6 +36,8 @@ pub struct ModellingChoices {
     /// that it stopped (seen by a capture, and the only form that all drivers take).
     /// `false`: both in one message.
     pub attention_in_own_message: bool,
+    /// The internal version of SQL Server 2025's databases (998 by community lists; unconfirmed).
+    pub database_version_of_2025: i32,
 }
 
 impl Default for ModellingChoices {
@@ -51,6 +53,7 @@ impl Default for ModellingChoices {
             adding_same_encryption_fails: false,
             batch_outlives_socket: false,
             attention_in_own_message: true,
+            database_version_of_2025: 998,
         }
     }
 }

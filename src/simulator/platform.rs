@@ -1,5 +1,8 @@
 //! The operating system that an instance poses as: the form of its paths.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use super::Version;
@@ -15,6 +18,17 @@ pub enum Platform {
 }
 
 impl Platform {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Windows, Self::Linux];
+
+    /// `host_platform` of `sys.dm_os_host_info`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Windows => "Windows",
+            Self::Linux => "Linux",
+        }
+    }
+
     /// `InstanceDefaultDataPath`, without a separator at its end. Logs lie there too.
     pub(crate) fn data_folder(self, version: Version, server: &str) -> String {
         match self {
@@ -45,6 +59,24 @@ impl Platform {
             && path.starts_with(|c: char| c.is_ascii_alphabetic())
             && path[1..].starts_with([':']);
         drive || path.starts_with(['/', '\\'])
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Windows => "windows",
+            Self::Linux => "linux",
+        })
+    }
+}
+
+/// Reads what `Display` writes.
+impl FromStr for Platform {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        super::version::one_of(&Self::ALL, text)
     }
 }
 

@@ -76,6 +76,12 @@ impl ServerIdentity {
             .unwrap_or(0)
     }
 
+    /// Whether its edition compresses backups. Express (4) and its like don't, nor does Web, which
+    /// says 2 as Standard does (documented); everything else since 2008 R2 does.
+    pub(crate) fn can_compress(&self) -> bool {
+        matches!(self.engine_edition, 2 | 3) && !self.edition.starts_with("Web ")
+    }
+
     /// Azure SQL Database (5) and Managed Instance (8) have neither key files nor backups to disk.
     pub(crate) fn refuse_azure(&self) -> Result<()> {
         let product = match self.engine_edition {

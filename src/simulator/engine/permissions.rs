@@ -62,9 +62,15 @@ impl<'a> Caller<'a> {
             || has("CONTROL SERVER")
             || match permission {
                 "VIEW SERVER PERFORMANCE STATE" | "VIEW SERVER SECURITY STATE" => {
-                    has("VIEW SERVER STATE") || by_role("serveradmin")
+                    self.has_server("VIEW SERVER STATE")
                 }
-                "VIEW SERVER STATE" => by_role("serveradmin") || by_role("processadmin"),
+                "VIEW SERVER STATE" => {
+                    has("ALTER SERVER STATE") || by_role("serveradmin") || by_role("processadmin")
+                }
+                "VIEW ANY PERFORMANCE DEFINITION" | "VIEW ANY SECURITY DEFINITION" => {
+                    self.has_server("VIEW ANY DEFINITION")
+                }
+                "ALTER SERVER STATE" => by_role("serveradmin") || by_role("processadmin"),
                 "ALTER ANY CONNECTION" => by_role("processadmin"),
                 "CREATE ANY DATABASE" => has("ALTER ANY DATABASE") || by_role("dbcreator"),
                 "ALTER ANY DATABASE" => by_role("dbcreator"),
@@ -179,6 +185,9 @@ impl<'a> Caller<'a> {
                     by_role("db_securityadmin") || self.has_server("VIEW ANY DEFINITION")
                 }
                 "VIEW DATABASE STATE" => self.has_server("VIEW SERVER STATE"),
+                "VIEW DATABASE PERFORMANCE STATE" | "VIEW DATABASE SECURITY STATE" => {
+                    self.has_database(database, "VIEW DATABASE STATE")
+                }
                 _ => false,
             }
     }

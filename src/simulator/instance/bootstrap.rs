@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use aws_lc_rs::rand;
 
 use super::{Instance, OpenDatabase, now};
+use crate::simulator::Platform;
 use crate::simulator::catalog::{
     Bytes, Catalog, Contents, DatabaseEntry, DatabaseFile, DatabaseState, Guid, Login,
     RecoveryModel, ServiceMasterKeyRow, User, UserAccess,
@@ -13,7 +14,6 @@ use crate::simulator::keys::{
     CryptographyFailed, KEY_LENGTH, KeyDerivation, KeyMaterial, Label, PasswordHash, random_guid,
 };
 use crate::simulator::storage::{FileKind, OsError, seal};
-use crate::simulator::{Platform, Version};
 
 /// The first id of a user's database.
 const FIRST_USER_DATABASE: i32 = 5;
@@ -113,17 +113,17 @@ pub(crate) fn random_sid() -> Result<Bytes, CryptographyFailed> {
 }
 
 impl Contents {
-    /// An empty database.
+    /// An empty database of this internal version.
     pub(crate) fn new(
-        version: Version,
+        (version, compatibility_level): (i32, u8),
         recovery_model: RecoveryModel,
         owner: &Bytes,
     ) -> Result<Self, CryptographyFailed> {
         Ok(Self {
             family: random_guid()?,
             recovery_fork: random_guid()?,
-            version: version.database_version(),
-            compatibility_level: version.compatibility_level(),
+            version,
+            compatibility_level,
             recovery_model,
             created: now(),
             change_count: 1,
@@ -197,7 +197,11 @@ impl NewDatabase {
         instance: &Instance,
         id: i32,
     ) -> Result<(DatabaseEntry, OpenDatabase), OsError> {
-        let contents = Contents::new(instance.version, self.recovery_model, &self.owner)
+        let versions = (
+            instance.database_version(),
+            instance.version.compatibility_level(),
+        );
+        let contents = Contents::new(versions, self.recovery_model, &self.owner)
             .map_err(|_| OsError::Device)?;
         let files = if self.files.is_empty() {
             let folder = instance.data_folder();
@@ -258,12 +262,7 @@ pub(super) mod tests {
     use super::*;
 
     pub(in crate::simulator::instance) fn contents() -> Contents {
-        Contents::new(
-            Version::Sql2022,
-            RecoveryModel::Simple,
-            &Bytes(SA_SID.to_vec()),
-        )
-        .unwrap()
+        Contents::new((957, 160), RecoveryModel::Simple, &Bytes(SA_SID.to_vec())).unwrap()
     }
 
     #[test]

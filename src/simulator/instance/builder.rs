@@ -9,7 +9,7 @@ use super::SimulatedInstance;
 use crate::names::{NameError, SqlInstance};
 use crate::secret::Secret;
 use crate::simulator::keys::KeyDerivation;
-use crate::simulator::{ModellingChoices, Platform, Version};
+use crate::simulator::{Edition, ModellingChoices, Platform, Version};
 
 /// Sets up a [`SimulatedInstance`].
 #[derive(Debug)]
@@ -18,6 +18,7 @@ pub struct InstanceBuilder {
     pub(super) folder: PathBuf,
     pub(super) machine_secret: Option<PathBuf>,
     pub(super) version: Version,
+    pub(super) edition: Edition,
     pub(super) platform: Platform,
     pub(super) choices: ModellingChoices,
     pub(super) shares: BTreeMap<String, PathBuf>,
@@ -34,6 +35,9 @@ pub enum StartError {
     /// The name is none that an instance can have.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// There was no such SQL Server: Linux came with 2017.
+    #[error("SQL Server {0} did not run on Linux; choose 2017 or later")]
+    Platform(Version),
     /// The machine's secret would lie in the folder that it protects.
     #[error(
         "the machine's secret must lie outside the instance's folder and its shares; choose another file"
@@ -73,6 +77,7 @@ impl SimulatedInstance {
             folder: folder.into(),
             machine_secret: None,
             version: Version::Sql2022,
+            edition: Edition::Developer,
             platform: Platform::Windows,
             choices: ModellingChoices::default(),
             shares: BTreeMap::new(),
@@ -99,6 +104,13 @@ impl InstanceBuilder {
     #[must_use]
     pub const fn version(mut self, version: Version) -> Self {
         self.version = version;
+        self
+    }
+
+    /// The edition that the instance poses as. Default: Developer.
+    #[must_use]
+    pub const fn edition(mut self, edition: Edition) -> Self {
+        self.edition = edition;
         self
     }
 
@@ -164,6 +176,9 @@ impl InstanceBuilder {
             return Err(
                 NameError::new("SQL Server instance", "a port is no part of its name").into(),
             );
+        }
+        if self.platform == Platform::Linux && self.version < Version::Sql2017 {
+            return Err(StartError::Platform(self.version));
         }
         self.start()
     }

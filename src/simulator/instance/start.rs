@@ -56,6 +56,7 @@ impl InstanceBuilder {
         let instance = Instance {
             name: self.name,
             version: self.version,
+            edition: self.edition,
             platform: self.platform,
             choices: self.choices,
             disk,
@@ -178,8 +179,9 @@ impl Instance {
                 continue;
             }
             match self.open_files(entry) {
-                Ok(database) => {
+                Ok(mut database) => {
                     entry.state = DatabaseState::Online;
+                    database.contents.version = self.database_version();
                     state.databases.insert(entry.name.to_lowercase(), database);
                 }
                 Err(problem) if entry.name == "master" => {
@@ -193,7 +195,7 @@ impl Instance {
         result
     }
 
-    /// Reads a database's files; `tempdb` starts empty.
+    /// Reads a database's files, of whatever version; `tempdb` starts empty.
     pub(crate) fn open_files(&self, entry: &DatabaseEntry) -> Result<OpenDatabase, OpenProblem> {
         if entry.name == "tempdb" {
             let new = NewDatabase {
@@ -221,11 +223,10 @@ impl Instance {
                 return Err(OpenProblem::Content(EnvelopeError::Foreign));
             }
         }
-        let mut database = opened.ok_or(OpenProblem::Files(OsError::FileNotFound))?;
-        if database.contents.version > self.version.database_version() {
+        let database = opened.ok_or(OpenProblem::Files(OsError::FileNotFound))?;
+        if database.contents.version > self.database_version() {
             return Err(OpenProblem::Newer(database.contents.version));
         }
-        database.contents.version = self.version.database_version();
         Ok(database)
     }
 }

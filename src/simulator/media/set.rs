@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use time::PrimitiveDateTime;
 
-use crate::simulator::Version;
 use crate::simulator::catalog::{Bytes, Guid, RecoveryModel, UserAccess};
 
 /// The label of one family of a media set: `RESTORE LABELONLY`.
@@ -140,11 +139,6 @@ impl SetHeader {
             + bit(self.has_checksums, 16)
             + bit(self.is_tail, 64 + 256)
             + bit(self.is_copy_only, 1024)
-    }
-
-    /// Whether a server of this version can restore it.
-    pub(crate) const fn fits(&self, version: Version) -> bool {
-        self.database_version <= version.database_version()
     }
 }
 

@@ -146,8 +146,7 @@ impl BackUpDatabase {
             operation: NAME,
             what: "write the backup",
         });
-        // Express (4) and its like can't compress (documented); everything else since 2008 R2 can.
-        let has_compression = matches!(connection.identity().engine_edition, 2 | 3);
+        let has_compression = connection.identity().can_compress();
         let batch = self.statement(file.as_str(), has_compression).batch();
         let answer = watched::change(&mut connection, NAME, batch).await?;
         if let Err(error) = answer.or_error() {

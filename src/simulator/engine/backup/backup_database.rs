@@ -55,6 +55,16 @@ pub(super) async fn run(
     } else {
         ("BACKUP DATABASE", BACKUP_DATABASE)
     };
+    let edition = session.instance.edition;
+    if !edition.can_compress() && (options.compression || options.encryption.is_some()) {
+        let option = if options.compression {
+            "COMPRESSION"
+        } else {
+            "ENCRYPTION"
+        };
+        let what = format!("{what} WITH {option}");
+        return Err(message::not_in_edition(&what, edition.name()).into());
+    }
     let job = prepare(session, is_log, database, devices, options)?;
     let begun = Instant::now();
     let progress = Progress::start(session, what, command);
@@ -242,7 +252,7 @@ fn read_database(
         }
         None => (data, None),
     };
-    let product = instance.version.product();
+    let product = instance.product();
     let header = SetHeader {
         id,
         kind: job.kind,

@@ -264,6 +264,31 @@ pub(super) fn newer_version(theirs: i32, ours: i32) -> ServerError {
     )
 }
 
+/// 1844. That encryption has the same number is unconfirmed.
+pub(super) fn not_in_edition(what: &str, edition: &str) -> ServerError {
+    error(1844, 1, format!("{what} is not supported on {edition}."))
+}
+
+/// 944 and 951: the way from one internal version to another, a step at a time.
+pub(super) fn upgrade(database: &str, from: i32, to: i32) -> Vec<SqlMessage> {
+    if from >= to {
+        return Vec::new();
+    }
+    let begin = format!(
+        "Converting database '{database}' from version {from} to the current version {to}."
+    );
+    let step = |from: i32| {
+        let next = from + 1;
+        let text = format!(
+            "Database '{database}' running the upgrade step from version {from} to version {next}."
+        );
+        notice(951, text)
+    };
+    std::iter::once(notice(944, begin))
+        .chain((from..to).map(step))
+        .collect()
+}
+
 pub(super) fn claimed_twice(path: &str, first: (&str, i32), second: (&str, i32)) -> ServerError {
     error(
         3176,

@@ -142,6 +142,10 @@ pub(crate) async fn execute(
     output: &Output,
 ) -> Result<(), Failure> {
     match run(session, statement, output).await {
+        // The statement was not begun.
+        Err(Failure::Server(error)) if session.instance.edition.is_azure() => {
+            Err(Failure::Server(error))
+        }
         Err(Failure::Server(error)) => Err(Failure::Server(
             error.then(message::terminating(what(statement))),
         )),
@@ -154,6 +158,9 @@ async fn run(
     statement: &BackupStatement,
     output: &Output,
 ) -> Result<(), Failure> {
+    if session.instance.edition.is_azure() {
+        return Err(not_on_azure(what(statement)).into());
+    }
     match statement {
         BackupStatement::Backup {
             is_log,
@@ -190,6 +197,12 @@ async fn run(
             Box::pin(inspect::run(session, *kind, devices, options, output)).await
         }
     }
+}
+
+/// 40510, as seen from Azure SQL Database; that a Managed Instance has the same is unconfirmed.
+pub(crate) fn not_on_azure(statement: &str) -> ServerError {
+    let text = format!("Statement '{statement}' is not supported in this version of SQL Server.");
+    ServerError::new(40_510, 16, 1, text)
 }
 
 fn check_no_transaction(session: &Session) -> Result<()> {

@@ -21,6 +21,7 @@ use crate::simulator::output::Output;
 use crate::simulator::server_error::{Failure, Result, ServerError};
 use crate::simulator::storage::{Change, Hold, HoldFor, OsError, ServerFile};
 use crate::simulator::tsql::ast::Device;
+use crate::transport::SqlMessage;
 
 /// A restore that was checked.
 struct Job {
@@ -51,7 +52,9 @@ pub(super) async fn run(
     let begun = Instant::now();
     if devices.is_empty() {
         let progress = Progress::start(session, what, command);
-        recover(session, database)?;
+        for step in recover(session, database)? {
+            progress.notice(step, output).await?;
+        }
         return Ok(progress
             .notice(message::processed(what, 0, begun.elapsed()), output)
             .await?);
@@ -61,7 +64,8 @@ pub(super) async fn run(
     let job = start(session, is_log, database, media, &options)?;
     let progress = Progress::start(session, what, command);
     progress.run(options.stats, output).await?;
-    if finish(session, &job, &options)? {
+    let finished = finish(session, &job, &options)?;
+    if finished.history_failed {
         progress.notice(message::history_failed(), output).await?;
     }
     let set = job.media.choose(job.position)?;
@@ -74,6 +78,9 @@ pub(super) async fn run(
             job.position,
         );
         progress.notice(notice, output).await?;
+    }
+    for step in finished.upgrade {
+        progress.notice(step, output).await?;
     }
     let pages = files.iter().map(|file| file.pages).sum();
     Ok(progress
@@ -190,8 +197,16 @@ fn follow(
     })
 }
 
-/// Reads the content, and puts the database in its place. `true`: msdb could not note it.
-fn finish(session: &Session, job: &Job, options: &Options) -> Result<bool> {
+/// What there is to tell of a restore that came to its end.
+struct Finished {
+    /// msdb could not note it.
+    history_failed: bool,
+    /// The database was an older server's.
+    upgrade: Vec<SqlMessage>,
+}
+
+/// Reads the content, and puts the database in its place.
+fn finish(session: &Session, job: &Job, options: &Options) -> Result<Finished> {
     let instance = &session.instance;
     let set = job.media.choose(job.position)?;
     let mut state = instance.state();
@@ -208,7 +223,12 @@ fn finish(session: &Session, job: &Job, options: &Options) -> Result<bool> {
         .master_key_copy
         .take()
         .filter(|copy| is_current_master_key_copy(&state, &database.contents, copy));
-    database.contents.version = instance.version.database_version();
+    // It is brought to this server's version when it comes online, not before.
+    let upgrade = if options.recovery {
+        raise(session, &entry.name, &mut database)
+    } else {
+        Vec::new()
+    };
     let mut history_failed = false;
     let done = instance.edit(&mut state, |edit| {
         if options.recovery {
@@ -226,7 +246,20 @@ fn finish(session: &Session, job: &Job, options: &Options) -> Result<bool> {
         Ok(())
     });
     done.map_err(|error| disk_error(&job.entry, error))?;
-    Ok(history_failed)
+    Ok(Finished {
+        history_failed,
+        upgrade,
+    })
+}
+
+/// Brings a database to this server's internal version. What is said of that.
+fn raise(session: &Session, name: &str, database: &mut OpenDatabase) -> Vec<SqlMessage> {
+    let (from, to) = (
+        database.contents.version,
+        session.instance.database_version(),
+    );
+    database.contents.version = to;
+    message::upgrade(name, from, to)
 }
 
 /// The database in a backup set, if all of it is sound.
@@ -278,7 +311,7 @@ fn keep_restoring(
 }
 
 /// RESTORE DATABASE … WITH RECOVERY, without a backup: ends a restore that was left open.
-fn recover(session: &Session, database: &str) -> Result<()> {
+fn recover(session: &Session, database: &str) -> Result<Vec<SqlMessage>> {
     let instance = &session.instance;
     let mut state = instance.state();
     let entry = state
@@ -292,11 +325,12 @@ fn recover(session: &Session, database: &str) -> Result<()> {
     let mut restored = instance
         .open_files(&entry)
         .map_err(|_| message::not_restored())?;
-    restored.contents.version = instance.version.database_version();
+    let upgrade = raise(session, &entry.name, &mut restored);
     let recovered = instance.edit(&mut state, |edit| {
         bring_online(edit, entry.clone(), restored)
     });
-    recovered.map_err(|error| disk_error(&entry, error))
+    recovered.map_err(|error| disk_error(&entry, error))?;
+    Ok(upgrade)
 }
 
 fn disk_error(entry: &DatabaseEntry, error: EditError) -> ServerError {

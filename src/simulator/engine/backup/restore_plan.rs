@@ -27,12 +27,9 @@ pub(super) fn plan(
     options: &Options,
 ) -> Result<Plan> {
     let header = set.header()?;
-    let version = session.instance.version;
-    if !header.fits(version) {
-        return Err(message::newer_version(
-            header.database_version,
-            version.database_version(),
-        ));
+    let ours = session.instance.database_version();
+    if header.database_version > ours {
+        return Err(message::newer_version(header.database_version, ours));
     }
     if options.checksum == Some(true) && !header.has_checksums {
         return Err(media_message::no_checksums());

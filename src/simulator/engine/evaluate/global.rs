@@ -1,7 +1,6 @@
 //! `@@SPID` and its like.
 
 use super::Context;
-use crate::simulator::Version;
 use crate::simulator::server_error::{Result, ServerError};
 use crate::simulator::wire_type::WireType;
 use crate::transport::SqlValue;
@@ -17,7 +16,7 @@ impl Context<'_> {
             )
         };
         let memory = &self.session.memory;
-        let (major, minor, build, _) = self.instance.version.product();
+        let (major, minor, build, _) = self.instance.product();
         Ok(match name {
             "@@SPID" => (SqlValue::Int(self.session.spid.into()), WireType::SmallInt),
             "@@ERROR" => int(memory.last_error.into()),
@@ -70,22 +69,18 @@ impl Context<'_> {
 
     /// The form of the real one, but saying what it is.
     fn version_text(&self) -> String {
-        let (major, minor, build, revision) = self.instance.version.product();
-        let year = match self.instance.version {
-            Version::Sql2014 => 2014,
-            Version::Sql2016 => 2016,
-            Version::Sql2017 => 2017,
-            Version::Sql2019 => 2019,
-            Version::Sql2022 => 2022,
-            Version::Sql2025 => 2025,
-        };
-        let system = match self.instance.platform {
-            crate::simulator::Platform::Windows => "Windows",
-            crate::simulator::Platform::Linux => "Linux",
+        let (major, minor, build, revision) = self.instance.product();
+        let (version, edition) = (self.instance.version, self.instance.edition);
+        let product = if edition.is_azure() {
+            "Microsoft SQL Azure (RTM)".to_owned()
+        } else {
+            format!("Microsoft SQL Server {version} ({})", version.level())
         };
         format!(
-            "Microsoft SQL Server {year} (RTM) - {major}.{minor}.{build}.{revision} (X64) \n\t\
-             Simulator of scorch-recovery\n\tDeveloper Edition (64-bit) on {system}"
+            "{product} - {major}.{minor}.{build}.{revision} (X64) \n\t\
+             Simulator of scorch-recovery\n\t{} on {}",
+            edition.name(),
+            self.instance.platform.name()
         )
     }
 }

@@ -18,7 +18,7 @@ use crate::simulator::tsql::ast::{BinaryOperator, Expression, Literal, UnaryOper
 use crate::transport::SqlValue;
 
 pub(crate) use aggregate::{is_aggregate, walk};
-pub(crate) use functions::{DATABASE_PERMISSIONS, SERVER_PERMISSIONS};
+pub(crate) use functions::{database_permissions, server_permissions};
 pub(crate) use scope::{Column, RowNumbers, Scope, Scopes, number_key, resolve};
 
 /// Everything that the value of an expression may depend on.

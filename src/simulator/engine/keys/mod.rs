@@ -13,7 +13,8 @@ mod permission;
 mod service_master_key;
 mod symmetric;
 
-use crate::simulator::engine::Session;
+use crate::simulator::Version;
+use crate::simulator::engine::{Session, backup};
 use crate::simulator::output::{Output, Reply};
 use crate::simulator::server_error::{Failure, Result, ServerError};
 use crate::simulator::tsql::ast::{KeyStatement, MasterKeyProtector};
@@ -57,6 +58,7 @@ pub(crate) async fn execute(
 
 fn run(session: &mut Session, statement: &KeyStatement) -> Result<Vec<SqlMessage>> {
     use KeyStatement as S;
+    check_edition(session, statement)?;
     match statement {
         S::BackupServiceMasterKey { file, password } => {
             service_master_key::backup(session, file, password)?;
@@ -100,6 +102,30 @@ fn run(session: &mut Session, statement: &KeyStatement) -> Result<Vec<SqlMessage
         other => run_below_master_key(session, other)?,
     }
     Ok(Vec::new())
+}
+
+/// Azure has no key files and no service master key that one could touch (documented).
+fn check_edition(session: &Session, statement: &KeyStatement) -> Result<()> {
+    use KeyStatement as S;
+    if let S::MasterKeyAtUrl = statement {
+        return Err(if session.instance.version >= Version::Sql2022 {
+            ServerError::unsupported("key files at a URL")
+        } else {
+            ServerError::new(102, 15, 1, "Incorrect syntax near 'URL'.")
+        });
+    }
+    let what = match statement {
+        S::BackupServiceMasterKey { .. } => "BACKUP SERVICE MASTER KEY",
+        S::RestoreServiceMasterKey { .. } => "RESTORE SERVICE MASTER KEY",
+        S::RegenerateServiceMasterKey { .. } => "ALTER SERVICE MASTER KEY",
+        S::BackupMasterKey { .. } => "BACKUP MASTER KEY",
+        S::RestoreMasterKey { .. } => "RESTORE MASTER KEY",
+        _ => return Ok(()),
+    };
+    if session.instance.edition.is_azure() {
+        return Err(backup::not_on_azure(what));
+    }
+    Ok(())
 }
 
 /// The statements on what lies below the master keys.

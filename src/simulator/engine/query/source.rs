@@ -100,7 +100,8 @@ impl Context<'_> {
         alias: Option<&str>,
         (outer, is_shape): (Scopes<'_>, bool),
     ) -> Result<Rowset> {
-        let function = views::find_function(name).ok_or_else(|| invalid_object(name))?;
+        let function = views::find_function(name, self.instance.version)
+            .ok_or_else(|| invalid_object(name))?;
         let mut rowset = Rowset {
             columns: function.columns(),
             rows: Vec::new(),
@@ -202,7 +203,7 @@ impl Context<'_> {
             return Err(unknown_server(server));
         }
         let database = self.database_of(name)?;
-        if let Some(view) = views::find(name) {
+        if let Some(view) = views::find(name, self.instance.version) {
             let mut rowset = Rowset {
                 columns: view.columns(),
                 rows: Vec::new(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Runner;
 use super::login::missing;
-use crate::simulator::engine::evaluate::{DATABASE_PERMISSIONS, SERVER_PERMISSIONS};
+use crate::simulator::engine::evaluate::{database_permissions, server_permissions};
 use crate::simulator::engine::frame::Frame;
 use crate::simulator::engine::{Caller, find_user};
 use crate::simulator::instance::same_name;
@@ -23,7 +23,7 @@ impl Runner<'_> {
         for permission in permissions {
             for principal in principals {
                 match target {
-                    PermissionTarget::Implied if is_server_permission(permission) => {
+                    PermissionTarget::Implied if self.is_server_permission(permission) => {
                         self.on_server(action, permission, principal)?;
                     }
                     PermissionTarget::Server => self.on_server(action, permission, principal)?,
@@ -54,8 +54,14 @@ impl Runner<'_> {
         Ok(())
     }
 
+    fn is_server_permission(&self, permission: &str) -> bool {
+        let version = self.session.instance.version;
+        server_permissions(version).any(|known| known == permission)
+            && !database_permissions(version).any(|known| known == permission)
+    }
+
     fn on_server(&self, action: PermissionAction, permission: &str, principal: &str) -> Result<()> {
-        if !SERVER_PERMISSIONS.contains(&permission) {
+        if !server_permissions(self.session.instance.version).any(|known| known == permission) {
             return Err(incorrect(permission));
         }
         let instance = &self.session.instance;
@@ -99,7 +105,7 @@ impl Runner<'_> {
         database: &str,
         principal: &str,
     ) -> Result<()> {
-        if !DATABASE_PERMISSIONS.contains(&permission) {
+        if !database_permissions(self.session.instance.version).any(|known| known == permission) {
             return Err(incorrect(permission));
         }
         self.check_grantor(database)?;
@@ -208,10 +214,6 @@ impl Runner<'_> {
             Ok(())
         })
     }
-}
-
-fn is_server_permission(permission: &str) -> bool {
-    SERVER_PERMISSIONS.contains(&permission) && !DATABASE_PERMISSIONS.contains(&permission)
 }
 
 fn apply(

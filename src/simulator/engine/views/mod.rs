@@ -16,6 +16,7 @@ mod session;
 mod tests;
 
 use super::evaluate::{Column, Context};
+use crate::simulator::Version;
 use crate::simulator::catalog::Contents;
 use crate::simulator::instance::same_name;
 use crate::simulator::server_error::Result;
@@ -64,17 +65,31 @@ fn all() -> impl Iterator<Item = &'static View> {
     FAMILIES.iter().flat_map(|family| family.iter())
 }
 
-/// The view of that name: it is in sys or INFORMATION_SCHEMA, which must be said.
-pub(crate) fn find(name: &ObjectName) -> Option<&'static View> {
-    let schema = name.schema()?;
-    all().find(|view| same_name(view.schema, schema) && same_name(view.name, name.name()))
+/// The views and functions that came after the oldest version that an instance can be.
+const SINCE: &[(&str, Version)] = &[
+    ("dm_os_file_exists", Version::Sql2017),
+    ("dm_os_host_info", Version::Sql2017),
+];
+
+fn is_in(version: Version, name: &str) -> bool {
+    let since = SINCE.iter().find(|(known, _)| same_name(known, name));
+    since.is_none_or(|(_, since)| version >= *since)
 }
 
-pub(crate) fn find_function(name: &ObjectName) -> Option<&'static TableFunction> {
+/// The view of that name, if the version has it: it is in sys or INFORMATION_SCHEMA, which must be
+/// said.
+pub(crate) fn find(name: &ObjectName, version: Version) -> Option<&'static View> {
+    let schema = name.schema()?;
+    all()
+        .filter(|_| is_in(version, name.name()))
+        .find(|view| same_name(view.schema, schema) && same_name(view.name, name.name()))
+}
+
+pub(crate) fn find_function(name: &ObjectName, version: Version) -> Option<&'static TableFunction> {
     let is_system = name.schema().is_some_and(|schema| same_name(schema, "sys"));
-    function::FUNCTIONS
-        .iter()
-        .find(|function| is_system && same_name(function.name, name.name()))
+    function::FUNCTIONS.iter().find(|function| {
+        is_system && same_name(function.name, name.name()) && is_in(version, function.name)
+    })
 }
 
 impl View {

@@ -1,6 +1,7 @@
 //! The server: its settings, its linked servers, its credentials.
 
 use super::{Columns, NULL, Row, SYSNAME, View, bit, int, text};
+use crate::simulator::Platform;
 use crate::simulator::engine::evaluate::Context;
 use crate::simulator::server_error::Result;
 use crate::simulator::wire_type::WireType;
@@ -36,6 +37,12 @@ pub(super) const VIEWS: &[View] = &[
         name: "dm_os_sys_info",
         columns: SYSTEM,
         make: system,
+    },
+    View {
+        schema: "sys",
+        name: "dm_os_host_info",
+        columns: HOST,
+        make: host,
     },
 ];
 
@@ -83,6 +90,15 @@ const CONFIGURATIONS: Columns = &[
 const SYSTEM: Columns = &[
     ("cpu_count", WireType::Int),
     ("sqlserver_start_time", WireType::DateTime),
+];
+
+const HOST: Columns = &[
+    ("host_platform", WireType::NVarChar(Some(256))),
+    ("host_distribution", WireType::NVarChar(Some(256))),
+    ("host_release", WireType::NVarChar(Some(256))),
+    ("host_service_pack_level", WireType::NVarChar(Some(256))),
+    ("host_sku", WireType::Int),
+    ("os_language_version", WireType::Int),
 ];
 
 /// The linked servers, in the order in which they were made: each one once.
@@ -220,5 +236,22 @@ fn system(context: &Context<'_>, _: &str) -> Result<Vec<Row>> {
     Ok(vec![vec![
         int(i64::try_from(processors).unwrap_or(1)),
         SqlValue::DateTime(context.instance.started),
+    ]])
+}
+
+/// The machine that the instance poses to be on. Everybody may ask (documented up to 2019; of 2022
+/// two pages of Microsoft's say different things).
+fn host(context: &Context<'_>, _: &str) -> Result<Vec<Row>> {
+    let (distribution, release, sku) = match context.instance.platform {
+        Platform::Windows => ("Windows Server 2022 Standard", "10.0", int(7)),
+        Platform::Linux => ("Ubuntu", "22.04", NULL),
+    };
+    Ok(vec![vec![
+        text(context.instance.platform.name()),
+        text(distribution),
+        text(release),
+        text(""),
+        sku,
+        int(1033),
     ]])
 }

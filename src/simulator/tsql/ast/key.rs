@@ -44,6 +44,8 @@ pub(crate) enum KeyStatement {
     },
     CloseMasterKey,
     DropMasterKey,
+    /// BACKUP or RESTORE MASTER KEY with a URL in place of a file, as 2022 and later can.
+    MasterKeyAtUrl,
     BackupMasterKey {
         file: String,
         password: String,

@@ -18,6 +18,9 @@ impl Parser<'_> {
             }));
         }
         if self.take_words(&["MASTER", "KEY"]) {
+            if self.is_word("TO") && self.peek_at(1).is_word("URL") {
+                return self.master_key_at_url(&["ENCRYPTION"]);
+            }
             let file = self.key_file("TO")?;
             let password = self.password("ENCRYPTION")?;
             return Ok(StatementKind::Key(KeyStatement::BackupMasterKey {
@@ -46,6 +49,9 @@ impl Parser<'_> {
             }));
         }
         if self.take_words(&["MASTER", "KEY"]) {
+            if self.is_word("FROM") && self.peek_at(1).is_word("URL") {
+                return self.master_key_at_url(&["DECRYPTION", "ENCRYPTION"]);
+            }
             let file = self.key_file("FROM")?;
             let decryption = self.password("DECRYPTION")?;
             let encryption = self.password("ENCRYPTION")?;
@@ -64,12 +70,22 @@ impl Parser<'_> {
     /// `TO FILE = 'path'`.
     fn key_file(&mut self, direction: &str) -> Result<String> {
         self.expect_word(direction)?;
-        if self.is_word("URL") {
-            return Err(self.unsupported("key files at a URL"));
-        }
         self.expect_word("FILE")?;
         self.expect_symbol("=")?;
         self.text()
+    }
+
+    /// `TO URL = 'address'` and the passwords: what can be done with it the version decides.
+    fn master_key_at_url(&mut self, passwords: &[&str]) -> Result<StatementKind> {
+        self.next();
+        self.next();
+        self.expect_symbol("=")?;
+        self.text()?;
+        for direction in passwords {
+            self.password(direction)?;
+        }
+        self.take_word("FORCE");
+        Ok(StatementKind::Key(KeyStatement::MasterKeyAtUrl))
     }
 
     /// `ENCRYPTION BY PASSWORD = 'p'`.

@@ -69,7 +69,7 @@ fn what_is_valid_but_not_for_here_is_50900() {
     for batch in [
         "MERGE t",
         "CREATE VIEW v AS SELECT 1",
-        "BACKUP MASTER KEY TO URL = 'x'",
+        "BACKUP CERTIFICATE c TO FILE = 'x'",
         "DBCC CHECKDB",
     ] {
         assert_eq!(number(batch).0, 50_900, "{batch}");

@@ -85,7 +85,9 @@ fn find_object(call: &Call<'_>, name: &ObjectName) -> Option<(i32, &'static str)
         .chain(procedures)
         .find(|(schema, object, ..)| is_it(schema, object))
         .map(|(_, _, id, kind)| (id, kind))
-        .or_else(|| views::find(name).map(|view| (view.object_id(), "V")))
+        .or_else(|| {
+            views::find(name, call.context.instance.version).map(|view| (view.object_id(), "V"))
+        })
 }
 
 fn object_id(call: &Call<'_>) -> Result<SqlValue> {

@@ -16,7 +16,7 @@ use crate::simulator::server_error::Result;
 use crate::simulator::tsql::ast::Expression;
 use crate::simulator::wire_type::WireType;
 use crate::transport::SqlValue;
-pub(crate) use permission::{DATABASE_PERMISSIONS, SERVER_PERMISSIONS};
+pub(crate) use permission::{database_permissions, server_permissions};
 
 /// A call of a function, its arguments evaluated.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,7 @@
 //! What the caller may do: HAS_PERMS_BY_NAME and HAS_DBACCESS.
 
 use super::{Call, Function, INT, yes_or_no};
+use crate::simulator::Version;
 use crate::simulator::engine::views;
 use crate::simulator::instance::same_name;
 use crate::simulator::server_error::Result;
@@ -13,7 +14,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// The server permissions that the function knows; NULL for others.
-pub(crate) const SERVER_PERMISSIONS: &[&str] = &[
+const SERVER_PERMISSIONS: &[&str] = &[
     "ADMINISTER BULK OPERATIONS",
     "ALTER ANY AVAILABILITY GROUP",
     "ALTER ANY CONNECTION",
@@ -36,21 +37,26 @@ pub(crate) const SERVER_PERMISSIONS: &[&str] = &[
     "CREATE ANY DATABASE",
     "CREATE AVAILABILITY GROUP",
     "CREATE ENDPOINT",
+    "CREATE LOGIN",
     "CREATE SERVER ROLE",
     "EXTERNAL ACCESS ASSEMBLY",
     "IMPERSONATE ANY LOGIN",
     "SELECT ALL USER SECURABLES",
     "SHUTDOWN",
     "UNSAFE ASSEMBLY",
+    "VIEW ANY CRYPTOGRAPHICALLY SECURED DEFINITION",
     "VIEW ANY DATABASE",
     "VIEW ANY DEFINITION",
+    "VIEW ANY ERROR LOG",
+    "VIEW ANY PERFORMANCE DEFINITION",
+    "VIEW ANY SECURITY DEFINITION",
     "VIEW SERVER PERFORMANCE STATE",
     "VIEW SERVER SECURITY STATE",
     "VIEW SERVER STATE",
 ];
 
 /// The database permissions that the function knows; NULL for others.
-pub(crate) const DATABASE_PERMISSIONS: &[&str] = &[
+const DATABASE_PERMISSIONS: &[&str] = &[
     "ALTER",
     "ALTER ANY ASYMMETRIC KEY",
     "ALTER ANY CERTIFICATE",
@@ -73,6 +79,7 @@ pub(crate) const DATABASE_PERMISSIONS: &[&str] = &[
     "CREATE SCHEMA",
     "CREATE SYMMETRIC KEY",
     "CREATE TABLE",
+    "CREATE USER",
     "CREATE VIEW",
     "DELETE",
     "EXECUTE",
@@ -82,9 +89,47 @@ pub(crate) const DATABASE_PERMISSIONS: &[&str] = &[
     "SHOWPLAN",
     "TAKE OWNERSHIP",
     "UPDATE",
+    "VIEW CRYPTOGRAPHICALLY SECURED DEFINITION",
+    "VIEW DATABASE PERFORMANCE STATE",
+    "VIEW DATABASE SECURITY STATE",
     "VIEW DATABASE STATE",
     "VIEW DEFINITION",
+    "VIEW PERFORMANCE DEFINITION",
+    "VIEW SECURITY DEFINITION",
 ];
+
+/// Those that came with 2022 (documented): unknown names before.
+const SINCE_2022: &[&str] = &[
+    "CREATE LOGIN",
+    "CREATE USER",
+    "VIEW ANY CRYPTOGRAPHICALLY SECURED DEFINITION",
+    "VIEW ANY ERROR LOG",
+    "VIEW ANY PERFORMANCE DEFINITION",
+    "VIEW ANY SECURITY DEFINITION",
+    "VIEW CRYPTOGRAPHICALLY SECURED DEFINITION",
+    "VIEW DATABASE PERFORMANCE STATE",
+    "VIEW DATABASE SECURITY STATE",
+    "VIEW PERFORMANCE DEFINITION",
+    "VIEW SECURITY DEFINITION",
+    "VIEW SERVER PERFORMANCE STATE",
+    "VIEW SERVER SECURITY STATE",
+];
+
+/// The permissions on the server that a version knows.
+pub(crate) fn server_permissions(version: Version) -> impl Iterator<Item = &'static str> {
+    known(SERVER_PERMISSIONS, version)
+}
+
+/// The permissions on a database that a version knows.
+pub(crate) fn database_permissions(version: Version) -> impl Iterator<Item = &'static str> {
+    known(DATABASE_PERMISSIONS, version)
+}
+
+fn known(names: &'static [&str], version: Version) -> impl Iterator<Item = &'static str> {
+    let is_new = version >= Version::Sql2022;
+    let names = names.iter().copied();
+    names.filter(move |name| is_new || !SINCE_2022.contains(name))
+}
 
 const OBJECT_PERMISSIONS: &[&str] = &[
     "ALTER",
@@ -111,16 +156,19 @@ fn has_permission(call: &Call<'_>) -> Result<SqlValue> {
     };
     let caller = call.context.caller();
     let state = call.context.state;
+    let version = call.context.instance.version;
     let current = &call.context.session.database;
     Ok(match (class.as_deref(), securable) {
         (None | Some("SERVER"), None) if permission == "ANY" => yes_or_no(true),
-        (None | Some("SERVER"), None) if SERVER_PERMISSIONS.contains(&permission.as_str()) => {
+        (None | Some("SERVER"), None)
+            if server_permissions(version).any(|known| known == permission) =>
+        {
             yes_or_no(caller.has_server(&permission))
         }
         (Some("DATABASE"), name) => {
             let name = name.unwrap_or_else(|| current.clone());
-            let is_known =
-                permission == "ANY" || DATABASE_PERMISSIONS.contains(&permission.as_str());
+            let is_known = permission == "ANY"
+                || database_permissions(version).any(|known| known == permission);
             let name = parse_object_name(&name).map_or(name, |name| name.name().to_owned());
             match state.entry(&name) {
                 Some(entry) if is_known => yes_or_no(if permission == "ANY" {
@@ -168,7 +216,9 @@ fn has_on_object(call: &Call<'_>, name: &str, permission: &str) -> SqlValue {
     let caller = call.context.caller();
     match grants {
         Some(grants) => yes_or_no(caller.has_object(database, grants, permission)),
-        None if views::find(&name).is_some() => yes_or_no(permission == "SELECT"),
+        None if views::find(&name, call.context.instance.version).is_some() => {
+            yes_or_no(permission == "SELECT")
+        }
         None => SqlValue::Null,
     }
 }

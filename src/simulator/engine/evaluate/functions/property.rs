@@ -17,7 +17,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 fn server_property(call: &Call<'_>) -> Result<SqlValue> {
     let instance = call.context.instance;
-    let (major, minor, build, revision) = instance.version.product();
+    let (major, minor, build, revision) = instance.product();
     let name = call.text(0)?.unwrap_or_default().to_lowercase();
     let text = |text: String| SqlValue::Text(text);
     // Paths end in a separator here.
@@ -27,11 +27,11 @@ fn server_property(call: &Call<'_>) -> Result<SqlValue> {
         "productmajorversion" => text(major.to_string()),
         "productminorversion" => text(minor.to_string()),
         "productbuild" => text(build.to_string()),
-        "productlevel" => text("RTM".to_owned()),
+        "productlevel" => text(instance.version.level().to_owned()),
         "resourceversion" => text(format!("{major}.{minor:02}.{build}")),
-        "edition" => text("Developer Edition (64-bit)".to_owned()),
-        "engineedition" => SqlValue::Int(3),
-        "editionid" => SqlValue::Int(-2_117_995_310),
+        "edition" => text(instance.edition.name().to_owned()),
+        "engineedition" => SqlValue::Int(instance.edition.engine_edition().into()),
+        "editionid" => SqlValue::Int(instance.edition.id()),
         "servername" => text(instance.name.clone()),
         "machinename" | "computernamephysicalnetbios" => {
             text(machine_of(&instance.name).to_owned())
