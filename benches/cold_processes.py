@@ -7,6 +7,7 @@ that. Runs alternate; the figures are medians.
 usage: cold_processes.py OURS ADDRESS CA PYTHON RUNS   (the environment holds SA_PASSWORD, KEY_PASSWORD)
 """
 import os
+import shutil
 import statistics
 import struct
 import subprocess
@@ -33,21 +34,37 @@ connection.close()
 """
 
 
-def run_ours(path):
-    return subprocess.run(
-        [ours, "--instance", "SQL01", "--address", address, "--ca", ca, "--user", "sa",
-         "--password-env", "SA_PASSWORD", "--file", path, "--key-password-env", "KEY_PASSWORD"],
-        capture_output=True, text=True, env=environment)
+def ours_command(path):
+    return [ours, "--instance", "SQL01", "--address", address, "--ca", ca, "--user", "sa",
+            "--password-env", "SA_PASSWORD", "--file", path, "--key-password-env", "KEY_PASSWORD"], ""
 
 
-def run_tsql(path):
+def tsql_command(path):
     batch = f"BACKUP SERVICE MASTER KEY TO FILE = N'{path}' ENCRYPTION BY PASSWORD = N'{key}'\nGO\n"
-    return subprocess.run(["tsql", "-S", "simulated", "-U", "sa", "-P", sa], input=batch, capture_output=True, text=True,
-                          env=environment)
+    return [shutil.which("tsql"), "-S", "simulated", "-U", "sa", "-P", sa], batch
 
 
-def run_pymssql(path):
-    return subprocess.run([python, "-c", PYMSSQL, path, str(port)], capture_output=True, text=True, env=environment)
+def pymssql_command(path):
+    return [python, "-c", PYMSSQL, path, str(port)], ""
+
+
+def run(command, given):
+    """Runs a process with files for its input and output: pipes and their reader would be timed too.
+
+    Returns when it began and ended, its exit code and what it printed.
+    """
+    with open(os.path.join(folder, "input"), "w+") as read, open(os.path.join(folder, "output"), "w+") as written:
+        read.write(given)
+        read.flush()
+        read.seek(0)
+        files = [(os.POSIX_SPAWN_DUP2, read.fileno(), 0), (os.POSIX_SPAWN_DUP2, written.fileno(), 1),
+                 (os.POSIX_SPAWN_DUP2, written.fileno(), 2)]
+        begin = time.time()
+        process = os.posix_spawn(command[0], command, environment, file_actions=files)
+        _, status = os.waitpid(process, 0)
+        end = time.time()
+        written.seek(0)
+        return begin, end, os.waitstatus_to_exitcode(status), written.read()
 
 
 def packets(capture):
@@ -79,20 +96,17 @@ def server_time(seen, begin, end):
     return taken, turns
 
 
-clients = {"ours": run_ours, "tsql": run_tsql, "pymssql": run_pymssql}
+clients = {"ours": ours_command, "tsql": tsql_command, "pymssql": pymssql_command}
 capture = os.path.join(folder, "capture")
 tcpdump = subprocess.Popen(["tcpdump", "-i", "lo", "-Z", "root", "--immediate-mode", "-U", "-w", capture, "tcp", "port", str(port)],
                            stderr=subprocess.PIPE, text=True)
 tcpdump.stderr.readline()
 windows = []
 for index in range(int(runs) + 1):
-    for name, run in clients.items():
-        path = f"C:\\bench\\{name}-{index}-{os.getpid()}.key"
-        begin = time.time()
-        done = run(path)
-        end = time.time()
-        if done.returncode != 0 or "Msg " in done.stdout + done.stderr or "rror" in done.stderr:
-            sys.exit(f"{name} failed: {done.stdout} {done.stderr}")
+    for name, command in clients.items():
+        begin, end, code, printed = run(*command(f"C:\\bench\\{name}-{index}-{os.getpid()}.key"))
+        if code != 0 or "Msg " in printed or "rror" in printed:
+            sys.exit(f"{name} failed: {printed}")
         if index:  # The first round warms the disk's cache.
             windows.append((name, begin, end))
 tcpdump.terminate()
