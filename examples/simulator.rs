@@ -6,8 +6,8 @@
 //!     --instance SQL01 --port 0 --dir /tmp/sql01 --sa-password-env SA --tls full
 //! ```
 //!
-//! When it is ready it prints one line of JSON, `{"instance":…,"address":"127.0.0.1:N","ca":…}`,
-//! and runs until its standard input closes or it is told to terminate. It listens on loopback
+//! When it is ready it prints one line of JSON,
+//! `{"instance":…,"address":"127.0.0.1:N","browser":…,"ca":…}`, and runs until its standard input closes or it is told to terminate. It listens on loopback
 //! only. Everything it keeps lies under `--dir`; started again there, it goes on where it was.
 
 use std::error::Error;
@@ -19,7 +19,7 @@ use std::{env, fs};
 use clap::Parser;
 use scorch_recovery::Secret;
 use scorch_recovery::simulator::{
-    Edition, Listener, OrchestratorOptions, Platform, SimulatedInstance, TlsMode, Version,
+    Edition, Listener, OrchestratorOptions, Platform, SimulatedInstance, TlsMode, Version, WireBug,
 };
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -39,7 +39,7 @@ struct Arguments {
     /// The environment variable with the password of `sa`.
     #[arg(long)]
     sa_password_env: String,
-    /// How connections are encrypted: `off` or `full`.
+    /// How connections are encrypted: `off`, `login`, `full` or `strict`.
     #[arg(long, default_value = "off", value_parser = tls_mode)]
     tls: TlsMode,
     /// The SQL Server it poses as: `2014`, `2016`, `2017`, `2019`, `2022` or `2025`.
@@ -52,6 +52,17 @@ struct Arguments {
     /// The operating system it poses as when it is made: `windows` or `linux`.
     #[arg(long, default_value_t = Platform::Windows)]
     platform: Platform,
+    /// Runs a SQL Browser at this port (UDP), for clients that ask for the instance by its name; 0
+    /// for a free one.
+    #[arg(long, value_name = "PORT")]
+    browser_port: Option<u16>,
+    /// Sends clients that sign in to another server.
+    #[arg(long, value_name = "HOST:PORT", value_parser = server)]
+    route_to: Option<(String, u16)>,
+    /// Plants a mistake on the wire: `tls-record-per-packet`, `login-ack-version` or
+    /// `column-flags`.
+    #[arg(long, value_parser = wire_bug)]
+    wire_bug: Option<WireBug>,
     /// A folder that the server sees as `\\NAME`. May be given several times.
     #[arg(long, value_name = "NAME=DIR", value_parser = share)]
     share: Vec<(String, PathBuf)>,
@@ -68,6 +79,9 @@ struct Arguments {
 struct Ready<'a> {
     instance: &'a str,
     address: SocketAddr,
+    /// Where its SQL Browser answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    browser: Option<SocketAddr>,
     /// The file with the certificate of the authority to trust.
     #[serde(skip_serializing_if = "Option::is_none")]
     ca: Option<PathBuf>,
@@ -76,10 +90,31 @@ struct Ready<'a> {
 fn tls_mode(text: &str) -> Result<TlsMode, String> {
     match text {
         "off" => Ok(TlsMode::Off),
+        "login" => Ok(TlsMode::Login),
         "full" => Ok(TlsMode::Full),
-        "login" => Err("encryption at sign-in only is not built yet; use `full`".to_owned()),
-        "strict" => Err("strict encryption (TDS 8.0) is not built yet; use `full`".to_owned()),
-        _ => Err("there is `off` and `full`".to_owned()),
+        "strict" => Ok(TlsMode::Strict),
+        _ => Err("there is `off`, `login`, `full` and `strict`".to_owned()),
+    }
+}
+
+fn wire_bug(text: &str) -> Result<WireBug, String> {
+    match text {
+        "tls-record-per-packet" => Ok(WireBug::TlsRecordPerPacket),
+        "login-ack-version" => Ok(WireBug::LoginAckVersion),
+        "column-flags" => Ok(WireBug::ColumnFlags),
+        _ => Err(
+            "there is `tls-record-per-packet`, `login-ack-version` and `column-flags`".to_owned(),
+        ),
+    }
+}
+
+fn server(text: &str) -> Result<(String, u16), String> {
+    match text.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() => {
+            let port = port.parse().map_err(|error| format!("{port}: {error}"))?;
+            Ok((host.to_owned(), port))
+        }
+        _ => Err("write HOST:PORT".to_owned()),
     }
 }
 
@@ -116,7 +151,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if arguments.orchestrator {
         make_orchestrator_database(&instance, arguments.seed).await?;
     }
-    let listener = Listener::bind(&instance, arguments.port, arguments.tls).await?;
+    let mut listener = Listener::builder(&instance)
+        .port(arguments.port)
+        .tls(arguments.tls);
+    if let Some(port) = arguments.browser_port {
+        listener = listener.browser_port(port);
+    }
+    if let Some((host, port)) = arguments.route_to {
+        listener = listener.route_to(host, port);
+    }
+    if let Some(bug) = arguments.wire_bug {
+        listener = listener.wire_bug(bug);
+    }
+    let listener = listener.bind().await?;
 
     let authority = listener
         .ca_pem()
@@ -127,6 +174,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let ready = Ready {
         instance: instance.name(),
         address: listener.address(),
+        browser: listener.browser_address(),
         ca: authority.map(|(file, _)| file),
     };
     println!("{}", serde_json::to_string(&ready)?);

@@ -8,10 +8,10 @@ use rcgen::{
     KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
 };
 use time::{Duration, OffsetDateTime};
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio_rustls::rustls::version::TLS12;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{self, ServerConfig, SupportedProtocolVersion};
 
 /// How a listener protects its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +19,19 @@ use tokio_rustls::rustls::version::TLS12;
 pub enum TlsMode {
     /// Not at all, as a server whose clients all say that they don't support encryption.
     Off,
+    /// The sign-in only, unless the client asks for more: a server with a certificate and no
+    /// ForceEncryption. Since SQL Server 2022 clients may speak TDS 8.0 with it too.
+    Login,
     /// All of each connection, as a server with ForceEncryption. Clients that don't support
-    /// encryption are refused.
+    /// encryption are refused. Since SQL Server 2022 clients may speak TDS 8.0 with it too.
     Full,
+    /// All of each connection, TLS first: TDS 8.0 and nothing else, as a server with
+    /// ForceStrictEncryption. Clients of older versions are refused.
+    Strict,
 }
 
+/// What clients and servers of TDS 8.0 call it during the TLS handshake.
+const TDS_8: &[u8] = b"tds/8.0";
 /// How long a certificate is valid. Nobody keeps one: the next start makes new ones.
 const VALIDITY: Duration = Duration::days(397);
 
@@ -32,8 +40,17 @@ const VALIDITY: Duration = Duration::days(397);
 pub(crate) struct Certificates {
     /// The authority's certificate, for clients to trust.
     pub(crate) ca_pem: String,
-    /// For TLS 1.2: TDS before 8.0 has its handshake end with a message of the server.
-    pub(crate) config: Arc<ServerConfig>,
+    pub(crate) tls: Tls,
+}
+
+/// TLS with a certificate, in both of its places.
+#[derive(Clone, Debug)]
+pub(crate) struct Tls {
+    /// Inside PRELOGIN. For TLS 1.2: TDS before 8.0 has its handshake end with a message of the
+    /// server.
+    pub(crate) inside: Arc<ServerConfig>,
+    /// Below everything else, as TDS 8.0 has it.
+    pub(crate) below: Arc<ServerConfig>,
 }
 
 impl Certificates {
@@ -44,20 +61,33 @@ impl Certificates {
         let certificate = server_parameters(instance)
             .and_then(|parameters| parameters.signed_by(&key, &authority))
             .map_err(io::Error::other)?;
-        let config = ServerConfig::builder_with_provider(aws_lc_rs::default_provider().into())
-            .with_protocol_versions(&[&TLS12])
-            .map_err(io::Error::other)?
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone(), authority.der().clone()],
-                PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
-            )
-            .map_err(io::Error::other)?;
+        let chain = vec![certificate.der().clone(), authority.der().clone()];
+        let key = key.serialize_der();
+        let inside = server(&[&TLS12], chain.clone(), &key).map_err(io::Error::other)?;
+        let mut below = server(&[&TLS12, &TLS13], chain, &key).map_err(io::Error::other)?;
+        below.alpn_protocols = vec![TDS_8.to_vec()];
         Ok(Self {
             ca_pem: authority.pem(),
-            config: Arc::new(config),
+            tls: Tls {
+                inside: Arc::new(inside),
+                below: Arc::new(below),
+            },
         })
     }
+}
+
+fn server(
+    versions: &[&'static SupportedProtocolVersion],
+    chain: Vec<CertificateDer<'static>>,
+    key: &[u8],
+) -> Result<ServerConfig, rustls::Error> {
+    ServerConfig::builder_with_provider(aws_lc_rs::default_provider().into())
+        .with_protocol_versions(versions)?
+        .with_no_client_auth()
+        .with_single_cert(
+            chain,
+            PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_vec())),
+        )
 }
 
 fn authority(instance: &str) -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {

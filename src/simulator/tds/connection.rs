@@ -3,32 +3,29 @@
 use std::io;
 use std::sync::Arc;
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::server::TlsStream;
 
+use crate::simulator::WireBug;
 use crate::simulator::engine::{Request, Session};
 use crate::simulator::instance::Instance;
 use crate::simulator::output::Reply;
 use crate::simulator::running_request::{RunningRequest, Step};
 use crate::simulator::server_error::ServerError;
 use crate::simulator::tds::cursor::RequestError;
-use crate::simulator::tds::handshake::HandshakeStream;
 use crate::simulator::tds::login::Login;
 use crate::simulator::tds::packet::{
-    ATTENTION, LOGIN7, MessageReader, MessageWriter, PRELOGIN, REPLY, Reset,
+    ATTENTION, LOGIN7, MessageReader, MessageWriter, REPLY, Reset,
 };
-use crate::simulator::tds::prelogin::{Agreement, Prelogin};
 use crate::simulator::tds::prepared::{PreparedStatements, Resolved};
 use crate::simulator::tds::reply::{Broken, ReplyWriter, Shape};
 use crate::simulator::tds::request::{self, ClientRequest};
+use crate::simulator::tds::secure::{self, Duplex};
 use crate::simulator::tds::sign_in;
 use crate::simulator::tds::token::{
     self, DONE_ATTENTION, DONE_ERROR, DoneKind, TextChange, TransactionChange,
 };
-use crate::simulator::tls::TlsMode;
+use crate::simulator::tls::{Tls, TlsMode};
 
 /// `CurCmd` of the DONE that acknowledges an attention, as captured.
 const ATTENTION_COMMAND: u16 = 253;
@@ -41,71 +38,30 @@ pub(crate) struct Endpoint {
     pub(crate) instance: Arc<Instance>,
     pub(crate) mode: TlsMode,
     /// There where the mode needs it.
-    pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) tls: Option<Tls>,
+    /// The server and port that clients are sent to.
+    pub(crate) route: Option<(String, u16)>,
+    pub(crate) bug: Option<WireBug>,
+}
+
+impl Endpoint {
+    pub(super) fn has(&self, bug: WireBug) -> bool {
+        self.bug == Some(bug)
+    }
+
+    fn reply_writer(&self, shape: Shape) -> ReplyWriter<'_> {
+        ReplyWriter::new(&self.instance.name, shape, !self.has(WireBug::ColumnFlags))
+    }
 }
 
 /// Talks with a client until one of the two ends it.
 pub(crate) async fn serve(endpoint: &Endpoint, stream: TcpStream) -> io::Result<()> {
     // Messages are sent when they are complete: waiting for more would only delay them.
     stream.set_nodelay(true)?;
-    let Some((agreement, stream)) = prelogin(endpoint, stream).await? else {
+    let Some(opened) = Box::pin(secure::open(endpoint, stream)).await? else {
         return Ok(());
     };
-    match agreement {
-        Agreement::Plain => converse(endpoint, stream).await,
-        Agreement::Encrypted => {
-            let stream = handshake(endpoint, stream).await?;
-            Box::pin(converse(endpoint, stream)).await
-        }
-        Agreement::None => Err(io::Error::other(
-            "encryption is required, and the client doesn't support it",
-        )),
-    }
-}
-
-/// The first exchange; `None` when the client left.
-async fn prelogin(
-    endpoint: &Endpoint,
-    stream: TcpStream,
-) -> io::Result<Option<(Agreement, TcpStream)>> {
-    let mut reader = MessageReader::new(stream);
-    let Some(message) = reader.next().await? else {
-        return Ok(None);
-    };
-    if message.kind != PRELOGIN {
-        return Err(invalid("the client did not begin with PRELOGIN"));
-    }
-    let prelogin = Prelogin::read(&message.body).map_err(malformed)?;
-    let (agreement, encryption) = prelogin.agree(endpoint.mode);
-    let instance = &endpoint.instance;
-    let mut writer = MessageWriter::new(reader.into_stream(), REPLY);
-    *writer.body() = prelogin.answer(instance.version, &instance.name, encryption);
-    writer.end_message();
-    writer.flush().await?;
-    Ok(Some((agreement, writer.into_stream())))
-}
-
-async fn handshake(
-    endpoint: &Endpoint,
-    stream: TcpStream,
-) -> io::Result<TlsStream<HandshakeStream<TcpStream>>> {
-    let config = endpoint
-        .tls
-        .clone()
-        .ok_or_else(|| io::Error::other("the listener has no certificate"))?;
-    let mut stream = TlsAcceptor::from(config)
-        .accept(HandshakeStream::new(stream))
-        .await?;
-    stream.flush().await?;
-    stream.get_mut().0.end_handshake();
-    Ok(stream)
-}
-
-async fn converse<S>(endpoint: &Endpoint, stream: S) -> io::Result<()>
-where
-    S: AsyncRead + AsyncWrite + Send,
-{
-    let (read, write) = tokio::io::split(stream);
+    let (read, write) = tokio::io::split(opened.stream);
     let mut connection = Connection {
         endpoint,
         reader: MessageReader::new(read),
@@ -114,7 +70,7 @@ where
         prepared: PreparedStatements::default(),
         home: String::new(),
     };
-    if let Some(session) = connection.sign_in().await? {
+    if let Some(session) = connection.sign_in(opened.tls_first).await? {
         connection.serve_requests(session).await?;
     }
     // The last packets must arrive: closing without this may overtake them.
@@ -123,10 +79,10 @@ where
 
 /// A client that got past PRELOGIN.
 #[derive(Debug)]
-struct Connection<'a, S> {
+struct Connection<'a> {
     endpoint: &'a Endpoint,
-    reader: MessageReader<ReadHalf<S>>,
-    writer: MessageWriter<WriteHalf<S>>,
+    reader: MessageReader<ReadHalf<Box<dyn Duplex>>>,
+    writer: MessageWriter<WriteHalf<Box<dyn Duplex>>>,
     /// Transactions begun by request, counted: the last one's descriptor.
     transactions: u64,
     prepared: PreparedStatements,
@@ -134,15 +90,15 @@ struct Connection<'a, S> {
     home: String,
 }
 
-impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
-    async fn sign_in(&mut self) -> io::Result<Option<Session>> {
+impl Connection<'_> {
+    async fn sign_in(&mut self, tls_first: bool) -> io::Result<Option<Session>> {
         let Some(message) = self.reader.next().await? else {
             return Ok(None);
         };
         if message.kind != LOGIN7 {
             return Err(invalid("the client did not sign in"));
         }
-        let opened = match Login::read(&message.body) {
+        let opened = match Login::read(&message.body, tls_first) {
             Ok(login) => {
                 let session = sign_in::session_for(self.endpoint, &login).await;
                 session.map(|session| (login, session))
@@ -152,8 +108,13 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
         };
         match opened {
             Ok((login, session)) => {
-                let instance = &self.endpoint.instance;
-                sign_in::put_welcome(self.writer.body(), instance, &login, &session.database);
+                if let Some(route) = sign_in::route(self.endpoint, &login) {
+                    sign_in::put_elsewhere(self.writer.body(), self.endpoint, &login, route);
+                    self.writer.end_message();
+                    self.writer.flush().await?;
+                    return Ok(None);
+                }
+                sign_in::put_welcome(self.writer.body(), self.endpoint, &login, &session.database);
                 self.writer.end_message();
                 self.writer.flush().await?;
                 self.writer.set_packet_size(login.packet_size);
@@ -257,7 +218,7 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
             self.transactions += 1;
         }
         let mut running = RunningRequest::start(session, request);
-        let mut reply = ReplyWriter::new(&self.endpoint.instance.name, shape);
+        let mut reply = self.endpoint.reply_writer(shape);
         loop {
             tokio::select! {
                 biased;
@@ -327,7 +288,7 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
     /// Writes a whole reply to a request that no session runs.
     fn put_replies(&mut self, shape: Shape, replies: impl IntoIterator<Item = Reply>) {
         let out = self.writer.body();
-        let mut writer = ReplyWriter::new(&self.endpoint.instance.name, shape);
+        let mut writer = self.endpoint.reply_writer(shape);
         for reply in replies {
             if writer.put(out, reply).is_err() {
                 break;
@@ -338,10 +299,10 @@ impl<S: AsyncRead + AsyncWrite + Send> Connection<'_, S> {
     }
 }
 
-fn malformed(error: RequestError) -> io::Error {
+pub(super) fn malformed(error: RequestError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-fn invalid(what: &'static str) -> io::Error {
+pub(super) fn invalid(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }

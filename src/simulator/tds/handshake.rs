@@ -8,14 +8,19 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::simulator::tds::packet::{HEADER_LENGTH, INITIAL_PACKET_SIZE, PRELOGIN, header};
 
+/// The header of a TLS record: its type, a version and its length.
+pub(super) const RECORD_HEADER_LENGTH: usize = 5;
+
 /// A stream whose bytes travel in PRELOGIN packets until the handshake is over, and bare after.
 ///
 /// Each flight of the handshake is one message, sent when TLS flushes: some clients (tedious,
-/// Microsoft's ODBC driver) wait for ever, or give up, when it comes as one message per record.
+/// Microsoft's ODBC driver) wait for ever, or give up, when it comes as one message per record,
+/// which [`WireBug::TlsRecordPerPacket`](crate::simulator::WireBug) plants.
 #[derive(Debug)]
 pub(super) struct HandshakeStream<S> {
     inner: S,
     is_over: bool,
+    splits_flights: bool,
     header: [u8; HEADER_LENGTH],
     header_read: usize,
     body_left: usize,
@@ -25,10 +30,11 @@ pub(super) struct HandshakeStream<S> {
 }
 
 impl<S> HandshakeStream<S> {
-    pub(super) const fn new(inner: S) -> Self {
+    pub(super) const fn new(inner: S, splits_flights: bool) -> Self {
         Self {
             inner,
             is_over: false,
+            splits_flights,
             header: [0; HEADER_LENGTH],
             header_read: 0,
             body_left: 0,
@@ -43,9 +49,25 @@ impl<S> HandshakeStream<S> {
         self.is_over = true;
     }
 
+    /// The stream under it, for what travels bare.
+    pub(super) const fn inner_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
     fn cut_flight(&mut self) {
-        let mut chunks = self
-            .flight
+        let flight = std::mem::take(&mut self.flight);
+        let mut rest = flight.as_slice();
+        while !rest.is_empty() {
+            let header = rest.first_chunk().filter(|_| self.splits_flights);
+            let end = header.map_or(rest.len(), |header| record_length(*header).min(rest.len()));
+            let (message, after) = rest.split_at(end);
+            self.cut_message(message);
+            rest = after;
+        }
+    }
+
+    fn cut_message(&mut self, message: &[u8]) {
+        let mut chunks = message
             .chunks(usize::from(INITIAL_PACKET_SIZE) - HEADER_LENGTH)
             .zip(1..)
             .peekable();
@@ -56,8 +78,13 @@ impl<S> HandshakeStream<S> {
                 .extend_from_slice(&header(PRELOGIN, is_last, length, packet));
             self.ready.extend_from_slice(chunk);
         }
-        self.flight.clear();
     }
+}
+
+/// How long the TLS record with that header is.
+pub(super) const fn record_length(header: [u8; RECORD_HEADER_LENGTH]) -> usize {
+    let [_, _, _, high, low] = header;
+    RECORD_HEADER_LENGTH + u16::from_be_bytes([high, low]) as usize
 }
 
 impl<S: AsyncRead + Unpin> HandshakeStream<S> {
@@ -157,7 +184,7 @@ mod tests {
     #[tokio::test]
     async fn a_flight_is_one_message_and_what_follows_is_bare() {
         let (mut client, server) = duplex(64 * 1024);
-        let mut server = HandshakeStream::new(server);
+        let mut server = HandshakeStream::new(server, false);
         server.write_all(b"ab").await.unwrap();
         server.write_all(b"c").await.unwrap();
         server.flush().await.unwrap();
@@ -182,9 +209,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn flights_are_split_into_records_where_that_is_planted() {
+        let (mut client, server) = duplex(1024);
+        let mut server = HandshakeStream::new(server, true);
+        let records = [&[0x16, 3, 3, 0, 2, 1, 2][..], &[0x14, 3, 3, 0, 1, 1]].concat();
+        server.write_all(&records).await.unwrap();
+        server.flush().await.unwrap();
+        drop(server);
+        let mut bytes = Vec::new();
+        client.read_to_end(&mut bytes).await.unwrap();
+        let expected = [
+            &[0x12, 1, 0, 15, 0, 0, 1, 0, 0x16, 3, 3, 0, 2, 1, 2][..],
+            &[0x12, 1, 0, 14, 0, 0, 1, 0, 0x14, 3, 3, 0, 1, 1],
+        ];
+        assert_eq!(bytes, expected.concat());
+    }
+
+    #[tokio::test]
     async fn headers_are_taken_off_and_nothing_is_read_ahead() {
         let (mut client, server) = duplex(3);
-        let mut server = HandshakeStream::new(server);
+        let mut server = HandshakeStream::new(server, false);
         let send = async move {
             let bytes = [
                 &[0x12, 0, 0, 10, 0, 0, 1, 0][..],
@@ -209,7 +253,7 @@ mod tests {
     #[tokio::test]
     async fn other_packets_end_the_handshake() {
         let bytes: &[u8] = &[0x10, 1, 0, 9, 0, 0, 1, 0, 7];
-        let mut stream = HandshakeStream::new(bytes);
+        let mut stream = HandshakeStream::new(bytes, false);
         assert!(stream.read_u8().await.is_err());
     }
 }

@@ -3,14 +3,7 @@
 use zeroize::Zeroizing;
 
 use crate::simulator::tds::cursor::{Cursor, RequestError, utf16_text};
-
-/// The newest TDS version spoken here, 7.4.
-const NEWEST: u32 = 0x7400_0004;
-/// TDS 7.2, the first with `ALL_HEADERS` and row counts of eight bytes.
-const OLDEST: u32 = 0x7209_0002;
-
-/// TDS 8.0, whose number is below all others.
-const VERSION_8: u32 = 0x0800_0000;
+use crate::simulator::tds::version::TdsVersion;
 
 const FIXED_LENGTH: usize = 94;
 const SMALLEST_PACKET: u32 = 512;
@@ -26,7 +19,7 @@ pub(super) const FEATURE_UTF8: u8 = 0x0A;
 #[derive(Debug)]
 pub(super) struct Login {
     /// The version both sides speak from now on.
-    pub(super) tds_version: u32,
+    pub(super) tds_version: TdsVersion,
     pub(super) packet_size: u16,
     pub(super) host_name: String,
     pub(super) user: String,
@@ -42,14 +35,18 @@ pub(super) struct Login {
 }
 
 impl Login {
-    pub(super) fn read(body: &[u8]) -> Result<Self, RequestError> {
+    /// `tls_first` is true for clients that began with TLS, as TDS 8.0 has it.
+    pub(super) fn read(body: &[u8], tls_first: bool) -> Result<Self, RequestError> {
         let mut fixed = Cursor::new(body);
         let length = fixed.length()?;
         let body = body
             .get(..length)
             .filter(|body| body.len() >= FIXED_LENGTH)
             .ok_or(RequestError::Malformed("its login has another length"))?;
-        let tds_version = agreed_version(fixed.u32()?)?;
+        let asked = fixed.u32()?;
+        let tds_version = TdsVersion::agreed(asked, tls_first).ok_or_else(|| {
+            RequestError::Unsupported(format!("TDS before 7.2 (the client speaks {asked:#010x})"))
+        })?;
         let packet_size = fixed.u32()?;
         let _client_version_process_connection: [u8; 12] = fixed.array()?;
         let [_, flags_2, _, flags_3] = fixed.array()?;
@@ -88,17 +85,6 @@ impl Login {
             attaches_file: attached_file.length > 0,
             features,
         })
-    }
-}
-
-/// The older of the client's newest version and ours.
-fn agreed_version(asked: u32) -> Result<u32, RequestError> {
-    match asked {
-        VERSION_8 => Ok(NEWEST),
-        0..OLDEST => Err(RequestError::Unsupported(format!(
-            "TDS before 7.2 (the client speaks {asked:#010x})"
-        ))),
-        _ => Ok(asked.min(NEWEST)),
     }
 }
 
@@ -221,7 +207,7 @@ mod tests {
 
     #[test]
     fn all_of_a_login_is_read() {
-        let login = Login::read(&login(0x7400_0004, 8000, TEXTS, "Orchestrator")).unwrap();
+        let login = Login::read(&login(0x7400_0004, 8000, TEXTS, "Orchestrator"), true).unwrap();
         assert_eq!(login.host_name, "client");
         assert_eq!(login.user, "sa");
         assert_eq!(*login.password, "pä$$wörd");
@@ -245,14 +231,14 @@ mod tests {
     #[test]
     fn versions_and_sizes_are_agreed() {
         for (asked, agreed) in [(0, 4096), (1, 512), (100_000, 32_767)] {
-            let login = Login::read(&login(0x0800_0000, asked, TEXTS, "")).unwrap();
+            let login = Login::read(&login(0x0800_0000, asked, TEXTS, ""), true).unwrap();
             assert_eq!(login.packet_size, agreed);
             assert_eq!(login.database, None);
         }
-        let old = Login::read(&login(0x7209_0002, 0, TEXTS, "")).unwrap();
-        assert_eq!(old.tds_version, 0x7209_0002);
+        let old = Login::read(&login(0x7209_0002, 0, TEXTS, ""), true).unwrap();
+        assert_eq!(old.tds_version, TdsVersion::V7_2);
         assert!(matches!(
-            Login::read(&login(0x7100_0001, 0, TEXTS, "")),
+            Login::read(&login(0x7100_0001, 0, TEXTS, ""), true),
             Err(RequestError::Unsupported(_))
         ));
     }
@@ -265,7 +251,7 @@ mod tests {
             if end >= 4 {
                 cut[..4].copy_from_slice(&u32::try_from(end).unwrap().to_le_bytes());
             }
-            assert!(Login::read(&cut).is_err(), "{end}");
+            assert!(Login::read(&cut, false).is_err(), "{end}");
         }
     }
 }

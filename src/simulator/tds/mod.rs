@@ -1,7 +1,7 @@
-//! The wire: TDS 7.2 to 7.4, by hand.
+//! The wire: TDS 7.2 to 8.0, by hand.
 //!
-//! `packet` cuts messages and puts them together; `prelogin`, `handshake`, `login` and `sign_in`
-//! bring a client in; `request`, `rpc`, `parameter` and `prepared` read what it asks; `token`,
+//! `packet` cuts messages and puts them together; `secure`, `prelogin`, `handshake`,
+//! `login_stream`, `login` and `sign_in` bring a client in; `request`, `rpc`, `parameter` and `prepared` read what it asks; `token`,
 //! `column` and `value` write what it is answered, in the order that `reply` knows; `connection`
 //! holds the conversation.
 
@@ -12,6 +12,7 @@ mod connection;
 mod cursor;
 mod handshake;
 mod login;
+mod login_stream;
 mod packet;
 mod parameter;
 mod prelogin;
@@ -19,11 +20,13 @@ mod prepared;
 mod reply;
 mod request;
 mod rpc;
+mod secure;
 mod sign_in;
 #[cfg(test)]
 mod tests;
 mod token;
 mod value;
 mod variant;
+mod version;
 
 pub(crate) use connection::{Endpoint, serve};

@@ -12,6 +12,7 @@ const MARS: u8 = 4;
 const FEDERATED_AUTHENTICATION: u8 = 6;
 const TERMINATOR: u8 = 0xFF;
 
+const ENCRYPT_OFF: u8 = 0;
 const ENCRYPT_ON: u8 = 1;
 const ENCRYPT_NOT_SUPPORTED: u8 = 2;
 const ENCRYPT_REQUIRED: u8 = 3;
@@ -32,6 +33,8 @@ pub(super) struct Prelogin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Agreement {
     Plain,
+    /// A TLS handshake follows, and the sign-in is encrypted, but nothing after it.
+    LoginEncrypted,
     /// A TLS handshake follows, and everything after it is encrypted.
     Encrypted,
     /// One of the two insists on what the other one can't do.
@@ -50,6 +53,11 @@ impl Prelogin {
             let option = table.u8()?;
             if option == TERMINATOR {
                 return Ok(prelogin);
+            }
+            if prelogin.asked.is_empty() && option != VERSION {
+                return Err(RequestError::Malformed(
+                    "its first option is not its version",
+                ));
             }
             let offset = usize::from(u16::from_be_bytes(table.array()?));
             let length = usize::from(u16::from_be_bytes(table.array()?));
@@ -73,14 +81,25 @@ impl Prelogin {
         }
     }
 
-    /// What both sides can do, as MS-TDS has it: a server without TLS says so and leaves the
-    /// decision to the client; one that insists on it drops a client that can't.
+    /// What both sides can do, as MS-TDS has it, for a client that begins with PRELOGIN: one of the
+    /// two that insists on encryption drops the other one if that can't.
+    ///
+    /// Only servers answer ENCRYPT_REQ by MS-TDS, but a client that sends it (tiberius does) can
+    /// mean nothing else than ENCRYPT_ON. No source says what a server answers to it.
     pub(super) fn agree(&self, mode: TlsMode) -> (Agreement, u8) {
         match (mode, self.encryption) {
-            (TlsMode::Off, _) => (Agreement::Plain, ENCRYPT_NOT_SUPPORTED),
-            (TlsMode::Full, ENCRYPT_NOT_SUPPORTED) => (Agreement::None, ENCRYPT_REQUIRED),
-            (TlsMode::Full, ENCRYPT_ON) => (Agreement::Encrypted, ENCRYPT_ON),
-            (TlsMode::Full, _) => (Agreement::Encrypted, ENCRYPT_REQUIRED),
+            (TlsMode::Off, ENCRYPT_OFF | ENCRYPT_NOT_SUPPORTED) => {
+                (Agreement::Plain, ENCRYPT_NOT_SUPPORTED)
+            }
+            (TlsMode::Off, _) => (Agreement::None, ENCRYPT_NOT_SUPPORTED),
+            (TlsMode::Login, ENCRYPT_NOT_SUPPORTED) => (Agreement::Plain, ENCRYPT_NOT_SUPPORTED),
+            (TlsMode::Login, ENCRYPT_OFF) => (Agreement::LoginEncrypted, ENCRYPT_OFF),
+            (TlsMode::Login, _) => (Agreement::Encrypted, ENCRYPT_ON),
+            (TlsMode::Full | TlsMode::Strict, ENCRYPT_NOT_SUPPORTED) => {
+                (Agreement::None, ENCRYPT_REQUIRED)
+            }
+            (TlsMode::Full | TlsMode::Strict, ENCRYPT_ON) => (Agreement::Encrypted, ENCRYPT_ON),
+            (TlsMode::Full | TlsMode::Strict, _) => (Agreement::Encrypted, ENCRYPT_REQUIRED),
         }
     }
 
@@ -180,8 +199,14 @@ mod tests {
     fn encryption_is_agreed_as_ms_tds_has_it() {
         for (mode, asked, expected) in [
             (TlsMode::Off, 0, (Agreement::Plain, 2)),
-            (TlsMode::Off, 1, (Agreement::Plain, 2)),
+            (TlsMode::Off, 1, (Agreement::None, 2)),
             (TlsMode::Off, 2, (Agreement::Plain, 2)),
+            (TlsMode::Off, 3, (Agreement::None, 2)),
+            (TlsMode::Login, 0, (Agreement::LoginEncrypted, 0)),
+            (TlsMode::Login, 1, (Agreement::Encrypted, 1)),
+            (TlsMode::Login, 2, (Agreement::Plain, 2)),
+            (TlsMode::Login, 3, (Agreement::Encrypted, 1)),
+            (TlsMode::Login, 0x80, (Agreement::LoginEncrypted, 0)),
             (TlsMode::Full, 0, (Agreement::Encrypted, 3)),
             (TlsMode::Full, 1, (Agreement::Encrypted, 1)),
             (TlsMode::Full, 2, (Agreement::None, 3)),
@@ -199,7 +224,8 @@ mod tests {
             &[][..],
             &[0, 0, 6],
             &[1, 0, 6, 0, 1, 0xFF],
-            &[1, 0, 6, 0, 2, 0xFF, 0, 0],
+            &[0, 0, 6, 0, 6, 0xFF, 0, 0],
+            &[1, 0, 6, 0, 1, 0xFF, 0],
         ] {
             assert!(Prelogin::read(bad).is_err(), "{bad:?}");
         }

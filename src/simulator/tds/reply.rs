@@ -28,6 +28,7 @@ pub(super) enum Shape {
 pub(super) struct ReplyWriter<'a> {
     server: &'a str,
     shape: Shape,
+    tells_nullable: bool,
     columns: Vec<WireColumn>,
     held: Option<Done>,
     has_failed: bool,
@@ -41,10 +42,13 @@ struct Done {
 }
 
 impl<'a> ReplyWriter<'a> {
-    pub(super) const fn new(server: &'a str, shape: Shape) -> Self {
+    /// `tells_nullable` is false where
+    /// [`WireBug::ColumnFlags`](crate::simulator::WireBug::ColumnFlags) is planted.
+    pub(super) const fn new(server: &'a str, shape: Shape, tells_nullable: bool) -> Self {
         Self {
             server,
             shape,
+            tells_nullable,
             columns: Vec::new(),
             held: None,
             has_failed: false,
@@ -59,7 +63,7 @@ impl<'a> ReplyWriter<'a> {
         }
         let written = match reply {
             Reply::Columns(columns) => {
-                token::put_columns(out, &columns);
+                token::put_columns(out, &columns, self.tells_nullable);
                 self.columns = columns;
                 Ok(())
             }
@@ -153,7 +157,7 @@ mod tests {
 
     fn reply(shape: Shape, replies: Vec<Reply>) -> String {
         let mut out = Vec::new();
-        let mut writer = ReplyWriter::new("S", shape);
+        let mut writer = ReplyWriter::new("S", shape, true);
         for reply in replies {
             writer.put(&mut out, reply).unwrap();
         }
@@ -216,7 +220,7 @@ mod tests {
     #[test]
     fn what_can_not_be_sent_breaks_the_connection_loudly() {
         let mut out = Vec::new();
-        let mut writer = ReplyWriter::new("S", Shape::Batch);
+        let mut writer = ReplyWriter::new("S", Shape::Batch, true);
         let columns = vec![WireColumn::new("n", WireType::Int)];
         writer.put(&mut out, Reply::Columns(columns)).unwrap();
         let start = out.len();

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::simulator::Version;
 use crate::simulator::engine::{LoginRequest, Session};
 use crate::simulator::instance::Instance;
 use crate::simulator::running_request::open_session;
@@ -11,6 +10,8 @@ use crate::simulator::tds::connection::Endpoint;
 use crate::simulator::tds::login::{FEATURE_UTF8, Login};
 use crate::simulator::tds::packet::INITIAL_PACKET_SIZE;
 use crate::simulator::tds::token::{self, DoneKind, TextChange};
+use crate::simulator::tds::version::TdsVersion;
+use crate::simulator::{Version, WireBug};
 
 const LANGUAGE: &str = "us_english";
 
@@ -44,9 +45,37 @@ pub(super) async fn session_for(
     open_session(Arc::clone(&endpoint.instance), request).await
 }
 
+/// Where a client is sent that signs in here. Only those of TDS 7.4 know routing.
+pub(super) fn route<'a>(endpoint: &'a Endpoint, login: &Login) -> Option<(&'a str, u16)> {
+    let (host, port) = endpoint.route.as_ref()?;
+    (login.tds_version >= TdsVersion::V7_4).then_some((host, *port))
+}
+
+/// Writes what a client is told that is to sign in elsewhere. MS-TDS has nothing follow it, and the
+/// connection ends.
+pub(super) fn put_elsewhere(
+    out: &mut Vec<u8>,
+    endpoint: &Endpoint,
+    login: &Login,
+    (host, port): (&str, u16),
+) {
+    put_login_ack(out, endpoint, login);
+    token::put_routing(out, host, port);
+    token::put_done(out, DoneKind::Statement, 0, 0, None);
+}
+
+fn put_login_ack(out: &mut Vec<u8>, endpoint: &Endpoint, login: &Login) {
+    let tds_version = if endpoint.has(WireBug::LoginAckVersion) {
+        TdsVersion::V8_0
+    } else {
+        login.tds_version
+    };
+    token::put_login_ack(out, tds_version.number(), endpoint.instance.version);
+}
+
 /// Writes what a client is told when it is in, in the order of MS-TDS's example.
-pub(super) fn put_welcome(out: &mut Vec<u8>, instance: &Instance, login: &Login, database: &str) {
-    let Instance { name, version, .. } = instance;
+pub(super) fn put_welcome(out: &mut Vec<u8>, endpoint: &Endpoint, login: &Login, database: &str) {
+    let Instance { name, version, .. } = &*endpoint.instance;
     token::put_text_change(out, TextChange::Database, database, "master");
     let context = format!("Changed database context to '{database}'.");
     token::put_message(out, &message(5701, 0, 2, context), name);
@@ -54,7 +83,7 @@ pub(super) fn put_welcome(out: &mut Vec<u8>, instance: &Instance, login: &Login,
     token::put_text_change(out, TextChange::Language, LANGUAGE, "");
     let language = format!("Changed language setting to {LANGUAGE}.");
     token::put_message(out, &message(5703, 0, 1, language), name);
-    token::put_login_ack(out, login.tds_version, *version);
+    put_login_ack(out, endpoint, login);
     let (old, new) = (
         INITIAL_PACKET_SIZE.to_string(),
         login.packet_size.to_string(),

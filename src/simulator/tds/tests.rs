@@ -21,7 +21,7 @@ proptest! {
         let length = u32::try_from(bytes.len()).unwrap();
         bytes[..4].copy_from_slice(&length.to_le_bytes());
         bytes[4..8].copy_from_slice(&0x7400_0004_u32.to_le_bytes());
-        let _ = Login::read(&bytes);
+        let _ = Login::read(&bytes, true);
     }
 
     #[test]

@@ -20,6 +20,8 @@ const ENV_CHANGE: u8 = 0xE3;
 /// length still fits.
 const LONGEST_MESSAGE: usize = 8000;
 const LONGEST_NAME: usize = 128;
+/// MS-TDS has room for 1024 characters of a server's name.
+const LONGEST_HOST: usize = 1024;
 const NULLABLE: u16 = 1;
 
 /// Which DONE token it is.
@@ -99,6 +101,24 @@ pub(super) fn put_reset(out: &mut Vec<u8>) {
     put_sized(out, |out| out.extend([RESET_DONE, 0, 0]));
 }
 
+/// Writes ENVCHANGE for a server where the client is to sign in instead, over TCP.
+pub(super) fn put_routing(out: &mut Vec<u8>, host: &str, port: u16) {
+    const ROUTING: u8 = 20;
+    const TCP: u8 = 0;
+    out.push(ENV_CHANGE);
+    put_sized(out, |out| {
+        out.push(ROUTING);
+        put_sized(out, |out| {
+            out.push(TCP);
+            out.extend(port.to_le_bytes());
+            let host = utf16(host, LONGEST_HOST);
+            out.extend(low_16(host.len() / 2).to_le_bytes());
+            out.extend(host);
+        });
+        out.extend([0, 0]);
+    });
+}
+
 /// What happened to the session's transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TransactionChange {
@@ -156,12 +176,14 @@ pub(super) fn put_feature_ack(out: &mut Vec<u8>, granted: &[(u8, &[u8])]) {
     out.push(0xFF);
 }
 
-pub(super) fn put_columns(out: &mut Vec<u8>, columns: &[WireColumn]) {
+/// Writes COLMETADATA. Clients read a nullable type wrongly whose column doesn't tell that it is.
+pub(super) fn put_columns(out: &mut Vec<u8>, columns: &[WireColumn], tells_nullable: bool) {
     out.push(COLUMN_METADATA);
     out.extend(low_16(columns.len()).to_le_bytes());
     for column in columns {
         out.extend([0; 4]);
-        out.extend(if column.nullable { NULLABLE } else { 0 }.to_le_bytes());
+        let is_told = column.nullable && tells_nullable;
+        out.extend(if is_told { NULLABLE } else { 0 }.to_le_bytes());
         put_type(out, column.kind, column.nullable);
         put_short_text(out, &column.name);
     }
@@ -296,6 +318,12 @@ mod tests {
         assert_eq!(written(put_collation), "e3080007050904d0003400");
         assert_eq!(written(put_reset), "e30300120000");
         assert_eq!(
+            written(|out| put_routing(out, "ab", 1434)),
+            "e30e00 14 0900 00 9a05 0200 61006200 0000".replace(' ', "")
+        );
+        let long = written(|out| put_routing(out, &"x".repeat(70_000), 1));
+        assert_eq!(long.len() / 2, 3 + 1 + 2 + 5 + 2048 + 2);
+        assert_eq!(
             written(|out| put_transaction(out, TransactionChange::Begun, 1)),
             "e30b0008 08 0100000000000000 00".replace(' ', "")
         );
@@ -330,7 +358,7 @@ mod tests {
             },
         ];
         assert_eq!(
-            written(|out| put_columns(out, &columns)),
+            written(|out| put_columns(out, &columns, true)),
             "810200 00000000 0100 2604 016e00 00000000 0000 30 016200".replace(' ', "")
         );
         let mut out = vec![7];
