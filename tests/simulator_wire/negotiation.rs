@@ -139,7 +139,7 @@ async fn strict_clients_are_not_talked_with_elsewhere() {
     };
     let (login, full) = (old(TlsMode::Login).await, old(TlsMode::Full).await);
     for server in [&off, &login, &full] {
-        let ca_pem = server.listener.ca_pem().unwrap_or(full.ca_pem());
+        let ca_pem = server.listener.ca_pem().unwrap_or_else(|| full.ca_pem());
         let mut client = RawClient::open(server.listener.address()).await;
         assert_eq!(client.encrypt_first(ca_pem, TDS_8).await, None);
     }
