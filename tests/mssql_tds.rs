@@ -316,3 +316,42 @@ async fn a_server_that_never_answers_meets_the_deadline() {
         assert_eq!(error.kind(), TransportErrorKind::Timeout, "{error}");
     }
 }
+
+/// What was logged by `log`, which the driver falls back to where nobody listens to `tracing`.
+static LOGGED: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
+
+struct Logger;
+
+impl log::Log for Logger {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let mut logged = LOGGED.lock().unwrap();
+        logged.push(format!("{}: {}", record.target(), record.args()));
+    }
+
+    fn flush(&self) {}
+}
+
+#[tokio::test]
+async fn the_driver_logs_nothing() {
+    static LOGGER: Logger = Logger;
+    log::set_logger(&LOGGER).unwrap();
+    log::set_max_level(log::LevelFilter::Trace);
+    log::info!("heard");
+    let world = World::with(&["SQL01"]);
+    let listener = listen(&world, "SQL01", TlsMode::Full).await;
+    let mut session = connect(endpoint(&listener)).await.unwrap();
+    run(&mut *session, "SELECT 'Canary-Passw0rd'; PRINT 'x'").await;
+    drop(session);
+    connect(endpoint(&listener).certificate_name("sql09"))
+        .await
+        .unwrap_err();
+    let logged = LOGGED.lock().unwrap();
+    assert!(logged.iter().any(|line| line.ends_with("heard")));
+    let driver = logged.iter().find(|line| line.starts_with("mssql_tds::"));
+    assert_eq!(driver, None);
+    assert!(!logged.iter().any(|line| line.contains("Canary")));
+}

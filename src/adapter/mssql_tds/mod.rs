@@ -59,7 +59,14 @@ use crate::transport::{
 /// Reaches SQL Server through mssql-tds.
 #[derive(Debug)]
 pub struct MssqlTdsTransport {
-    instances: BTreeMap<SqlInstance, (Endpoint, Login)>,
+    instances: BTreeMap<SqlInstance, Target>,
+}
+
+/// An instance, and which certificates were verified for it.
+#[derive(Debug)]
+struct Target {
+    endpoint: Endpoint,
+    login: Login,
     pins: Pins,
 }
 
@@ -101,9 +108,17 @@ impl MssqlTdsTransportBuilder {
                 ));
             }
         }
-        Ok(MssqlTdsTransport {
-            instances: self.instances,
+        let target = |(endpoint, login)| Target {
+            endpoint,
+            login,
             pins: Pins::default(),
+        };
+        Ok(MssqlTdsTransport {
+            instances: self
+                .instances
+                .into_iter()
+                .map(|(name, mapped)| (name, target(mapped)))
+                .collect(),
         })
     }
 }
@@ -123,7 +138,7 @@ impl SqlTransport for MssqlTdsTransport {
         instance: &SqlInstance,
         database: Option<&DatabaseName>,
     ) -> Result<Box<dyn SqlSession>, TransportError> {
-        let Some((endpoint, login)) = self.instances.get(instance) else {
+        let Some(target) = self.instances.get(instance) else {
             return Err(TransportError::new(
                 TransportErrorKind::Connect,
                 format!(
@@ -131,7 +146,7 @@ impl SqlTransport for MssqlTdsTransport {
                 ),
             ));
         };
-        endpoint.within(self.open(endpoint, login, database)).await
+        target.endpoint.within(target.open(database)).await
     }
 }
 
@@ -151,22 +166,22 @@ impl MssqlTdsTransport {
     pub fn builder() -> MssqlTdsTransportBuilder {
         MssqlTdsTransportBuilder::default()
     }
+}
 
+impl Target {
     /// Connects, and follows the server's word to another place once.
     async fn open(
         &self,
-        endpoint: &Endpoint,
-        login: &Login,
         database: Option<&DatabaseName>,
     ) -> Result<Box<dyn SqlSession>, TransportError> {
-        let door = endpoint.door().await?;
-        let (host, port) = match self.enter(endpoint, &door, login, database).await? {
+        let door = self.endpoint.door().await?;
+        let (host, port) = match self.enter(&door, database).await? {
             Entry::Session(session) => return Ok(Box::new(session)),
             Entry::SentOn { host, port } => (host, port),
             Entry::StaleCertificate => return Err(certificate_changes()),
         };
-        let next = endpoint.routed(&host, port)?;
-        match self.enter(endpoint, &next, login, database).await? {
+        let next = self.endpoint.routed(&host, port)?;
+        match self.enter(&next, database).await? {
             Entry::Session(session) => Ok(Box::new(session)),
             Entry::SentOn { .. } => Err(next.sent_on_again()),
             Entry::StaleCertificate => Err(certificate_changes()),
@@ -175,22 +190,25 @@ impl MssqlTdsTransport {
 
     async fn enter(
         &self,
-        endpoint: &Endpoint,
         door: &Door,
-        login: &Login,
         database: Option<&DatabaseName>,
     ) -> Result<Entry, TransportError> {
+        let Self {
+            endpoint,
+            login,
+            pins,
+        } = self;
         let Some(ca_pem) = endpoint.tls.ca_pem()? else {
             return sign_in(endpoint, door, None, login, database).await;
         };
-        let (pin, is_fresh) = self.pins.of(door, endpoint.is_strict, &ca_pem).await?;
+        let (pin, is_fresh) = pins.of(door, endpoint.is_strict, &ca_pem).await?;
         let entry = sign_in(endpoint, door, Some(&pin), login, database).await?;
         if is_fresh || !matches!(entry, Entry::StaleCertificate) {
             return Ok(entry);
         }
         // Renewed since: looked at once more.
-        self.pins.forget(door);
-        let (pin, _) = self.pins.of(door, endpoint.is_strict, &ca_pem).await?;
+        pins.forget(door);
+        let (pin, _) = pins.of(door, endpoint.is_strict, &ca_pem).await?;
         sign_in(endpoint, door, Some(&pin), login, database).await
     }
 }

@@ -9,7 +9,7 @@ use super::certificate;
 use crate::adapter::endpoint::Door;
 use crate::transport::{TransportError, TransportErrorKind};
 
-/// The certificates that were verified, by the door they were seen behind.
+/// The certificates that were verified for one instance, by the door they were seen behind.
 #[derive(Debug, Default)]
 pub(super) struct Pins(Mutex<BTreeMap<Door, Pin>>);
 
