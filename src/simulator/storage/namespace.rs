@@ -3,13 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 use super::OsError;
 use crate::simulator::Platform;
 
 /// The longest path of the server, in UTF-16 units, as `nvarchar(260)` holds it.
 const MAX_UNITS: usize = 259;
+/// The longest name of a file or a folder of the server, in UTF-16 units.
+const MAX_NAME_UNITS: usize = 255;
 /// The longest file name that common host file systems take, less room for a suffix of ours.
 const MAX_HOST_NAME: usize = 200;
+/// How much of a longer one is kept, for whoever looks into the folder.
+const KEPT_OF_LONG_NAME: usize = 100;
 
 /// Maps a server's paths to the host's. Nothing that a statement can name leaves the folders.
 #[derive(Debug)]
@@ -176,8 +182,16 @@ fn encode_name(name: &str, fold: bool) -> Result<String, OsError> {
     if encoded.is_empty() {
         return Err(OsError::InvalidName);
     }
-    if encoded.len() > MAX_HOST_NAME {
+    if name.encode_utf16().count() > MAX_NAME_UNITS {
         return Err(OsError::NameTooLong);
+    }
+    if encoded.len() > MAX_HOST_NAME {
+        // Short enough for the server, and too long here: its beginning, and a hash instead of the
+        // rest. `%%` is in no other name.
+        let hash = hex::encode(Sha256::digest(name.as_bytes()));
+        encoded.truncate(KEPT_OF_LONG_NAME);
+        encoded.push_str("%%");
+        encoded.push_str(&hash);
     }
     Ok(encoded)
 }
@@ -259,6 +273,21 @@ mod tests {
             windows(&format!(r"C:\{}", "x".repeat(300))),
             Err(OsError::NameTooLong)
         );
+    }
+
+    #[test]
+    fn names_that_are_too_long_for_the_host_alone_are_told_apart() {
+        let windows = |name: &str| located(Platform::Windows, &format!(r"C:\{name}.mdf"));
+        let (one, other) = ("漢".repeat(128), format!("{}字", "漢".repeat(127)));
+        assert_ne!(windows(&one).unwrap(), windows(&other).unwrap());
+        for name in [one, other] {
+            let found = windows(&name).unwrap();
+            assert_eq!(Ok(found.clone()), windows(&name));
+            assert!(found.rsplit('/').next().unwrap().len() <= MAX_HOST_NAME);
+        }
+        let linux = |length| located(Platform::Linux, &format!("/{}", "x".repeat(length)));
+        assert!(linux(255).is_ok());
+        assert_eq!(linux(256), Err(OsError::NameTooLong));
     }
 
     #[cfg(unix)]

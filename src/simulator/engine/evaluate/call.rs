@@ -36,11 +36,7 @@ impl Context<'_> {
         let is_built_in = name.parts.len() == 1
             || name.parts.len() == 2
                 && name.schema().is_some_and(|s| s.eq_ignore_ascii_case("sys"));
-        let database = name.database().unwrap_or(&self.session.database);
-        let own = name
-            .schema()
-            .and_then(|schema| functions::find_own(database, schema, shown));
-        if !is_built_in && own.is_none() {
+        if !is_built_in {
             return Err(ServerError::new(
                 4121,
                 16,
@@ -52,7 +48,7 @@ impl Context<'_> {
                 ),
             ));
         }
-        let Some(function) = own.or_else(|| functions::find(shown)) else {
+        let Some(function) = functions::find(shown) else {
             if UNSUPPORTED
                 .iter()
                 .any(|known| known.eq_ignore_ascii_case(shown))
@@ -156,6 +152,12 @@ impl Context<'_> {
                 let kinds = self.infer_common(arguments.iter(), scope)?;
                 common_type(kinds, kinds)
             }
+            Returns::LongText => match argument(0)? {
+                kind @ (WireType::NVarChar(None) | WireType::VarChar(None)) => kind,
+                WireType::Variant => WireType::NVarChar(None),
+                WireType::NChar(_) | WireType::NVarChar(_) => WireType::NVarChar(Some(4000)),
+                _ => WireType::VarChar(Some(8000)),
+            },
             Returns::Text => match argument(0)? {
                 WireType::NChar(length) => WireType::NVarChar(Some(length)),
                 WireType::Char(length) => WireType::VarChar(Some(length)),

@@ -8,7 +8,6 @@ mod properties;
 mod queries;
 mod security;
 mod statements;
-mod tools;
 
 /// An instance, and `sa` in it.
 struct Server {

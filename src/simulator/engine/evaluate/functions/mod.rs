@@ -3,7 +3,6 @@
 mod date;
 mod key;
 mod metadata;
-mod msdb;
 mod null;
 mod number;
 mod permission;
@@ -63,6 +62,9 @@ pub(super) enum Returns {
     Argument(usize),
     /// The type that holds all arguments.
     Common,
+    /// A text as national as the first argument and as long as such a one may be; without a limit
+    /// only where the first argument has none.
+    LongText,
     /// A text as long and as national as the first argument.
     Text,
 }
@@ -137,15 +139,6 @@ pub(super) fn find(name: &str) -> Option<&'static Function> {
         .iter()
         .flat_map(|family| family.iter())
         .find(|function| function.name.eq_ignore_ascii_case(name))
-}
-
-/// A function that is called with its schema, in a database.
-pub(super) fn find_own(database: &str, schema: &str, name: &str) -> Option<&'static Function> {
-    if !database.eq_ignore_ascii_case("msdb") || !schema.eq_ignore_ascii_case("dbo") {
-        return None;
-    }
-    let mut functions = msdb::FUNCTIONS.iter();
-    functions.find(|function| function.name.eq_ignore_ascii_case(name))
 }
 
 /// A text, or NULL.

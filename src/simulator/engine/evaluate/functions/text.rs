@@ -40,17 +40,25 @@ pub(super) const FUNCTIONS: &[Function] = &[
         quote,
     ),
     Function::strict("REPLACE", (3, 3), MAX_TEXT, replace),
-    Function::strict("REPLICATE", (2, 2), MAX_TEXT, replicate),
+    Function::strict("REPLICATE", (2, 2), Returns::LongText, replicate),
     Function::strict("REVERSE", (1, 1), Returns::Text, reverse),
     Function::strict("RIGHT", (2, 2), Returns::Text, right),
     Function::strict("RTRIM", (1, 1), Returns::Text, trim_end),
-    Function::strict("SPACE", (1, 1), MAX_TEXT, space),
+    Function::strict(
+        "SPACE",
+        (1, 1),
+        Returns::Type(WireType::VarChar(Some(8000))),
+        space,
+    ),
     Function::lenient("STUFF", (4, 4), MAX_TEXT, stuff),
     Function::strict("SUBSTRING", (3, 3), Returns::Text, substring),
     Function::strict("TRIM", (1, 1), Returns::Text, trim),
     Function::strict("UNICODE", (1, 1), INT, code),
     Function::strict("UPPER", (1, 1), Returns::Text, upper),
 ];
+
+/// How long a text may get here; SQL Server takes 2 GB.
+const MOST_UNITS: usize = 32 * 1024 * 1024;
 
 fn units(text: &str) -> Vec<u16> {
     text.encode_utf16().collect()
@@ -278,21 +286,39 @@ fn concat_with_separator(call: &Call<'_>) -> Result<SqlValue> {
 }
 
 /// A text repeated, up to the 8000 characters that SQL Server gives at most.
-fn repeated(text: &str, times: i64) -> SqlValue {
+/// The text so many times, as far as a text of that type goes.
+fn repeated(text: &str, times: i64, kind: WireType) -> Result<SqlValue> {
     let Ok(times) = usize::try_from(times) else {
-        return SqlValue::Null;
+        return Ok(SqlValue::Null);
     };
-    let most = 8000 / text.len().max(1);
-    SqlValue::Text(text.repeat(times.min(most)))
+    let text = units(text);
+    let most = match kind {
+        WireType::NVarChar(None) | WireType::VarChar(None) | WireType::Variant => {
+            if text.len().saturating_mul(times) > MOST_UNITS {
+                return Err(ServerError::unsupported("texts of more than 64 MB"));
+            }
+            MOST_UNITS
+        }
+        WireType::NVarChar(_) | WireType::NChar(_) => 4000,
+        _ => 8000,
+    };
+    let needed = most.checked_div(text.len()).map_or(0, |whole| whole + 1);
+    let mut repeated = text.repeat(times.min(needed));
+    repeated.truncate(most);
+    Ok(SqlValue::Text(String::from_utf16_lossy(&repeated)))
 }
 
 fn replicate(call: &Call<'_>) -> Result<SqlValue> {
     let text = call.text(0)?.unwrap_or_default();
-    Ok(repeated(&text, call.integer(1)?.unwrap_or(0)))
+    repeated(&text, call.integer(1)?.unwrap_or(0), call.kind(0))
 }
 
 fn space(call: &Call<'_>) -> Result<SqlValue> {
-    Ok(repeated(" ", call.integer(0)?.unwrap_or(0)))
+    repeated(
+        " ",
+        call.integer(0)?.unwrap_or(0),
+        WireType::VarChar(Some(8000)),
+    )
 }
 
 fn stuff(call: &Call<'_>) -> Result<SqlValue> {

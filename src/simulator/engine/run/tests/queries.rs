@@ -32,6 +32,13 @@ async fn expressions_have_values_and_types() {
         ("SELECT REPLACE('aXbx', 'x', '-')", "a-b-"),
         ("SELECT QUOTENAME('a]b')", "[a]]b]"),
         ("SELECT UPPER('a') + LOWER('B')", "Ab"),
+        ("SELECT LEN(REPLICATE('abc', 4000))", "8000"),
+        ("SELECT LEN(REPLICATE(N'漢', 5000))", "4000"),
+        (
+            "SELECT DATALENGTH(REPLICATE(CAST(N'漢' AS nvarchar(max)), 50000))",
+            "100000",
+        ),
+        ("SELECT DATALENGTH(SPACE(9000))", "8000"),
         ("SELECT CONVERT(varchar(10), 0xAB, 2)", "AB"),
         ("SELECT CONVERT(varbinary(8), '0x0102', 1)", "0x0102"),
         (
