@@ -1,0 +1,57 @@
+"""FreeTDS's bsqldb, as Debian packages it: DB-Library, which ends at the first error."""
+
+import re
+
+from adapter import serve
+from freetds_tool import BETWEEN, MARK_COLUMN, Tool
+
+HEADER = re.compile(r"Msg (\d+), Level (\d+), State (\d+)$")
+OWN = re.compile(r"@@rowcount |-?\d+ rows affected|bsqldb: |type \d+ not supported|Server ")
+LONG_TEXT = re.compile(r"^0x([0-9a-f]{2})+$")
+RULE = re.compile(f"^-+({BETWEEN}-+)*$")
+
+
+class Bsqldb(Tool):
+    name = "bsqldb"
+
+    def command(self):
+        database = ["-D", self.to.database] if self.to.database else []
+        return ["bsqldb", "-S", "simulator", "-U", self.to.user, "-P", self.to.password, "-t", BETWEEN, "-h", *database]
+
+    def messages(self):
+        line = yield None
+        while True:
+            found = HEADER.match(line)
+            if found:
+                yield None
+                text = yield None
+                line = yield text[1:], int(found[1]), int(found[2]), int(found[3])
+            elif not line or OWN.match(line):
+                line = yield None
+            else:
+                line = yield line, None, 0, None
+
+    def results(self, lines):
+        columns = rows = None
+        for line, following in zip(lines, [*lines[1:], ""]):
+            if RULE.match(following):
+                if columns is not None:
+                    yield columns, rows
+                columns, rows = [name.strip() for name in line.split(BETWEEN)], []
+            elif columns is not None and not RULE.match(line):
+                rows.append([None if cell == "NULL" else cell for cell in line.split(BETWEEN)])
+        if columns is not None and columns != [MARK_COLUMN]:
+            yield columns, rows
+
+    def only_rows(self, lines):
+        rows = (line for line in lines if line and line.strip() != MARK_COLUMN and not RULE.match(line))
+        next(rows, None)
+        return (_letters(line) for line in rows)
+
+
+def _letters(text):
+    """It shows long texts as their bytes in UTF-8."""
+    return bytes.fromhex(text[2:]).decode() if LONG_TEXT.match(text) else text
+
+
+serve(Bsqldb())

@@ -1,0 +1,103 @@
+"""python-tds: TDS and its TLS in Python alone."""
+
+import time
+
+import pytds
+from adapter import Refused, Unsupported, serve
+
+
+class PythonTds:
+    def __init__(self):
+        self.connection = None
+        self.said = 0
+
+    def connect(self, to):
+        self.close()
+        tls = {}
+        if to.tls == "strict":
+            raise Unsupported("pytds.connect() knows no strict encryption")
+        if to.tls != "off":
+            tls = {"cafile": to.ca, "validate_host": True, "enc_login_only": to.tls == "login"}
+        try:
+            self.connection = pytds.connect(
+                dsn=to.host, port=to.port, user=to.user, password=to.password, database=to.database,
+                autocommit=True, login_timeout=20, **tls)
+        except pytds.Error as error:
+            # It raises the last error and keeps no list before there is a connection.
+            number = getattr(error, "number", None)
+            raise Refused(str(error), [{"number": number, "text": str(error)}] if number else []) from error
+
+    def run(self, batch, answer):
+        if batch.is_prepared:
+            raise Unsupported("pytds prepares no statements")
+        cursor = self.connection.cursor()
+        for parameters in batch.parameters or [()]:
+            self.said = 0
+            values = tuple(_value(*each) for each in parameters)
+            sql = batch.sql
+            for number in range(len(values), 0, -1):
+                sql = sql.replace(f"@P{number}", "%s")
+            self._step(lambda: cursor.execute(sql, values or None) or True, cursor, answer, batch)
+            while self._step(cursor.nextset, cursor, answer, batch):
+                pass
+
+    def _step(self, step, cursor, answer, batch):
+        """Goes to the next result; whether there may be more."""
+        try:
+            more = step()
+            if batch.cancel_after:
+                # While rows may come: from another thread, it would read what this one waits for.
+                time.sleep(batch.cancel_after)
+                cursor.cancel()
+                answer.cancelled, more = True, False
+            if more and cursor.description:
+                answer.result([column[0] for column in cursor.description], _rows(cursor), batch)
+        except pytds.Error as error:
+            if answer.failed:
+                return False
+            answer.failed, more = str(error), True
+        self._say(cursor, answer)
+        return more
+
+    def _say(self, cursor, answer):
+        # The list grows until the next execute.
+        messages = cursor.messages or []
+        for _, message in messages[self.said:]:
+            answer.message(message.text, message.number, message.severity, message.state)
+        self.said = len(messages)
+
+    def begin(self):
+        self.connection.autocommit = False
+
+    def commit(self):
+        self.connection.commit()
+        self.connection.autocommit = True
+
+    def rollback(self):
+        self.connection.rollback()
+        self.connection.autocommit = True
+
+    def close(self):
+        if self.connection:
+            self.connection.close()
+        self.connection = None
+
+
+def _rows(cursor):
+    while row := cursor.fetchone():
+        yield row
+
+
+def _value(kind, value):
+    if value is None:
+        return None
+    match kind:
+        case "int" | "bit":
+            return int(value)
+        case "varbinary":
+            return pytds.Binary(bytes.fromhex(value[2:]))
+        case _:
+            return value
+
+
+serve(PythonTds())

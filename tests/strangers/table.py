@@ -1,0 +1,191 @@
+"""Puts every check to every client, prints the table, and compares it with the committed one.
+
+Exit code 1: a cell differs from the committed table, a hole is not shown to be the client's own, or
+a cell that must be good is none.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+import tomllib
+
+import evidence
+from bench import Bench
+from checks import CHECKS
+from client import HERE, Client, Miss
+from simulators import Simulators
+
+TABLE = os.path.join(HERE, "TABLE.md")
+GOOD = "good"
+
+
+class Cell:
+    """What came of one check with one client."""
+
+    def __init__(self, check, miss=None, hole=None, not_shown=None):
+        self.check, self.miss, self.hole, self.not_shown = check, miss, hole, not_shown
+
+    @property
+    def is_good(self):
+        return self.miss is None
+
+    @property
+    def is_hole(self):
+        return self.miss is not None and self.hole is not None and self.not_shown is None
+
+    @property
+    def complaint(self):
+        """What is wrong with it, or `None`."""
+        if self.miss is None:
+            return "good, though holes.toml has a hole here" if self.hole else None
+        if self.hole is None:
+            return f"missed: {self.miss}"
+        if self.not_shown:
+            return f"missed: {self.miss}; the hole is not shown: {self.not_shown}"
+        return "a cell that may be no hole" if self.check.is_must else None
+
+
+def load(file):
+    with open(os.path.join(HERE, file), "rb") as source:
+        return tomllib.load(source)
+
+
+def try_cell(check, client, simulators, hole, planted_columns):
+    bench = Bench(client, simulators)
+    bench.planted_columns = planted_columns
+    try:
+        check.run(bench)
+        return Cell(check, hole=hole)
+    except Miss as miss:
+        found = str(miss)
+    except (IndexError, AttributeError, TypeError, ValueError) as error:
+        # The answer has not the shape that the check takes for granted.
+        found = f"{type(error).__name__}: {error}; {bench.answers[-1]}"
+    finally:
+        bench.end()
+    return Cell(check, found, hole, hole and evidence.shown(bench, hole))
+
+
+def table(names, checks, cells):
+    """The table in Markdown, with the reasons of the holes below it."""
+    reasons = []
+    lines = ["| check | " + " | ".join(names) + " |", "| --- |" + " --- |" * len(names)]
+    for check in checks:
+        row = []
+        for name in names:
+            cell = cells[name, check.name]
+            if cell.is_good:
+                row.append(GOOD)
+            elif cell.is_hole:
+                reason = f"{cell.hole['reason']} (shown by: {described(cell.hole)})"
+                if reason not in reasons:
+                    reasons.append(reason)
+                row.append(f"hole {reasons.index(reason) + 1}")
+            else:
+                row.append("MISSED")
+        must = "**" if check.is_must else ""
+        lines.append(f"| {must}{check.name}{must} | " + " | ".join(row) + " |")
+    lines += ["", *(f"{number}. {reason}" for number, reason in enumerate(reasons, 1))]
+    lines += ["", "The checks; none of those in bold may be a hole:", ""]
+    lines += [f"* `{check.name}`: {check.about}" for check in checks]
+    return "\n".join(lines) + "\n"
+
+
+def described(hole):
+    parts = []
+    for name, arguments in hole["shown_by"].items():
+        told = ", ".join(str(value) for value in arguments.values())
+        parts.append(name.replace("_", " ") + (f" {told}" if told else ""))
+    return "; ".join(parts)
+
+
+def cell_of(text, name, check):
+    """A cell of a committed table: `good`, `hole`, or `None` where it has no such cell."""
+    lines = [[part.strip(" *") for part in line.strip("|\n").split("|")] for line in text.splitlines() if line.startswith("|")]
+    rows = {line[0]: line[1:] for line in lines}
+    if name not in rows.get("check", []) or check not in rows:
+        return None
+    return rows[check][rows["check"].index(name)].split(" ")[0]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("simulator", help="the built example")
+    parser.add_argument("--cache", required=True, help="the folder that the clients were installed to")
+    parser.add_argument("--clients", type=lambda text: text.split(","), help="only these")
+    parser.add_argument("--checks", type=lambda text: text.split(","), help="only these")
+    parser.add_argument("--write", action="store_true", help="write the committed table afresh")
+    parser.add_argument("--simulator-option", action="append", default=[], help="given to the simulator")
+    parser.add_argument("--plant-fault", action="store_true",
+                        help="expect a column too many of HEADERONLY, to see that checks can fail")
+    parser.add_argument("--verbose", action="store_true", help="show what clients write to standard error")
+    arguments = parser.parse_args()
+
+    known = [each for each in load("clients.toml")["client"] if not arguments.clients or each["name"] in arguments.clients]
+    checks = [each for each in CHECKS if not arguments.checks or each.name in arguments.checks]
+    missing = set(arguments.clients or ()) - {each["name"] for each in known}
+    missing |= set(arguments.checks or ()) - {each.name for each in checks}
+    if missing:
+        parser.error(f"not known: {', '.join(sorted(missing))}")
+    holes = {(each["client"], each["check"]): each for each in load("holes.toml").get("hole", [])}
+
+    cells, simulators = {}, Simulators(arguments.simulator, arguments.simulator_option)
+    planted = ["Planted"] if arguments.plant_fault else []
+    try:
+        for each in known:
+            client = Client(each["name"], each["command"], arguments.cache, sys.executable)
+            client.errors_file = sys.stderr if arguments.verbose else None
+            started = time.monotonic()
+            for check in checks:
+                at = time.monotonic()
+                hole = holes.get((client.name, check.name))
+                cell = try_cell(check, client, simulators, hole, planted)
+                cells[client.name, check.name] = cell
+                took = time.monotonic() - at
+                if cell.complaint or took > 10 or arguments.verbose:
+                    print(f"{'MISS' if cell.complaint else 'ok  '} {client.name}, {check.name} ({took:.1f} s): "
+                          f"{cell.complaint or ''}", flush=True)
+            client.stop()
+            print(f"-- {client.name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+    finally:
+        codes = simulators.stop()
+
+    names = [each["name"] for each in known]
+    shown = table(names, checks, cells)
+    print(shown)
+    wrong = [f"{name}, {check}: {cell.complaint}" for (name, check), cell in cells.items() if cell.complaint]
+    wrong += [f"the simulator with --tls {tls} ended with {code}" for tls, code in codes.items() if code != 0]
+    if arguments.write:
+        with open(TABLE, "w", encoding="utf-8") as file:
+            file.write(INTRODUCTION + shown)
+    elif not arguments.plant_fault and not arguments.simulator_option:
+        wrong += differences(names, checks, cells, shown, is_whole=not arguments.clients and not arguments.checks)
+    for line in wrong:
+        print(f"WRONG {line}")
+    good = sum(cell.is_good for cell in cells.values())
+    shown_holes = sum(cell.is_hole for cell in cells.values())
+    print(f"{good} cells good, {shown_holes} holes that are the clients' own, {len(wrong)} wrong")
+    sys.exit(bool(wrong))
+
+
+def differences(names, checks, cells, shown, is_whole):
+    with open(TABLE, encoding="utf-8") as file:
+        committed = file.read()
+    if is_whole:
+        return [] if committed == INTRODUCTION + shown else ["TABLE.md is another table than this one; see --write"]
+    return [f"{name}, {check.name}: TABLE.md has {cell_of(committed, name, check.name)}"
+            for name in names for check in checks
+            if cell_of(committed, name, check.name) != ("good" if cells[name, check.name].is_good else "hole")]
+
+
+INTRODUCTION = """# Strangers
+
+What clients that others made see of the simulator. Written by `table.py --write`; `.ci/show/truth-1` compares it with what it
+finds. A hole is a limit of the client itself, and every run shows that again.
+
+"""
+
+if __name__ == "__main__":
+    main()
