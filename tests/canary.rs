@@ -10,13 +10,17 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
+#[cfg(feature = "mssql-tds")]
+use scorch_recovery::adapter::mssql_tds::MssqlTdsTransport;
 use scorch_recovery::adapter::secrets::MapSecrets;
 use scorch_recovery::adapter::tiberius::{Endpoint, Login, TiberiusTransport, Tls};
 use scorch_recovery::names::SqlInstance;
 use scorch_recovery::simulator::{Fault, Listener, SimulatedInstance, TlsMode};
 use scorch_recovery::sql::ServiceMasterKey;
 use scorch_recovery::transport::SqlMessage;
-use scorch_recovery::{AnyOperation, Context, Observer, Operation, Progress, Secret, SecretRef};
+use scorch_recovery::{
+    AnyOperation, Context, ContextBuilder, Observer, Operation, Progress, Secret, SecretRef,
+};
 use tracing_subscriber::fmt::MakeWriter;
 
 use every_operation::every_operation;
@@ -124,7 +128,27 @@ struct Scene {
     _folder: tempfile::TempDir,
 }
 
-async fn scene() -> Scene {
+/// Makes a context whose transport is a driver with this endpoint and login.
+type Driver = fn(ContextBuilder, Endpoint, Login) -> ContextBuilder;
+
+fn tiberius(builder: ContextBuilder, endpoint: Endpoint, login: Login) -> ContextBuilder {
+    let transport = TiberiusTransport::builder().instance(instance(), endpoint, login);
+    builder.sql(transport.build().unwrap())
+}
+
+#[cfg(feature = "mssql-tds")]
+fn mssql_tds(builder: ContextBuilder, endpoint: Endpoint, login: Login) -> ContextBuilder {
+    let transport = MssqlTdsTransport::builder().instance(instance(), endpoint, login);
+    builder.sql(transport.build().unwrap())
+}
+
+const DRIVERS: &[Driver] = &[
+    tiberius,
+    #[cfg(feature = "mssql-tds")]
+    mssql_tds,
+];
+
+async fn scene(driver: Driver) -> Scene {
     let folder = tempfile::tempdir().unwrap();
     let server = SimulatedInstance::builder("SQL01", folder.path().join("instance"))
         .machine_secret(folder.path().join("machine.secret"))
@@ -136,17 +160,10 @@ async fn scene() -> Scene {
     let listener = Listener::bind(&server, 0, TlsMode::Full).await.unwrap();
     let address = listener.address();
     let ca = listener.ca_pem().unwrap().as_bytes().to_vec();
-    let transport = TiberiusTransport::builder()
-        .instance(
-            instance(),
-            Endpoint::new(address.ip().to_string(), address.port()).tls(Tls::CaPem(ca)),
-            Login::sql_server("sa", Secret::new(SA.to_owned())),
-        )
-        .build()
-        .unwrap();
+    let endpoint = Endpoint::new(address.ip().to_string(), address.port()).tls(Tls::CaPem(ca));
+    let login = Login::sql_server("sa", Secret::new(SA.to_owned()));
     let heard = Heard::default();
-    let cx = Context::builder()
-        .sql(transport)
+    let cx = driver(Context::builder(), endpoint, login)
         .secrets(
             MapSecrets::new().secret(SecretRef::named("canary"), Secret::new(CANARY.to_owned())),
         )
@@ -207,7 +224,13 @@ fn listen(heard: &Heard) -> tracing::subscriber::DefaultGuard {
 
 #[tokio::test]
 async fn the_canary_is_heard_nowhere() {
-    let scene = scene().await;
+    for driver in DRIVERS {
+        operate(&scene(*driver).await).await;
+    }
+}
+
+/// Does everything with everything that knows a secret.
+async fn operate(scene: &Scene) {
     let _guard = listen(&scene.heard);
     for operation in every_operation(&SecretRef::named("canary")) {
         scene.perform(&operation).await;
@@ -234,7 +257,13 @@ async fn the_canary_is_heard_nowhere() {
 
 #[tokio::test]
 async fn nor_when_the_server_says_it_back() {
-    let scene = scene().await;
+    for driver in DRIVERS {
+        echo(&scene(*driver).await).await;
+    }
+}
+
+/// Has the server say the canary in its errors.
+async fn echo(scene: &Scene) {
     let _guard = listen(&scene.heard);
     for form in forms(CANARY) {
         for (number, class) in [
@@ -284,22 +313,18 @@ async fn nor_when_the_server_says_it_back() {
 
 #[tokio::test]
 async fn a_wrong_password_of_the_login_is_heard_nowhere() {
-    let scene = scene().await;
+    let scene = scene(tiberius).await;
     let _guard = listen(&scene.heard);
-    let echo = TiberiusTransport::builder()
-        .instance(
-            instance(),
-            Endpoint::new("127.0.0.1", 1),
-            Login::sql_server(SA, Secret::new(SA.to_owned())),
-        )
-        .build()
-        .unwrap();
-    let cx = Context::builder().sql(echo).build().unwrap();
-    let error = ServiceMasterKey::inspect(&instance())
-        .run(&cx)
-        .await
-        .unwrap_err();
-    scene.heard.hear("error", format!("{error} {error:?}"));
+    for driver in DRIVERS {
+        let login = Login::sql_server(SA, Secret::new(SA.to_owned()));
+        let nowhere = Endpoint::new("127.0.0.1", 1);
+        let cx = driver(Context::builder(), nowhere, login).build().unwrap();
+        let error = ServiceMasterKey::inspect(&instance())
+            .run(&cx)
+            .await
+            .unwrap_err();
+        scene.heard.hear("error", format!("{error} {error:?}"));
+    }
     scene.heard.hear(
         "Debug",
         format!("{:?}", Login::sql_server("sa", Secret::new(SA.to_owned()))),

@@ -10,12 +10,18 @@ use scorch_recovery::Secret;
 use scorch_recovery::simulator::{InstanceBuilder, Listener, ListenerBuilder, SimulatedInstance};
 use tempfile::TempDir;
 
+#[path = "simulator_wire/calls.rs"]
+mod calls;
 #[path = "simulator_wire/negotiation.rs"]
 mod negotiation;
 #[path = "simulator_wire/raw_client.rs"]
 mod raw_client;
+#[path = "simulator_wire/tokens.rs"]
+mod tokens;
+#[path = "simulator_wire/transactions.rs"]
+mod transactions;
 
-use raw_client::RawClient;
+use raw_client::{HEADERS, RawClient};
 
 const PASSWORD: &str = "Correct-Horse-1!";
 

@@ -1,5 +1,24 @@
 //! What we ship behind the ports.
 
+#[cfg(any(feature = "mssql-tds", feature = "tiberius"))]
+mod browser;
+#[cfg(any(feature = "mssql-tds", feature = "tiberius"))]
+mod contained;
+#[cfg(any(feature = "mssql-tds", feature = "tiberius"))]
+mod endpoint;
+#[cfg(any(feature = "mssql-tds", feature = "tiberius"))]
+mod login;
+#[cfg(feature = "mssql-tds")]
+pub mod mssql_tds;
 pub mod secrets;
 #[cfg(feature = "tiberius")]
 pub mod tiberius;
+#[cfg(any(feature = "mssql-tds", feature = "tiberius"))]
+mod tls;
+
+#[cfg(any(feature = "mssql-tds", feature = "tiberius"))]
+pub use endpoint::Endpoint;
+#[cfg(any(feature = "mssql-tds", feature = "tiberius"))]
+pub use login::Login;
+#[cfg(any(feature = "mssql-tds", feature = "tiberius"))]
+pub use tls::Tls;

@@ -142,6 +142,11 @@ impl Instance {
         self.platform.backup_folder(self.version, &self.name)
     }
 
+    /// `ErrorLogFileName`.
+    pub(crate) fn error_log(&self) -> String {
+        self.platform.error_log(self.version, &self.name)
+    }
+
     /// A path as statements give it: a bare file name lies in `folder`.
     pub(crate) fn full_path(&self, path: &str, folder: &str) -> String {
         if self.platform.is_full(path) {

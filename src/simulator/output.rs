@@ -24,6 +24,12 @@ pub(crate) enum Reply {
         from: String,
         to: String,
     },
+    /// The session's transaction began or ended: ENVCHANGE 8, 9, 10.
+    Transaction {
+        change: TransactionChange,
+        /// Tells it apart from earlier ones.
+        descriptor: u64,
+    },
     /// An OUTPUT parameter of an RPC.
     ReturnValue {
         ordinal: u16,
@@ -33,6 +39,14 @@ pub(crate) enum Reply {
     },
     /// The return status of a procedure called by RPC.
     ReturnStatus(i32),
+}
+
+/// What happened to the session's transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TransactionChange {
+    Begun,
+    Committed,
+    RolledBack,
 }
 
 /// The client is gone, or the session was killed: the statement stops where it is.

@@ -45,6 +45,14 @@ impl Platform {
         }
     }
 
+    /// `ErrorLogFileName`.
+    pub(crate) fn error_log(self, version: Version, server: &str) -> String {
+        match self {
+            Self::Windows => format!(r"{}\Log\ERRORLOG", windows_root(version, server)),
+            Self::Linux => "/var/opt/mssql/log/errorlog".to_owned(),
+        }
+    }
+
     /// The separator of paths.
     pub(crate) const fn separator(self) -> char {
         match self {

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::simulator::engine::{LoginRequest, Request, Session};
+use crate::simulator::engine::{LoginRequest, Request, Session, TransactionRequest};
 use crate::simulator::faults::Disconnect;
 use crate::simulator::instance::Instance;
 use crate::simulator::output::{Gone, Output, Reply};
@@ -218,12 +218,21 @@ fn text_of(request: &Request) -> String {
         } => {
             let mut text = procedure.clone();
             for parameter in parameters {
-                if let SqlValue::Text(value) = &parameter.value {
+                if let Some(SqlValue::Text(value)) = &parameter.value {
                     text.push(' ');
                     text.push_str(value);
                 }
             }
             text
+        }
+        Request::Transaction(requests) => {
+            let verbs = requests.iter().map(|request| match request {
+                TransactionRequest::Begin { .. } => "BEGIN TRANSACTION",
+                TransactionRequest::Commit => "COMMIT TRANSACTION",
+                TransactionRequest::Rollback { .. } => "ROLLBACK TRANSACTION",
+                TransactionRequest::Save { .. } => "SAVE TRANSACTION",
+            });
+            verbs.collect::<Vec<_>>().join("; ")
         }
     }
 }

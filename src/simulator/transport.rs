@@ -187,6 +187,7 @@ fn give(sink: &mut dyn SqlSink, reply: Reply) {
         Reply::Message(message) => sink.message(message),
         Reply::Done { .. }
         | Reply::Database { .. }
+        | Reply::Transaction { .. }
         | Reply::ReturnValue { .. }
         | Reply::ReturnStatus(_) => {}
     }

@@ -33,7 +33,7 @@ pub enum ErrorSupport {
 pub enum CancelSupport {
     /// By closing the connection. The server may go on for a while.
     Disconnect,
-    /// By TDS attention; the connection stays usable.
+    /// By TDS attention, as soon as the future that runs it is dropped; the session stays usable.
     Attention,
 }
 
@@ -104,6 +104,7 @@ pub trait SqlSession: fmt::Debug + Send {
     ///
     /// # Cancel safety
     /// Dropping the future may leave the batch running; the session is then only good for dropping.
+    /// With [`CancelSupport::Attention`] the batch is ended, and the session runs the next one.
     async fn execute(
         &mut self,
         batch: SqlBatch,

@@ -1,13 +1,20 @@
-//! [`SqlTransport`] over the driver tiberius: SQL authentication, TLS by rustls.
+//! [`SqlTransport`] over the driver tiberius: TLS by rustls, TDS 7.4 or 8.0.
 //!
 //! What the driver can't do, said plainly: it reports no informational messages and only the first
 //! error of a batch, so progress comes from a second session and a key restore can't tell "same
 //! key" from "replaced". A running batch is ended by closing the connection.
 //!
 //! The driver's own log events never reach a subscriber: they hold the server's words unchanged.
+//!
+//! # Integrated authentication
+//! [`Login::integrated`] works on Windows (SSPI: Kerberos or NTLM) and, with the feature `kerberos`,
+//! elsewhere (GSSAPI, with the ticket that `kinit` got). Both are built and were never run by us: no
+//! domain was at hand. Otherwise `connect` says `Unsupported`.
+//!
+//! # Secrets
+//! The driver keeps the password in memory that is wiped, and copies the text of a batch into
+//! buffers that are not: a password in a statement stays in freed memory of this process for a while.
 
-mod contained;
-mod endpoint;
 mod session;
 mod value;
 
@@ -18,15 +25,17 @@ use tiberius::{AuthMethod, Client, Config, EncryptionLevel};
 use tokio::net::TcpStream;
 use tokio_util::compat::TokioAsyncWriteCompatExt;
 
-pub use endpoint::{Endpoint, Login, Tls};
+pub use super::{Endpoint, Login, Tls};
 
-use self::contained::contained;
 use self::session::TiberiusSession;
+use super::contained::contained;
+use super::endpoint::Door;
+use super::login;
 use crate::error::{Error, Result};
 use crate::names::{DatabaseName, SqlInstance};
 use crate::transport::{
     CancelSupport, ErrorSupport, MessageSupport, SqlCapabilities, SqlSession, SqlTransport,
-    TransportError, TransportErrorKind, Wire,
+    TransportError, TransportErrorKind,
 };
 
 /// Reaches SQL Server through tiberius.
@@ -48,25 +57,56 @@ impl TiberiusTransport {
         TiberiusTransportBuilder::default()
     }
 
+    /// Connects, and follows the server's word to another place once.
     async fn open(
         endpoint: &Endpoint,
         login: &Login,
         database: Option<&DatabaseName>,
     ) -> Result<Box<dyn SqlSession>, TransportError> {
+        let door = endpoint.door().await?;
+        let (host, port) = match Self::enter(endpoint, &door, login, database).await? {
+            Entry::Session(session) => return Ok(session),
+            Entry::SentOn { host, port } => (host, port),
+        };
+        let next = endpoint.routed(&host, port)?;
+        match Self::enter(endpoint, &next, login, database).await? {
+            Entry::Session(session) => Ok(session),
+            Entry::SentOn { .. } => Err(next.sent_on_again()),
+        }
+    }
+
+    async fn enter(
+        endpoint: &Endpoint,
+        door: &Door,
+        login: &Login,
+        database: Option<&DatabaseName>,
+    ) -> Result<Entry, TransportError> {
         let failed = |problem: String| TransportError::new(TransportErrorKind::Connect, problem);
-        let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port))
+        let config = config(endpoint, door, login, database)?;
+        let stream = TcpStream::connect((door.host.as_str(), door.port))
             .await
-            .map_err(|error| failed(format!("{}:{}: {error}", endpoint.host, endpoint.port)))?;
+            .map_err(|error| failed(format!("{}:{}: {error}", door.host, door.port)))?;
         prepare(&stream).map_err(|error| failed(error.to_string()))?;
-        let config = config(endpoint, login, database)?;
         // The driver keeps its buffers in the future; on the heap it does not weigh on every caller.
         let client = Box::pin(contained(Client::connect(config, stream.compat_write()))).await;
         match client {
-            Ok(Ok(client)) => Ok(Box::new(TiberiusSession::new(client, endpoint.tls.wire()))),
+            Ok(Ok(client)) => {
+                let session = TiberiusSession::new(client, endpoint.tls.wire());
+                Ok(Entry::Session(Box::new(session)))
+            }
+            Ok(Err(tiberius::error::Error::Routing { host, port })) => {
+                Ok(Entry::SentOn { host, port })
+            }
             Ok(Err(error)) => Err(session::login_error(&error, login)),
             Err(panic) => Err(failed(format!("the driver gave up: {panic}"))),
         }
     }
+}
+
+/// What was behind a door.
+enum Entry {
+    Session(Box<dyn SqlSession>),
+    SentOn { host: String, port: u16 },
 }
 
 /// A quiet RESTORE sends nothing for a long time; only keepalive then tells a dead peer.
@@ -80,40 +120,53 @@ fn prepare(stream: &TcpStream) -> std::io::Result<()> {
 
 fn config(
     endpoint: &Endpoint,
+    door: &Door,
     login: &Login,
     database: Option<&DatabaseName>,
 ) -> Result<Config, TransportError> {
     let mut config = Config::new();
-    config.host(&endpoint.host);
-    config.port(endpoint.port);
+    config.host(&door.host);
+    config.port(door.port);
     config.application_name("scorch-recovery");
-    config.authentication(AuthMethod::sql_server(&login.user, login.password.expose()));
+    config.authentication(authentication(login)?);
     if let Some(database) = database {
         config.database(database.as_str());
     }
     // The driver's default of 30 seconds would kill a quiet RESTORE; deadlines are kept above.
     config.command_timeout(endpoint.idle_deadline);
     config.handshake_timeout(None);
-    config.encryption(EncryptionLevel::Required);
-    if let Some(name) = &endpoint.certificate_name {
-        config.hostname_in_certificate(name);
-    }
+    config.encryption(if endpoint.is_strict {
+        EncryptionLevel::Strict
+    } else {
+        EncryptionLevel::Required
+    });
+    config.hostname_in_certificate(&door.certificate_name);
     match &endpoint.tls {
         Tls::SystemRoots => {}
-        Tls::CaFile(path) => {
-            let pem = std::fs::read(path).map_err(|error| {
-                TransportError::new(
-                    TransportErrorKind::Connect,
-                    format!("the CA file {} can't be read: {error}", path.display()),
-                )
-            })?;
-            trust_ca(&mut config, pem);
+        Tls::CaFile(_) | Tls::CaPem(_) => {
+            if let Some(pem) = endpoint.tls.ca_pem()? {
+                trust_ca(&mut config, pem.into_owned());
+            }
         }
-        Tls::CaPem(pem) => trust_ca(&mut config, pem.clone()),
         Tls::DangerTrustAnyCertificate => config.trust_cert(),
         Tls::DangerPlaintext => config.encryption(EncryptionLevel::NotSupported),
     }
     Ok(config)
+}
+
+fn authentication(login: &Login) -> Result<AuthMethod, TransportError> {
+    match &login.0 {
+        login::Kind::SqlServer { user, password } => {
+            Ok(AuthMethod::sql_server(user, password.expose()))
+        }
+        #[cfg(any(windows, all(unix, feature = "kerberos")))]
+        login::Kind::Integrated => Ok(AuthMethod::Integrated),
+        #[cfg(not(any(windows, all(unix, feature = "kerberos"))))]
+        login::Kind::Integrated => Err(TransportError::new(
+            TransportErrorKind::Unsupported,
+            "integrated authentication over tiberius needs Windows or the feature `kerberos`",
+        )),
+    }
 }
 
 /// The driver always adds CAs to a base. Mozilla's list is compiled in; the system's would be read
@@ -133,13 +186,17 @@ impl TiberiusTransportBuilder {
     /// Makes the transport.
     ///
     /// # Errors
-    /// `InvalidInput` when no instance was named. Nothing is connected yet.
+    /// `InvalidInput` when no instance was named, or when an endpoint asks for TDS 8.0 without TLS.
+    /// Nothing is connected yet.
     pub fn build(self) -> Result<TiberiusTransport> {
         if self.instances.is_empty() {
             return Err(Error::invalid(
                 "instance",
                 "no instance was named; call TiberiusTransportBuilder::instance",
             ));
+        }
+        for (name, (endpoint, _)) in &self.instances {
+            endpoint.check(name)?;
         }
         Ok(TiberiusTransport {
             instances: self.instances,
@@ -170,16 +227,6 @@ impl SqlTransport for TiberiusTransport {
                 ),
             ));
         };
-        Self::open(endpoint, login, database).await
-    }
-}
-
-impl Tls {
-    const fn wire(&self) -> Wire {
-        match self {
-            Self::SystemRoots | Self::CaFile(_) | Self::CaPem(_) => Wire::Verified,
-            Self::DangerTrustAnyCertificate => Wire::Encrypted,
-            Self::DangerPlaintext => Wire::Plain,
-        }
+        endpoint.within(Self::open(endpoint, login, database)).await
     }
 }

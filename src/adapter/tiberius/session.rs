@@ -7,10 +7,9 @@ use tiberius::{Client, QueryItem};
 use tokio::net::TcpStream;
 use tokio_util::compat::Compat;
 
-use super::contained::contained;
-use super::endpoint::Login;
 use super::value::value;
-use crate::secret::Scrubber;
+use crate::adapter::Login;
+use crate::adapter::contained::contained;
 use crate::transport::{
     SqlBatch, SqlColumn, SqlMessage, SqlSession, SqlSink, TransportError, TransportErrorKind, Wire,
 };
@@ -147,12 +146,6 @@ pub(super) fn login_error(error: &Error, login: &Login) -> TransportError {
             TransportErrorKind::Authenticate,
             format!("SQL Server error {}: {}", error.code(), error.message()),
         ),
-        Error::Routing { host, port } => (
-            TransportErrorKind::Connect,
-            format!(
-                "the server sends clients on to {host}:{port}, which is not followed; name that instance itself"
-            ),
-        ),
         Error::Io { message, .. } => (TransportErrorKind::Connect, message.clone()),
         Error::Tls(problem) => (TransportErrorKind::Connect, format!("TLS: {problem}")),
         _ => (
@@ -160,5 +153,5 @@ pub(super) fn login_error(error: &Error, login: &Login) -> TransportError {
             "the server's answer breaks the protocol".to_owned(),
         ),
     };
-    TransportError::new(kind, Scrubber::of(&[&login.password]).text(&detail))
+    TransportError::new(kind, login.scrub(&detail))
 }

@@ -19,4 +19,6 @@ mod views;
 
 pub(crate) use backup::create_history_tables;
 pub(crate) use permissions::{Caller, find_user};
-pub(crate) use session::{LoginRequest, Parameter, Request, Session, machine_of};
+pub(crate) use session::{
+    Isolation, LoginRequest, Parameter, Request, Session, TransactionRequest, machine_of,
+};

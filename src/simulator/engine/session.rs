@@ -37,7 +37,8 @@ pub(crate) struct Parameter {
     /// With its `@`; empty where it is given by position.
     pub(crate) name: String,
     pub(crate) kind: WireType,
-    pub(crate) value: SqlValue,
+    /// `None` leaves it at its default.
+    pub(crate) value: Option<SqlValue>,
     pub(crate) is_output: bool,
 }
 
@@ -50,6 +51,35 @@ pub(crate) enum Request {
         procedure: String,
         parameters: Vec<Parameter>,
     },
+    /// What drivers begin and end transactions by.
+    Transaction(Vec<TransactionRequest>),
+}
+
+/// A request about the session's transaction. Names are empty where none is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TransactionRequest {
+    Begin {
+        name: String,
+        isolation: Isolation,
+    },
+    Commit,
+    /// To the savepoint of that name, or all of it.
+    Rollback {
+        name: String,
+    },
+    Save {
+        name: String,
+    },
+}
+
+/// How a transaction is kept apart from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Isolation {
+    /// As it was.
+    Unchanged,
+    ReadUncommitted,
+    /// Or stricter: here they are all the same.
+    ReadCommitted,
 }
 
 /// A session: dropped when its connection ends.
@@ -66,6 +96,8 @@ pub(crate) struct Session {
     pub(crate) procedure: String,
     /// Transactions begun and not ended (`@@TRANCOUNT`).
     pub(crate) transactions: u32,
+    /// What the client knows, and is yet to be told, of them.
+    pub(crate) transaction_log: run::TransactionLog,
     /// Set by `KILL`: the connection closes.
     pub(crate) killed: CancellationToken,
     /// Database master keys opened by password, by lower-case database name.
@@ -198,6 +230,7 @@ impl Session {
             line: 1,
             procedure: String::new(),
             transactions: 0,
+            transaction_log: run::TransactionLog::default(),
             killed: CancellationToken::new(),
             open_master_keys: BTreeMap::new(),
             open_symmetric_keys: Vec::new(),
@@ -258,6 +291,8 @@ impl Session {
             .locks
             .application
             .retain(|lock| lock.spid != spid || (keeps_transaction && lock.of_transaction));
+        // That the session is new tells it all.
+        self.transaction_log.take_untold();
         let memory = std::mem::take(&mut self.memory);
         self.memory.changed_databases = memory.changed_databases;
         if let Some(first) = memory.impersonations.into_iter().next() {

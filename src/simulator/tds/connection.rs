@@ -19,12 +19,10 @@ use crate::simulator::tds::packet::{
 };
 use crate::simulator::tds::prepared::{PreparedStatements, Resolved};
 use crate::simulator::tds::reply::{Broken, ReplyWriter, Shape};
-use crate::simulator::tds::request::{self, ClientRequest};
+use crate::simulator::tds::request::{self, ClientRequest, Run};
 use crate::simulator::tds::secure::{self, Duplex};
 use crate::simulator::tds::sign_in;
-use crate::simulator::tds::token::{
-    self, DONE_ATTENTION, DONE_ERROR, DoneKind, TextChange, TransactionChange,
-};
+use crate::simulator::tds::token::{self, DONE_ATTENTION, DONE_ERROR, DoneKind, TextChange};
 use crate::simulator::tls::{Tls, TlsMode};
 
 /// `CurCmd` of the DONE that acknowledges an attention, as captured.
@@ -66,7 +64,6 @@ pub(crate) async fn serve(endpoint: &Endpoint, stream: TcpStream) -> io::Result<
         endpoint,
         reader: MessageReader::new(read),
         writer: MessageWriter::new(write, REPLY),
-        transactions: 0,
         prepared: PreparedStatements::default(),
         home: String::new(),
     };
@@ -83,8 +80,6 @@ struct Connection<'a> {
     endpoint: &'a Endpoint,
     reader: MessageReader<ReadHalf<Box<dyn Duplex>>>,
     writer: MessageWriter<WriteHalf<Box<dyn Duplex>>>,
-    /// Transactions begun by request, counted: the last one's descriptor.
-    transactions: u64,
     prepared: PreparedStatements,
     /// The database that the session began in.
     home: String,
@@ -123,6 +118,7 @@ impl Connection<'_> {
             }
             Err(error) => {
                 self.put_failure(Shape::Batch, error);
+                self.writer.end_message();
                 self.writer.flush().await?;
                 Ok(None)
             }
@@ -131,9 +127,10 @@ impl Connection<'_> {
 
     async fn serve_requests(&mut self, mut session: Session) -> io::Result<()> {
         loop {
+            let killed = session.killed.clone();
             let message = tokio::select! {
                 biased;
-                () = session.killed.cancelled() => return Ok(()),
+                () = killed.cancelled() => return Ok(()),
                 message = self.reader.next() => message?,
             };
             let Some(message) = message else {
@@ -143,8 +140,12 @@ impl Connection<'_> {
                 self.reset(&mut session, message.reset)?;
             }
             match request::read(&message) {
-                Ok(ClientRequest::Run(request, shape)) => {
-                    match self.answer(session, request, shape).await? {
+                Ok(ClientRequest::Run(mut run)) => {
+                    if message.reset != Reset::No {
+                        // Its transaction may have ended with that.
+                        run.transaction = None;
+                    }
+                    match self.answer(session, run).await? {
                         Some(kept) => session = kept,
                         None => return Ok(()),
                     }
@@ -152,10 +153,16 @@ impl Connection<'_> {
                 Ok(ClientRequest::Attention) => self.acknowledge_attention(false),
                 Err(RequestError::Unsupported(what)) => {
                     self.put_failure(request::shape(&message), ServerError::unsupported(what));
+                    self.writer.end_message();
                 }
                 Err(error) => return Err(malformed(error)),
             }
-            self.writer.flush().await?;
+            tokio::select! {
+                biased;
+                flushed = self.writer.flush() => flushed?,
+                // A client that does not read is not waited for.
+                () = killed.cancelled() => return Ok(()),
+            }
         }
     }
 
@@ -178,86 +185,104 @@ impl Connection<'_> {
     }
 
     /// Answers a request. The session is given back unless the conversation is over.
-    async fn answer(
-        &mut self,
-        session: Session,
-        request: Request,
-        shape: Shape,
-    ) -> io::Result<Option<Session>> {
-        match self.prepared.resolve(request) {
-            Ok(Resolved {
-                request: Some(request),
-                replies,
-            }) => self.run(session, request, shape, replies).await,
-            Ok(Resolved {
-                request: None,
-                replies,
-            }) => {
-                self.put_replies(shape, replies);
-                Ok(Some(session))
-            }
-            Err(error) => {
-                self.put_failure(shape, error);
-                Ok(Some(session))
+    async fn answer(&mut self, mut session: Session, run: Run) -> io::Result<Option<Session>> {
+        let Run {
+            requests,
+            shape,
+            transaction,
+        } = run;
+        let current = session.transaction_log.current();
+        if transaction.is_some_and(|meant| meant != 0 && meant != current) {
+            self.put_failure(shape, stale_transaction());
+            self.writer.end_message();
+            return Ok(Some(session));
+        }
+        let mut requests = requests.into_iter().peekable();
+        while let Some(request) = requests.next() {
+            let more = requests.peek().is_some();
+            match self.prepared.resolve(request) {
+                Ok(Resolved::Run {
+                    request,
+                    returned,
+                    ahead,
+                }) => {
+                    let end = End {
+                        shape,
+                        returned,
+                        ahead,
+                        more,
+                    };
+                    match self.run(session, request, end).await? {
+                        Course::Ended(kept) => session = *kept,
+                        Course::Stopped(kept) => return Ok(Some(*kept)),
+                        Course::Over => return Ok(None),
+                    }
+                }
+                Ok(Resolved::Answered { returned }) => {
+                    let reply = self.endpoint.reply_writer(shape);
+                    reply.end(self.writer.body(), returned, more);
+                }
+                Err(error) => self.put_failed(shape, error, more),
             }
         }
+        self.writer.end_message();
+        Ok(Some(session))
     }
 
-    /// Runs a request, and answers it with its own replies and then `more`.
+    /// Runs a request, and answers it with its own replies and what is returned besides.
     ///
     /// A client that leaves meanwhile takes its statement with it: that is decided where
     /// `running` is dropped.
-    async fn run(
-        &mut self,
-        session: Session,
-        request: Request,
-        shape: Shape,
-        more: Vec<Reply>,
-    ) -> io::Result<Option<Session>> {
-        if shape == Shape::Transaction(TransactionChange::Begun) {
-            self.transactions += 1;
-        }
+    async fn run(&mut self, session: Session, request: Request, end: End) -> io::Result<Course> {
+        let killed = session.killed.clone();
         let mut running = RunningRequest::start(session, request);
-        let mut reply = self.endpoint.reply_writer(shape);
+        let mut reply = self.endpoint.reply_writer(end.shape);
         loop {
+            let is_held_up = self.writer.waiting() >= MOST_WAITING;
             tokio::select! {
                 biased;
                 message = self.reader.next() => match message? {
                     Some(message) if message.kind == ATTENTION => {
-                        let session = running.stop().await;
+                        let mut session = running.stop().await;
+                        let out = self.writer.body();
+                        for (change, descriptor) in session.transaction_log.take_untold() {
+                            token::put_transaction(out, change, descriptor);
+                        }
                         self.acknowledge_attention(true);
-                        return Ok(Some(session));
+                        return Ok(Course::Stopped(Box::new(session)));
                     }
                     Some(_) => return Err(invalid("a request came before the last one's end")),
-                    None => return Ok(None),
+                    None => return Ok(Course::Over),
                 },
                 flushed = self.writer.flush(), if !self.writer.is_flushed() => flushed?,
-                step = running.next(), if self.writer.waiting() < MOST_WAITING => match step {
-                    Step::Reply(item) => match reply.put(self.writer.body(), item) {
-                        Ok(()) if running.is_silent() => self.writer.cut_all(),
-                        Ok(()) => self.writer.cut(),
-                        Err(Broken) => return self.hang_up().await,
-                    },
-                    Step::Ended(session, Ok(())) => {
-                        for item in more {
-                            // Made here, so that it can be sent.
-                            let _ = reply.put(self.writer.body(), item);
+                // The statement sees this itself unless it waits for its client.
+                () = killed.cancelled(), if is_held_up => return Ok(Course::Over),
+                step = running.next(), if !is_held_up => match step {
+                    Step::Reply(item) => {
+                        match reply.put(self.writer.body(), end.placed(item)) {
+                            Ok(()) if running.is_silent() => self.writer.cut_all(),
+                            Ok(()) => self.writer.cut(),
+                            Err(Broken) => return self.hang_up().await,
                         }
-                        reply.end(self.writer.body(), self.transactions);
-                        self.writer.end_message();
-                        return Ok(Some(*session));
                     }
-                    Step::Ended(_, Err(_)) => return self.hang_up().await,
+                    Step::Ended(session, Ok(())) => {
+                        reply.end(self.writer.body(), end.returned, end.more);
+                        return Ok(Course::Ended(session));
+                    }
+                    Step::Ended(session, Err(_)) => {
+                        drop(session);
+                        return self.hang_up().await;
+                    }
                 },
             }
         }
     }
 
     /// Sends what there is, without the end that a reply has, for the connection to be closed.
-    async fn hang_up(&mut self) -> io::Result<Option<Session>> {
+    async fn hang_up(&mut self) -> io::Result<Course> {
         self.writer.cut_all();
         self.writer.flush().await?;
-        Ok(None)
+        Ok(Course::Over)
     }
 
     fn acknowledge_attention(&mut self, was_running: bool) {
@@ -282,21 +307,61 @@ impl Connection<'_> {
     }
 
     fn put_failure(&mut self, shape: Shape, error: ServerError) {
-        self.put_replies(shape, error.0.into_iter().map(Reply::Message));
+        self.put_failed(shape, error, false);
     }
 
-    /// Writes a whole reply to a request that no session runs.
-    fn put_replies(&mut self, shape: Shape, replies: impl IntoIterator<Item = Reply>) {
+    /// Writes the whole reply to a request that no session runs.
+    fn put_failed(&mut self, shape: Shape, error: ServerError, more: bool) {
         let out = self.writer.body();
-        let mut writer = self.endpoint.reply_writer(shape);
-        for reply in replies {
-            if writer.put(out, reply).is_err() {
-                break;
-            }
+        let mut reply = self.endpoint.reply_writer(shape);
+        for message in error.0 {
+            // A message can always be sent.
+            let _ = reply.put(out, Reply::Message(message));
         }
-        writer.end(out, self.transactions);
-        self.writer.end_message();
+        reply.end(out, Vec::new(), more);
     }
+}
+
+/// How the reply to a request ends.
+#[derive(Debug)]
+struct End {
+    shape: Shape,
+    returned: Vec<Reply>,
+    /// See [`Resolved::Run`].
+    ahead: i16,
+    /// Another reply follows in the same message.
+    more: bool,
+}
+
+impl End {
+    /// A reply with the place that its client knows.
+    fn placed(&self, mut reply: Reply) -> Reply {
+        if let Reply::ReturnValue { ordinal, .. } = &mut reply {
+            *ordinal = ordinal.saturating_add_signed(self.ahead);
+        }
+        reply
+    }
+}
+
+/// What became of a request.
+#[derive(Debug)]
+enum Course {
+    Ended(Box<Session>),
+    /// By an attention, which was acknowledged.
+    Stopped(Box<Session>),
+    /// And the conversation with it.
+    Over,
+}
+
+/// 3989. That a request without a descriptor, or with none, is taken is not confirmed.
+fn stale_transaction() -> ServerError {
+    ServerError::new(
+        3989,
+        16,
+        1,
+        "New request is not allowed to start because it should come with valid transaction \
+         descriptor.",
+    )
 }
 
 pub(super) fn malformed(error: RequestError) -> io::Error {

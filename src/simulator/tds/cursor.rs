@@ -84,14 +84,30 @@ impl<'a> Cursor<'a> {
         utf16_text(std::mem::take(&mut self.rest))
     }
 
-    /// Skips `ALL_HEADERS`, which every request begins with since TDS 7.2. Nothing in them matters
-    /// here: the transaction descriptor names the session's only transaction.
-    pub(super) fn skip_all_headers(&mut self) -> Result<(), RequestError> {
-        let total = self.length()?;
-        let headers = total.checked_sub(4).ok_or(RequestError::Malformed(
-            "its headers are shorter than their length",
-        ))?;
-        self.bytes(headers).map(|_| ())
+    pub(super) const fn peek(&self) -> Option<u8> {
+        match self.rest {
+            [first, ..] => Some(*first),
+            [] => None,
+        }
+    }
+
+    /// Reads `ALL_HEADERS`, which every request begins with since TDS 7.2: gives the descriptor of
+    /// the transaction that the client means the request for, if it says so. Other headers are about
+    /// traces and query notifications, which nothing here depends on.
+    pub(super) fn all_headers(&mut self) -> Result<Option<u64>, RequestError> {
+        const TRANSACTION: u16 = 2;
+        let shorter = || RequestError::Malformed("its headers are shorter than their length");
+        let total = self.length()?.checked_sub(4).ok_or_else(shorter)?;
+        let mut headers = Cursor::new(self.bytes(total)?);
+        let mut descriptor = None;
+        while !headers.is_at_end() {
+            let length = headers.length()?.checked_sub(4).ok_or_else(shorter)?;
+            let mut header = Cursor::new(headers.bytes(length)?);
+            if header.u16()? == TRANSACTION {
+                descriptor = Some(header.u64()?);
+            }
+        }
+        Ok(descriptor)
     }
 }
 
@@ -122,12 +138,32 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_skipped_by_their_own_length() {
-        let mut cursor = Cursor::new(&[6, 0, 0, 0, 9, 9, b'a', 0]);
-        cursor.skip_all_headers().unwrap();
-        assert_eq!(cursor.rest_as_text().unwrap(), "a");
-        for bad in [&[3, 0, 0, 0][..], &[5, 0, 0, 0], &[255, 255, 255, 255]] {
-            assert!(Cursor::new(bad).skip_all_headers().is_err(), "{bad:?}");
+    fn headers_name_a_transaction() {
+        let transaction = [&[18, 0, 0, 0, 2, 0, 7][..], &[0; 7], &[1, 0, 0, 0]].concat();
+        let other = [8, 0, 0, 0, 3, 0, 9, 9];
+        for (headers, descriptor) in [
+            (vec![], None),
+            (other.to_vec(), None),
+            ([&transaction[..], &other].concat(), Some(7)),
+            ([&other[..], &transaction].concat(), Some(7)),
+        ] {
+            let total = u32::try_from(headers.len() + 4).unwrap().to_le_bytes();
+            let bytes = [&total[..], &headers, &[b'a', 0]].concat();
+            let mut cursor = Cursor::new(&bytes);
+            assert_eq!(cursor.all_headers(), Ok(descriptor));
+            assert_eq!(cursor.rest_as_text().unwrap(), "a");
+        }
+        for bad in [
+            &[3, 0, 0, 0][..],
+            &[5, 0, 0, 0],
+            &[5, 0, 0, 0, 1],
+            &[8, 0, 0, 0, 3, 0, 0, 0],
+            &[8, 0, 0, 0, 4, 0, 0, 0],
+            &[8, 0, 0, 0, 5, 0, 0, 0],
+            &[10, 0, 0, 0, 6, 0, 0, 0, 2, 0],
+            &[255, 255, 255, 255],
+        ] {
+            assert!(Cursor::new(bad).all_headers().is_err(), "{bad:?}");
         }
     }
 

@@ -9,6 +9,7 @@ pub(super) const SQL_BATCH: u8 = 0x01;
 pub(super) const RPC: u8 = 0x03;
 pub(super) const REPLY: u8 = 0x04;
 pub(super) const ATTENTION: u8 = 0x06;
+pub(super) const BULK_LOAD: u8 = 0x07;
 pub(super) const TRANSACTION_MANAGER: u8 = 0x0E;
 pub(super) const LOGIN7: u8 = 0x10;
 pub(super) const PRELOGIN: u8 = 0x12;

@@ -8,6 +8,9 @@ use crate::simulator::server_error::ServerError;
 use crate::simulator::wire_type::WireType;
 use crate::transport::SqlValue;
 
+/// How much memory the statements of a connection may take.
+const LARGEST: usize = 64 * 1024 * 1024;
+
 /// The prepared statements of a connection, by handle.
 ///
 /// Nothing is gained here by preparing: a statement is kept as text and run as
@@ -16,6 +19,8 @@ use crate::transport::SqlValue;
 pub(super) struct PreparedStatements {
     statements: BTreeMap<i64, Statement>,
     last_handle: i64,
+    /// Of all statements, about, in bytes.
+    size: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -26,11 +31,27 @@ struct Statement {
 
 /// What is to be done for a request.
 #[derive(Debug)]
-pub(super) struct Resolved {
-    /// To be run, if anything.
-    pub(super) request: Option<Request>,
-    /// To be answered after that.
-    pub(super) replies: Vec<Reply>,
+pub(super) enum Resolved {
+    /// To be run, and those values to be returned with it.
+    Run {
+        request: Request,
+        returned: Vec<Reply>,
+        /// How much further the client's own parameters are than those of the request: what they
+        /// return is told by their place.
+        ahead: i16,
+    },
+    /// Done.
+    Answered { returned: Vec<Reply> },
+}
+
+impl Resolved {
+    const fn as_it_is(request: Request) -> Self {
+        Self::Run {
+            request,
+            returned: Vec::new(),
+            ahead: 0,
+        }
+    }
 }
 
 impl PreparedStatements {
@@ -42,10 +63,7 @@ impl PreparedStatements {
                 procedure,
                 parameters,
             } => self.resolve_call(procedure, parameters),
-            request @ Request::Batch(_) => Ok(Resolved {
-                request: Some(request),
-                replies: Vec::new(),
-            }),
+            request => Ok(Resolved::as_it_is(request)),
         }
     }
 
@@ -54,20 +72,21 @@ impl PreparedStatements {
         procedure: String,
         parameters: Vec<Parameter>,
     ) -> Result<Resolved, ServerError> {
+        let name = procedure.to_ascii_lowercase();
         let mut values = parameters.into_iter();
-        match procedure.to_ascii_lowercase().as_str() {
+        match name.strip_prefix("sys.").unwrap_or(&name) {
             "sp_prepare" => {
                 let handle = self.prepare(&mut values)?.0;
-                Ok(Resolved {
-                    request: None,
-                    replies: vec![Reply::ReturnStatus(0), handle],
+                Ok(Resolved::Answered {
+                    returned: vec![Reply::ReturnStatus(0), handle],
                 })
             }
             "sp_prepexec" => {
                 let (handle, statement) = self.prepare(&mut values)?;
-                Ok(Resolved {
-                    request: Some(statement.execute(values)),
-                    replies: vec![handle],
+                Ok(Resolved::Run {
+                    request: statement.execute(values),
+                    returned: vec![handle],
+                    ahead: 1,
                 })
             }
             "sp_execute" => {
@@ -76,28 +95,27 @@ impl PreparedStatements {
                     .statements
                     .get(&handle)
                     .ok_or_else(|| unknown(handle))?;
-                Ok(Resolved {
-                    request: Some(statement.clone().execute(values)),
-                    replies: Vec::new(),
+                Ok(Resolved::Run {
+                    request: statement.clone().execute(values),
+                    returned: Vec::new(),
+                    ahead: -1,
                 })
             }
             "sp_unprepare" => {
                 let handle = handle(values.next())?;
-                self.statements
+                let statement = self
+                    .statements
                     .remove(&handle)
                     .ok_or_else(|| unknown(handle))?;
-                Ok(Resolved {
-                    request: None,
-                    replies: vec![Reply::ReturnStatus(0)],
+                self.size -= statement.size();
+                Ok(Resolved::Answered {
+                    returned: vec![Reply::ReturnStatus(0)],
                 })
             }
-            _ => Ok(Resolved {
-                request: Some(Request::Rpc {
-                    procedure,
-                    parameters: values.collect(),
-                }),
-                replies: Vec::new(),
-            }),
+            _ => Ok(Resolved::as_it_is(Request::Rpc {
+                procedure,
+                parameters: values.collect(),
+            })),
         }
     }
 
@@ -114,8 +132,19 @@ impl PreparedStatements {
                 "preparing a statement without its text",
             ));
         };
-        self.last_handle += 1;
+        // A client that prepares without end and forgets nothing must not take all memory.
         let statement = Statement { declarations, text };
+        self.size += statement.size();
+        if self.size > LARGEST {
+            self.size -= statement.size();
+            return Err(ServerError::new(
+                701,
+                17,
+                123,
+                "There is insufficient system memory in resource pool 'default' to run this query.",
+            ));
+        }
+        self.last_handle += 1;
         self.statements.insert(self.last_handle, statement.clone());
         let reply = Reply::ReturnValue {
             ordinal: 0,
@@ -133,7 +162,12 @@ impl Statement {
         text.name.clear();
         let mut parameters = vec![text];
         // Without parameters there may be no declarations either.
-        if !self.declarations.value.is_null() {
+        if self
+            .declarations
+            .value
+            .as_ref()
+            .is_some_and(|value| !value.is_null())
+        {
             let mut declarations = self.declarations;
             declarations.name.clear();
             parameters.push(declarations);
@@ -144,10 +178,20 @@ impl Statement {
             parameters,
         }
     }
+
+    /// About how much memory it takes.
+    fn size(&self) -> usize {
+        const WITHOUT_TEXTS: usize = 256;
+        let texts = [&self.declarations, &self.text].map(|parameter| match &parameter.value {
+            Some(SqlValue::Text(text)) => text.len(),
+            _ => 0,
+        });
+        WITHOUT_TEXTS + texts.iter().sum::<usize>()
+    }
 }
 
 fn handle(parameter: Option<Parameter>) -> Result<i64, ServerError> {
-    match parameter.map(|parameter| parameter.value) {
+    match parameter.and_then(|parameter| parameter.value) {
         Some(SqlValue::Int(handle)) => Ok(handle),
         _ => Err(ServerError::unsupported(
             "prepared statements without a handle",
@@ -172,7 +216,7 @@ mod tests {
         Parameter {
             name: String::new(),
             kind: WireType::NVarChar(None),
-            value,
+            value: Some(value),
             is_output: false,
         }
     }
@@ -188,14 +232,20 @@ mod tests {
         SqlValue::Text(text.to_owned())
     }
 
-    fn values(request: Option<Request>) -> (String, Vec<SqlValue>) {
-        match request {
-            Some(Request::Rpc {
-                procedure,
-                parameters,
-            }) => {
-                let values = parameters.into_iter().map(|parameter| parameter.value);
-                (procedure, values.collect())
+    /// What is run, with what, and what is returned besides.
+    fn run(resolved: Resolved) -> (String, Vec<SqlValue>, Vec<Reply>) {
+        match resolved {
+            Resolved::Run {
+                request:
+                    Request::Rpc {
+                        procedure,
+                        parameters,
+                    },
+                returned,
+                ..
+            } => {
+                let values = parameters.into_iter().map(|given| given.value.unwrap());
+                (procedure, values.collect(), returned)
             }
             other => panic!("{other:?}"),
         }
@@ -213,27 +263,31 @@ mod tests {
                 SqlValue::Int(7),
             ],
         );
-        let resolved = prepared.resolve(both).unwrap();
-        let expected = vec![text("SELECT @a"), text("@a int"), SqlValue::Int(7)];
+        let (procedure, values, returned) = run(prepared.resolve(both).unwrap());
+        assert_eq!(procedure, "sp_executesql");
         assert_eq!(
-            values(resolved.request),
-            ("sp_executesql".to_owned(), expected)
+            values,
+            [text("SELECT @a"), text("@a int"), SqlValue::Int(7)]
         );
         assert!(matches!(
-            resolved.replies[..],
+            returned[..],
             [Reply::ReturnValue {
                 value: SqlValue::Int(1),
                 ..
             }]
         ));
 
-        let again = call("sp_execute", vec![SqlValue::Int(1), SqlValue::Int(8)]);
-        let resolved = prepared.resolve(again).unwrap();
-        assert_eq!(values(resolved.request).1[2], SqlValue::Int(8));
+        let again = call("sys.sp_execute", vec![SqlValue::Int(1), SqlValue::Int(8)]);
+        let (_, values, _) = run(prepared.resolve(again).unwrap());
+        assert_eq!(values[2], SqlValue::Int(8));
 
         let forget = || call("sp_unprepare", vec![SqlValue::Int(1)]);
-        assert!(prepared.resolve(forget()).unwrap().request.is_none());
+        assert!(matches!(
+            prepared.resolve(forget()).unwrap(),
+            Resolved::Answered { .. }
+        ));
         assert_eq!(prepared.resolve(forget()).unwrap_err().0[0].number, 8179);
+        assert_eq!(prepared.size, 0);
     }
 
     #[test]
@@ -243,8 +297,25 @@ mod tests {
             "sp_prepexec",
             vec![SqlValue::Null, SqlValue::Null, text("SELECT 1")],
         );
-        let resolved = prepared.resolve(both).unwrap();
-        assert_eq!(values(resolved.request).1, [text("SELECT 1")]);
+        let (_, values, _) = run(prepared.resolve(both).unwrap());
+        assert_eq!(values, [text("SELECT 1")]);
+    }
+
+    #[test]
+    fn statements_do_not_take_all_memory() {
+        let mut prepared = PreparedStatements::default();
+        let long = text(&"x".repeat(LARGEST / 4));
+        let prepare = || {
+            call(
+                "sp_prepare",
+                vec![SqlValue::Null, SqlValue::Null, long.clone()],
+            )
+        };
+        let refused = (0..4).find_map(|_| prepared.resolve(prepare()).err());
+        assert_eq!(refused.unwrap().0[0].number, 701);
+        let forget = call("sp_unprepare", vec![SqlValue::Int(1)]);
+        prepared.resolve(forget).unwrap();
+        assert!(prepared.resolve(prepare()).is_ok());
     }
 
     #[test]
@@ -253,7 +324,7 @@ mod tests {
         let resolved = prepared
             .resolve(call("sp_who", vec![SqlValue::Int(1)]))
             .unwrap();
-        assert_eq!(values(resolved.request).0, "sp_who");
-        assert!(resolved.replies.is_empty());
+        let (procedure, _, returned) = run(resolved);
+        assert!(procedure == "sp_who" && returned.is_empty());
     }
 }

@@ -2,9 +2,7 @@
 
 use crate::simulator::output::Reply;
 use crate::simulator::server_error::message;
-use crate::simulator::tds::token::{
-    self, DONE_ERROR, DONE_MORE, DoneKind, TextChange, TransactionChange,
-};
+use crate::simulator::tds::token::{self, DONE_ERROR, DONE_MORE, DoneKind, TextChange};
 use crate::simulator::wire_type::WireColumn;
 
 /// `CurCmd` of the end of a call: EXECUTE.
@@ -16,8 +14,6 @@ pub(super) enum Shape {
     Batch,
     /// Of a procedure: ends with DONEPROC.
     Call,
-    /// Of the transaction manager: if all goes well, the change is told too.
-    Transaction(TransactionChange),
 }
 
 /// Writes the replies to one request as tokens.
@@ -92,6 +88,10 @@ impl<'a> ReplyWriter<'a> {
                 token::put_text_change(out, TextChange::Database, &to, &from);
                 Ok(())
             }
+            Reply::Transaction { change, descriptor } => {
+                token::put_transaction(out, change, descriptor);
+                Ok(())
+            }
             Reply::ReturnValue {
                 ordinal,
                 name,
@@ -112,33 +112,36 @@ impl<'a> ReplyWriter<'a> {
         })
     }
 
-    /// Writes what ends the reply. `descriptor` is the transaction that a change is about.
-    pub(super) fn end(mut self, out: &mut Vec<u8>, descriptor: u64) {
+    /// Writes what ends the reply, and that another one follows in the same message if `more`.
+    ///
+    /// `returned` are values of a call that its session knows nothing of.
+    pub(super) fn end(mut self, out: &mut Vec<u8>, returned: Vec<Reply>, more: bool) {
         let held = self.held.take();
         let error = if self.has_failed { DONE_ERROR } else { 0 };
-        match self.shape {
-            Shape::Call => {
-                if let Some(done) = held {
+        let status = if more { DONE_MORE } else { 0 };
+        match (self.shape, held) {
+            (Shape::Call, held) => {
+                // The end of the call itself has a token of its own.
+                if let Some(done) = held.filter(|done| done.command != EXECUTE) {
                     self.put_done(out, done, DONE_MORE);
                 }
-                token::put_done(out, DoneKind::Procedure, error, EXECUTE, None);
-                return;
+                for reply in returned {
+                    // Made by the wire itself, so that it can be sent.
+                    let _ = self.put(out, reply);
+                }
+                token::put_done(out, DoneKind::Procedure, status | error, EXECUTE, None);
             }
-            Shape::Transaction(change) if !self.has_failed => {
-                token::put_transaction(out, change, descriptor);
+            (Shape::Batch, Some(done)) => self.put_done(out, done, status),
+            (Shape::Batch, None) => {
+                token::put_done(out, DoneKind::Statement, status | error, 0, None);
             }
-            Shape::Transaction(_) | Shape::Batch => {}
-        }
-        match held {
-            Some(done) => self.put_done(out, done, 0),
-            None => token::put_done(out, DoneKind::Statement, error, 0, None),
         }
     }
 
     fn put_done(&self, out: &mut Vec<u8>, done: Done, more: u16) {
         let kind = match self.shape {
             Shape::Call => DoneKind::InProcedure,
-            Shape::Batch | Shape::Transaction(_) => DoneKind::Statement,
+            Shape::Batch => DoneKind::Statement,
         };
         let error = if done.is_error { DONE_ERROR } else { 0 };
         token::put_done(out, kind, more | error, done.command, done.rows);
@@ -152,6 +155,7 @@ pub(super) struct Broken;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulator::output::TransactionChange;
     use crate::simulator::wire_type::WireType;
     use crate::transport::SqlValue;
 
@@ -161,7 +165,7 @@ mod tests {
         for reply in replies {
             writer.put(&mut out, reply).unwrap();
         }
-        writer.end(&mut out, 5);
+        writer.end(&mut out, Vec::new(), false);
         hex::encode(out)
     }
 
@@ -204,17 +208,48 @@ mod tests {
             reply(Shape::Call, vec![done(193, None, true)]),
             "ff0300c1000000000000000000 fe0200e0000000000000000000".replace(' ', "")
         );
+        // A call that fails before its first statement has no other end.
+        let failed = vec![
+            Reply::Message(message(2812, 16, 62, "")),
+            done(EXECUTE, None, true),
+        ];
+        assert!(
+            reply(Shape::Call, failed)
+                .ends_with("00 fe0200e0000000000000000000".replace(' ', "").as_str())
+        );
     }
 
     #[test]
-    fn a_transaction_is_told_unless_it_failed() {
-        let begun = Shape::Transaction(TransactionChange::Begun);
+    fn values_of_a_call_come_before_its_end() {
+        let mut out = Vec::new();
+        let mut writer = ReplyWriter::new("S", Shape::Call, true);
+        for reply in [Reply::ReturnStatus(0), done(EXECUTE, None, false)] {
+            writer.put(&mut out, reply).unwrap();
+        }
+        let handle = Reply::ReturnValue {
+            ordinal: 0,
+            name: String::new(),
+            kind: WireType::Int,
+            value: SqlValue::Int(1),
+        };
+        writer.end(&mut out, vec![handle], true);
         assert_eq!(
-            reply(begun, vec![done(212, None, false)]),
+            hex::encode(out),
+            "7900000000 ac0000 00 01 00000000 0100 2604 0401000000 fe0100e0000000000000000000"
+                .replace(' ', "")
+        );
+    }
+
+    #[test]
+    fn a_transaction_is_told_where_it_changes() {
+        let begun = Reply::Transaction {
+            change: TransactionChange::Begun,
+            descriptor: 5,
+        };
+        assert_eq!(
+            reply(Shape::Batch, vec![begun, done(212, None, false)]),
             "e30b0008080500000000000000 00 fd0000d4000000000000000000".replace(' ', "")
         );
-        let failed = reply(begun, vec![Reply::Message(message(3902, 16, 1, ""))]);
-        assert!(!failed.contains("e30b00"), "{failed}");
     }
 
     #[test]

@@ -1,42 +1,73 @@
 //! Requests of a client that has signed in.
 
-use crate::simulator::engine::Request;
+use crate::simulator::engine::{Isolation, Request, TransactionRequest};
 use crate::simulator::tds::cursor::{Cursor, RequestError};
-use crate::simulator::tds::packet::{ATTENTION, Message, RPC, SQL_BATCH, TRANSACTION_MANAGER};
+use crate::simulator::tds::packet::{
+    ATTENTION, BULK_LOAD, Message, RPC, SQL_BATCH, TRANSACTION_MANAGER,
+};
 use crate::simulator::tds::reply::Shape;
 use crate::simulator::tds::rpc;
-use crate::simulator::tds::token::TransactionChange;
 
-const TM_BEGIN: u16 = 5;
-const TM_COMMIT: u16 = 7;
-const TM_ROLLBACK: u16 = 8;
+/// Requests of the transaction manager.
+const BEGIN: u16 = 5;
+const COMMIT: u16 = 7;
+const ROLLBACK: u16 = 8;
+const SAVE: u16 = 9;
+/// Those between are about transactions over several servers.
+const DISTRIBUTED: [u16; 3] = [0, 1, 6];
+
+/// The flag of COMMIT and ROLLBACK that begins another transaction after it.
+const BEGINS_ANOTHER: u8 = 1;
+const READ_UNCOMMITTED: u8 = 1;
+const READ_COMMITTED: u8 = 2;
+const SNAPSHOT: u8 = 5;
+/// What the documentation of BEGIN TRANSACTION allows, in characters.
+const LONGEST_NAME: usize = 32;
 
 /// What a client sent.
 #[derive(Debug)]
 pub(super) enum ClientRequest {
-    /// To be run by the session, its reply in that shape.
-    Run(Request, Shape),
+    /// To be run by the session, one after the other, their replies in one message.
+    Run(Run),
     /// To stop what runs.
     Attention,
 }
 
-pub(super) fn read(message: &Message) -> Result<ClientRequest, RequestError> {
-    match message.kind {
-        ATTENTION => Ok(ClientRequest::Attention),
-        SQL_BATCH => {
-            let mut cursor = Cursor::new(&message.body);
-            cursor.skip_all_headers()?;
-            let text = cursor.rest_as_text()?;
-            Ok(ClientRequest::Run(Request::Batch(text), Shape::Batch))
-        }
-        RPC => Ok(ClientRequest::Run(rpc::read(&message.body)?, Shape::Call)),
-        TRANSACTION_MANAGER => transaction(&message.body),
-        0x07 => Err(RequestError::Unsupported("bulk load".to_owned())),
-        _ => Err(RequestError::Malformed("its type is no request's")),
-    }
+/// What a session is to run.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) requests: Vec<Request>,
+    pub(super) shape: Shape,
+    /// The transaction that the client means it for, if it says so; 0 is none.
+    pub(super) transaction: Option<u64>,
 }
 
-/// The shape of the reply to a request that can't be read.
+pub(super) fn read(message: &Message) -> Result<ClientRequest, RequestError> {
+    if message.kind == ATTENTION {
+        return Ok(ClientRequest::Attention);
+    }
+    let shape = shape(message);
+    let mut cursor = Cursor::new(&message.body);
+    if message.kind == BULK_LOAD {
+        return Err(RequestError::Unsupported("bulk load".to_owned()));
+    }
+    if !matches!(message.kind, SQL_BATCH | RPC | TRANSACTION_MANAGER) {
+        return Err(RequestError::Malformed("its type is no request's"));
+    }
+    let transaction = cursor.all_headers()?;
+    let requests = match message.kind {
+        SQL_BATCH => vec![Request::Batch(cursor.rest_as_text()?)],
+        RPC => rpc::read(&mut cursor)?,
+        _ => vec![transaction_request(&mut cursor)?],
+    };
+    Ok(ClientRequest::Run(Run {
+        requests,
+        shape,
+        transaction,
+    }))
+}
+
+/// The shape of the reply to a request.
 pub(super) const fn shape(message: &Message) -> Shape {
     match message.kind {
         RPC => Shape::Call,
@@ -44,31 +75,70 @@ pub(super) const fn shape(message: &Message) -> Shape {
     }
 }
 
-/// Drivers begin and end transactions by requests of their own. They are run as the statements
-/// that they stand for; isolation levels are left alone, as nothing here depends on them.
-fn transaction(body: &[u8]) -> Result<ClientRequest, RequestError> {
-    let mut cursor = Cursor::new(body);
-    cursor.skip_all_headers()?;
-    let (statement, change) = match cursor.u16()? {
-        TM_BEGIN => ("BEGIN TRANSACTION", TransactionChange::Begun),
-        TM_COMMIT => ("COMMIT TRANSACTION", TransactionChange::Committed),
-        TM_ROLLBACK => {
-            let name_length = cursor.u8()?;
-            if name_length != 0 {
-                return Err(RequestError::Unsupported("savepoints".to_owned()));
-            }
-            ("ROLLBACK TRANSACTION", TransactionChange::RolledBack)
+/// Drivers begin and end transactions by requests of their own.
+fn transaction_request(cursor: &mut Cursor<'_>) -> Result<Request, RequestError> {
+    let requests = match cursor.u16()? {
+        BEGIN => vec![begin(cursor)?],
+        COMMIT => {
+            let _name = name(cursor)?;
+            ended(TransactionRequest::Commit, cursor)?
         }
-        other => {
-            return Err(RequestError::Unsupported(format!(
-                "the transaction manager's request {other}"
-            )));
+        ROLLBACK => {
+            let name = name(cursor)?;
+            ended(TransactionRequest::Rollback { name }, cursor)?
+        }
+        SAVE => match name(cursor)? {
+            name if name.is_empty() => {
+                return Err(RequestError::Malformed("a savepoint has no name"));
+            }
+            name => vec![TransactionRequest::Save { name }],
+        },
+        other if DISTRIBUTED.contains(&other) => {
+            return Err(RequestError::Unsupported(
+                "distributed transactions".to_owned(),
+            ));
+        }
+        _ => {
+            return Err(RequestError::Malformed(
+                "the transaction manager has no such request",
+            ));
         }
     };
-    Ok(ClientRequest::Run(
-        Request::Batch(statement.to_owned()),
-        Shape::Transaction(change),
-    ))
+    Ok(Request::Transaction(requests))
+}
+
+/// The isolation level, and a name.
+fn begin(cursor: &mut Cursor<'_>) -> Result<TransactionRequest, RequestError> {
+    let isolation = match cursor.u8()? {
+        0 => Isolation::Unchanged,
+        READ_UNCOMMITTED => Isolation::ReadUncommitted,
+        READ_COMMITTED..=SNAPSHOT => Isolation::ReadCommitted,
+        _ => return Err(RequestError::Malformed("there is no such isolation level")),
+    };
+    let name = name(cursor)?;
+    Ok(TransactionRequest::Begin { name, isolation })
+}
+
+/// An end, and the beginning that may follow it.
+fn ended(
+    end: TransactionRequest,
+    cursor: &mut Cursor<'_>,
+) -> Result<Vec<TransactionRequest>, RequestError> {
+    // Some clients leave the flags out where there is nothing in them.
+    let flags = if cursor.is_at_end() { 0 } else { cursor.u8()? };
+    if flags & BEGINS_ANOTHER == 0 {
+        return Ok(vec![end]);
+    }
+    Ok(vec![end, begin(cursor)?])
+}
+
+/// A name behind its length in bytes.
+fn name(cursor: &mut Cursor<'_>) -> Result<String, RequestError> {
+    let length = usize::from(cursor.u8()?);
+    if length % 2 != 0 || length > LONGEST_NAME * 2 {
+        return Err(RequestError::Malformed("a transaction has no such name"));
+    }
+    cursor.text(length / 2)
 }
 
 #[cfg(test)]
@@ -76,42 +146,99 @@ mod tests {
     use super::*;
     use crate::simulator::tds::packet::Reset;
 
-    fn request(kind: u8, body: &[u8]) -> Result<ClientRequest, RequestError> {
-        read(&Message {
+    fn request(kind: u8, body: &[u8]) -> Result<Request, RequestError> {
+        let message = Message {
             kind,
             body: [&[4, 0, 0, 0], body].concat(),
             reset: Reset::No,
-        })
+        };
+        match read(&message)? {
+            ClientRequest::Run(run) => {
+                let [request] = <[_; 1]>::try_from(run.requests).unwrap();
+                Ok(request)
+            }
+            ClientRequest::Attention => panic!("it is no attention"),
+        }
     }
 
-    fn text(request: Result<ClientRequest, RequestError>) -> String {
-        match request {
-            Ok(ClientRequest::Run(Request::Batch(text), _)) => text,
+    fn transaction(kind: u16, rest: &[u8]) -> Result<Vec<TransactionRequest>, RequestError> {
+        let body = [&kind.to_le_bytes()[..], rest].concat();
+        match request(TRANSACTION_MANAGER, &body)? {
+            Request::Transaction(requests) => Ok(requests),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn batches_are_text() {
-        assert_eq!(text(request(SQL_BATCH, b"a\0b\0")), "ab");
+        let batch = request(SQL_BATCH, b"a\0b\0").unwrap();
+        assert!(matches!(batch, Request::Batch(text) if text == "ab"));
         assert!(request(SQL_BATCH, b"a").is_err());
     }
 
     #[test]
-    fn transactions_are_statements() {
-        let body = |kind: u16, rest: &[u8]| [&kind.to_le_bytes()[..], rest].concat();
-        for (kind, expected) in [(5, "BEGIN"), (7, "COMMIT"), (8, "ROLLBACK")] {
-            let statement = text(request(TRANSACTION_MANAGER, &body(kind, &[0, 0])));
-            assert!(statement.starts_with(expected));
+    fn transactions_begin_and_end_by_request() {
+        let begin = |name: &str, isolation| TransactionRequest::Begin {
+            name: name.to_owned(),
+            isolation,
+        };
+        let a = || "a".to_owned();
+        for (kind, rest, expected) in [
+            (5, &[0, 0][..], vec![begin("", Isolation::Unchanged)]),
+            (
+                5,
+                &[1, 2, b'a', 0],
+                vec![begin("a", Isolation::ReadUncommitted)],
+            ),
+            (5, &[5, 0], vec![begin("", Isolation::ReadCommitted)]),
+            (7, &[0, 0], vec![TransactionRequest::Commit]),
+            (7, &[0], vec![TransactionRequest::Commit]),
+            (
+                7,
+                &[0, 1, 2, 0],
+                vec![
+                    TransactionRequest::Commit,
+                    begin("", Isolation::ReadCommitted),
+                ],
+            ),
+            (
+                8,
+                &[2, b'a', 0, 0],
+                vec![TransactionRequest::Rollback { name: a() }],
+            ),
+            (
+                9,
+                &[2, b'a', 0],
+                vec![TransactionRequest::Save { name: a() }],
+            ),
+        ] {
+            assert_eq!(transaction(kind, rest).unwrap(), expected, "{kind}");
         }
-        assert!(request(TRANSACTION_MANAGER, &body(0, &[])).is_err());
-        assert!(request(TRANSACTION_MANAGER, &body(8, &[2, b'a', 0])).is_err());
+    }
+
+    #[test]
+    fn what_is_no_request_of_a_transaction_is_refused() {
+        for kind in [0, 1, 6] {
+            let refused = transaction(kind, &[0, 0]);
+            assert!(matches!(refused, Err(RequestError::Unsupported(_))));
+        }
+        let long = [&[66][..], &[b'a'; 66]].concat();
+        for (kind, rest) in [
+            (2, &[0, 0][..]),
+            (5, &[6, 0]),
+            (5, &[0, 3, b'a', 0, 0]),
+            (9, &[0]),
+            (9, &long),
+        ] {
+            let refused = transaction(kind, rest);
+            assert!(matches!(refused, Err(RequestError::Malformed(_))), "{kind}");
+        }
     }
 
     #[test]
     fn other_types_are_no_requests() {
         assert!(matches!(
-            request(0x07, &[]),
+            request(BULK_LOAD, &[]),
             Err(RequestError::Unsupported(_))
         ));
         assert!(matches!(

@@ -27,38 +27,53 @@ const NUMBERED: [&str; 15] = [
 const BY_NUMBER: u16 = 0xFFFF;
 const OUTPUT: u8 = 1;
 const DEFAULT_VALUE: u8 = 2;
+/// Another call follows. (Before TDS 7.2 it was 0x80.)
+const NEXT_CALL: u8 = 0xFF;
+const NOT_TO_BE_RUN: u8 = 0xFE;
 
-/// Reads the call of a procedure.
-pub(super) fn read(body: &[u8]) -> Result<Request, RequestError> {
-    let mut cursor = Cursor::new(body);
-    cursor.skip_all_headers()?;
-    let procedure = procedure(&mut cursor)?;
+/// How many calls one request may hold: what drivers send together is far below.
+const MOST_CALLS: usize = 10_000;
+
+/// Reads the calls of procedures in a request; in most there is one.
+pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Vec<Request>, RequestError> {
+    let mut calls = Vec::new();
+    loop {
+        calls.push(call(cursor)?);
+        if cursor.is_at_end() {
+            return Ok(calls);
+        }
+        if cursor.u8()? == NOT_TO_BE_RUN {
+            return Err(RequestError::Unsupported(
+                "calls that are not to be run".to_owned(),
+            ));
+        }
+        // The last call may be followed by nothing.
+        if cursor.is_at_end() {
+            return Ok(calls);
+        }
+        if calls.len() == MOST_CALLS {
+            return Err(RequestError::Malformed("it has too many calls"));
+        }
+    }
+}
+
+/// Reads a call, up to what separates it from the next one.
+fn call(cursor: &mut Cursor<'_>) -> Result<Request, RequestError> {
+    let procedure = procedure(cursor)?;
     let _options = cursor.u16()?;
     let mut parameters = Vec::new();
-    while !cursor.is_at_end() {
-        let name_or_separator = cursor.clone().u8()?;
+    while let Some(first) = cursor.peek() {
         // No name is as long as these numbers, so that they can separate calls.
-        if matches!(name_or_separator, 0xFE | 0xFF) {
-            cursor.u8()?;
-            if cursor.is_at_end() {
-                break;
-            }
-            return Err(RequestError::Unsupported(
-                "several procedure calls in one request".to_owned(),
-            ));
+        if matches!(first, NEXT_CALL | NOT_TO_BE_RUN) {
+            break;
         }
         let name = cursor.short_text()?;
         let status = cursor.u8()?;
-        if status & DEFAULT_VALUE != 0 {
-            return Err(RequestError::Unsupported(
-                "parameters left at their default".to_owned(),
-            ));
-        }
-        let (kind, value) = parameter::read(&mut cursor)?;
+        let (kind, value) = parameter::read(cursor)?;
         parameters.push(Parameter {
             name,
             kind,
-            value,
+            value: Some(value).filter(|_| status & DEFAULT_VALUE == 0),
             is_output: status & OUTPUT != 0,
         });
     }
@@ -89,16 +104,25 @@ mod tests {
     use crate::simulator::wire_type::WireType;
     use crate::transport::SqlValue;
 
-    const HEADERS: [u8; 4] = [4, 0, 0, 0];
-
-    fn call(parts: &[&[u8]]) -> Result<(String, Vec<Parameter>), RequestError> {
-        match read(&[&HEADERS[..], &parts.concat()].concat())? {
+    fn calls(parts: &[&[u8]]) -> Result<Vec<(String, Vec<Parameter>)>, RequestError> {
+        let bytes = parts.concat();
+        let mut cursor = Cursor::new(&bytes);
+        let calls = read(&mut cursor)?;
+        assert!(cursor.is_at_end());
+        let parts = calls.into_iter().map(|call| match call {
             Request::Rpc {
                 procedure,
                 parameters,
-            } => Ok((procedure, parameters)),
-            Request::Batch(_) => panic!("a call is no batch"),
-        }
+            } => (procedure, parameters),
+            other => panic!("{other:?}"),
+        });
+        Ok(parts.collect())
+    }
+
+    fn call(parts: &[&[u8]]) -> Result<(String, Vec<Parameter>), RequestError> {
+        let mut calls = calls(parts)?;
+        assert_eq!(calls.len(), 1);
+        Ok(calls.remove(0))
     }
 
     #[test]
@@ -119,21 +143,39 @@ mod tests {
         ])
         .unwrap();
         let [text, number] = parameters.try_into().unwrap();
-        assert_eq!(text.value, SqlValue::Text("a".into()));
+        assert_eq!(text.value, Some(SqlValue::Text("a".into())));
         assert!(text.name.is_empty() && !text.is_output);
-        assert_eq!((number.kind, number.value), (WireType::Int, SqlValue::Null));
+        assert_eq!(
+            (number.kind, number.value),
+            (WireType::Int, Some(SqlValue::Null))
+        );
         assert!(number.name == "@n" && number.is_output);
+    }
+
+    #[test]
+    fn a_request_has_several_calls() {
+        let one: &[u8] = &[0xFF, 0xFF, 10, 0, 0, 0, 0, 0, 0x26, 4, 0];
+        let other: &[u8] = &[1, 0, b'x', 0, 0, 0];
+        let calls = calls(&[one, &[0xFF], other, &[0xFF], one, &[0xFF]]).unwrap();
+        let names: Vec<_> = calls.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["sp_executesql", "x", "sp_executesql"]);
+        assert_eq!(calls[2].1.len(), 1);
+    }
+
+    #[test]
+    fn parameters_can_be_left_at_their_default() {
+        let (_, parameters) = call(&[&[0xFF, 0xFF, 10, 0, 0, 0, 0, 2, 0x26, 4, 0]]).unwrap();
+        assert_eq!(parameters[0].value, None);
     }
 
     #[test]
     fn what_is_not_done_here_is_said() {
         for parts in [
             &[0xFF, 0xFF, 99, 0, 0, 0][..],
-            &[0xFF, 0xFF, 10, 0, 0, 0, 0xFF, 0xFF],
-            &[0xFF, 0xFF, 10, 0, 0, 0, 0, 2, 0x26, 4, 0],
+            &[0xFF, 0xFF, 10, 0, 0, 0, 0xFE],
         ] {
             assert!(matches!(call(&[parts]), Err(RequestError::Unsupported(_))));
         }
-        assert!(call(&[&[0xFF, 0xFF, 10, 0, 0, 0, 0xFF]]).is_ok());
+        assert!(call(&[&[0xFF, 0xFF, 10, 0, 0, 0, 0xFF, 0xFF]]).is_err());
     }
 }

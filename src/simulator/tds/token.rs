@@ -1,6 +1,7 @@
 //! Tokens: what replies are made of.
 
 use crate::simulator::Version;
+use crate::simulator::output::TransactionChange;
 use crate::simulator::tds::column::{COLLATION, put_type};
 use crate::simulator::tds::value::{Mismatch, put_value};
 use crate::simulator::wire_type::{WireColumn, WireType};
@@ -119,25 +120,16 @@ pub(super) fn put_routing(out: &mut Vec<u8>, host: &str, port: u16) {
     });
 }
 
-/// What happened to the session's transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TransactionChange {
-    Begun = 8,
-    Committed = 9,
-    RolledBack = 10,
-}
-
 /// Writes ENVCHANGE for a transaction. Its descriptor tells it apart from earlier ones.
 pub(super) fn put_transaction(out: &mut Vec<u8>, change: TransactionChange, descriptor: u64) {
     out.push(ENV_CHANGE);
     put_sized(out, |out| {
-        out.push(change as u8);
-        let (new, old) = match change {
-            TransactionChange::Begun => (Some(descriptor), None),
-            TransactionChange::Committed | TransactionChange::RolledBack => {
-                (None, Some(descriptor))
-            }
+        let (change, new, old) = match change {
+            TransactionChange::Begun => (8, Some(descriptor), None),
+            TransactionChange::Committed => (9, None, Some(descriptor)),
+            TransactionChange::RolledBack => (10, None, Some(descriptor)),
         };
+        out.push(change);
         for descriptor in [new, old] {
             match descriptor {
                 Some(descriptor) => {

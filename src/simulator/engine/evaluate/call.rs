@@ -36,7 +36,11 @@ impl Context<'_> {
         let is_built_in = name.parts.len() == 1
             || name.parts.len() == 2
                 && name.schema().is_some_and(|s| s.eq_ignore_ascii_case("sys"));
-        if !is_built_in {
+        let database = name.database().unwrap_or(&self.session.database);
+        let own = name
+            .schema()
+            .and_then(|schema| functions::find_own(database, schema, shown));
+        if !is_built_in && own.is_none() {
             return Err(ServerError::new(
                 4121,
                 16,
@@ -48,7 +52,7 @@ impl Context<'_> {
                 ),
             ));
         }
-        let Some(function) = functions::find(shown) else {
+        let Some(function) = own.or_else(|| functions::find(shown)) else {
             if UNSUPPORTED
                 .iter()
                 .any(|known| known.eq_ignore_ascii_case(shown))

@@ -39,6 +39,7 @@ impl Context<'_> {
                 .unwrap_or(-1)),
             "@@TEXTSIZE" => int(2_147_483_647),
             "@@MAX_CONNECTIONS" => int(32_767),
+            "@@MAX_PRECISION" => (SqlValue::Int(38), WireType::TinyInt),
             "@@OPTIONS" => int(5496),
             "@@PROCID" => int(0),
             "@@CURSOR_ROWS" | "@@FETCH_STATUS" => int(0),

@@ -203,7 +203,7 @@ impl Context<'_> {
             return Err(unknown_server(server));
         }
         let database = self.database_of(name)?;
-        if let Some(view) = views::find(name, self.instance.version) {
+        if let Some(view) = views::find(name, &database, self.instance.version) {
             let mut rowset = Rowset {
                 columns: view.columns(),
                 rows: Vec::new(),

@@ -49,6 +49,7 @@ pub(crate) async fn request(
             procedure,
             parameters,
         } => runner.rpc(&procedure, parameters).await,
+        Request::Transaction(requests) => runner.transaction_requests(&requests).await,
     }
 }
 
@@ -190,12 +191,15 @@ impl Runner<'_> {
         }
         let is_over = aborts_batch(&error) || self.session.memory.aborts_transactions;
         let is_fatal = error.0.iter().any(|message| message.class >= 20);
+        if is_over && !is_fatal {
+            // The client is told with the end of the statement.
+            self.roll_back_all();
+        }
         self.fail(frame, error, command_of(&statement.kind)).await?;
         if is_fatal {
             return Err(Failure::Gone);
         }
         if is_over {
-            self.roll_back_all();
             return Err(Failure::Server(ServerError(Vec::new())));
         }
         Ok(Signal::Next)

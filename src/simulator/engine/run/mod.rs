@@ -12,8 +12,10 @@ mod option;
 mod permission;
 mod procedure;
 mod procedure_definition;
+mod product;
 mod query;
 mod raise;
+mod registry;
 mod rpc;
 mod schema;
 mod server;
@@ -24,6 +26,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod transaction_log;
 mod user;
 
 use super::Session;
@@ -37,6 +40,7 @@ use crate::transport::SqlMessage;
 pub(crate) use batch::request;
 pub(crate) use procedure::CallSite;
 pub(crate) use transaction::{ChangedDatabase, Savepoint, abandon as abandon_transaction};
+pub(crate) use transaction_log::TransactionLog;
 
 /// `CurCmd` of the ends of statements. Those with a comment were seen on a real wire.
 pub(crate) mod command {
@@ -111,6 +115,7 @@ impl Runner<'_> {
     }
 
     async fn done(&mut self, command: u16, rows: Option<u64>) -> Result<(), Gone> {
+        self.tell_transactions().await?;
         self.ends += 1;
         let rows = rows.filter(|_| !self.session.memory.no_count);
         self.output
@@ -136,6 +141,7 @@ impl Runner<'_> {
             }
             self.notice(frame, message).await?;
         }
+        self.tell_transactions().await?;
         self.ends += 1;
         self.output
             .send(Reply::Done {

@@ -34,7 +34,7 @@ impl Given {
     pub(super) fn of_parameter(parameter: &crate::simulator::engine::Parameter) -> Self {
         Self {
             name: Some(parameter.name.clone()).filter(|name| !name.is_empty()),
-            value: Some(parameter.value.clone()),
+            value: parameter.value.clone(),
             kind: parameter.kind,
             is_output: parameter.is_output,
             variable: None,

@@ -26,7 +26,7 @@ pub(super) struct Arguments<'g> {
 
 impl<'g> Arguments<'g> {
     /// 8145 and 8144 for arguments that have no place.
-    fn new(
+    pub(super) fn new(
         procedure: &'static str,
         parameters: &'static [&'static str],
         given: &'g [Given],
@@ -119,6 +119,16 @@ impl Runner<'_> {
         let status = match fold(name.name()).as_str() {
             "sp_executesql" => return self.execute_sql(given, depth).await.map(Some),
             "xp_fileexist" => return self.file_exists(given).await.map(Some),
+            "sp_getprocessorusage" => return self.processor_usage(given).await.map(Some),
+            "xp_getnetname" => return Ok(Some(self.net_name(given)?)),
+            "xp_instance_regread" => {
+                return self
+                    .read_registry("xp_instance_regread", given)
+                    .await
+                    .map(Some);
+            }
+            "xp_msver" => return self.product_versions(given).await.map(Some),
+            "xp_regread" => return self.read_registry("xp_regread", given).await.map(Some),
             "sp_getapplock" => self.take_lock(given).await?,
             "sp_releaseapplock" => {
                 let parameters = &["@Resource", "@LockOwner", "@DbPrincipal"];

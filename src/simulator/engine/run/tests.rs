@@ -8,6 +8,7 @@ mod properties;
 mod queries;
 mod security;
 mod statements;
+mod tools;
 
 /// An instance, and `sa` in it.
 struct Server {

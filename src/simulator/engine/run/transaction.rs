@@ -7,6 +7,7 @@ use super::{Runner, command};
 use crate::simulator::catalog::Contents;
 use crate::simulator::engine::Session;
 use crate::simulator::instance::{Instance, OpenDatabase, State, same_name};
+use crate::simulator::output::TransactionChange;
 use crate::simulator::server_error::{Failure, Result, ServerError};
 use crate::simulator::tsql::ast::TransactionStatement;
 
@@ -35,6 +36,7 @@ impl Runner<'_> {
             TransactionStatement::Begin(name) => {
                 if self.session.transactions == 0 {
                     self.session.memory.transaction.clone_from(name);
+                    self.session.transaction_log.begun(self.session.spid);
                 }
                 self.session.transactions = self.session.transactions.saturating_add(1);
                 command::BEGIN
@@ -77,6 +79,10 @@ impl Runner<'_> {
         self.session.transactions = 0;
         let result = commit_databases(&instance, &mut state, &changed);
         release(&mut state, self.session.spid);
+        self.session.transaction_log.ended(match result {
+            Ok(()) => TransactionChange::Committed,
+            Err(_) => TransactionChange::RolledBack,
+        });
         result
     }
 
@@ -246,6 +252,9 @@ fn release(state: &mut State, spid: i16) {
 
 /// Takes a session's open transaction back: ROLLBACK, and the end of the session.
 pub(crate) fn abandon(session: &mut Session, state: &mut State) {
+    if session.transactions > 0 {
+        session.transaction_log.ended(TransactionChange::RolledBack);
+    }
     session.transactions = 0;
     session.memory.savepoints.clear();
     for changed in std::mem::take(&mut session.memory.changed_databases) {

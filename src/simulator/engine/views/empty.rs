@@ -1,4 +1,5 @@
-//! Views of what this server never has: availability groups, transparent encryption, mirroring.
+//! Views of what this server never has: availability groups, transparent encryption, mirroring,
+//! full-text search.
 
 use super::{Columns, DESCRIPTION, Row, SYSNAME, View};
 use crate::simulator::engine::evaluate::Context;
@@ -67,6 +68,27 @@ pub(super) const VIEWS: &[View] = &[
         ],
     ),
     empty(
+        "dm_hadr_cluster",
+        &[
+            ("cluster_name", WireType::NVarChar(Some(128))),
+            ("quorum_type", WireType::TinyInt),
+            ("quorum_type_desc", DESCRIPTION),
+            ("quorum_state", WireType::TinyInt),
+            ("quorum_state_desc", DESCRIPTION),
+        ],
+    ),
+    empty(
+        "change_tracking_databases",
+        &[
+            ("database_id", WireType::Int),
+            ("is_auto_cleanup_on", WireType::TinyInt),
+            ("retention_period", WireType::Int),
+            ("retention_period_units", WireType::TinyInt),
+            ("retention_period_units_desc", DESCRIPTION),
+            ("max_cleanup_version", WireType::BigInt),
+        ],
+    ),
+    empty(
         "dm_database_encryption_keys",
         &[
             ("database_id", WireType::Int),
@@ -100,6 +122,10 @@ pub(super) const VIEWS: &[View] = &[
         ],
     ),
     empty(
+        "fulltext_languages",
+        &[("lcid", WireType::Int), ("name", SYSNAME)],
+    ),
+    empty(
         "service_queues",
         &[
             ("name", SYSNAME),
@@ -126,6 +152,6 @@ const fn empty(name: &'static str, columns: Columns) -> View {
     }
 }
 
-fn nothing(_: &Context<'_>, _: &str) -> Result<Vec<Row>> {
+pub(super) fn nothing(_: &Context<'_>, _: &str) -> Result<Vec<Row>> {
     Ok(Vec::new())
 }

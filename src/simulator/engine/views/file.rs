@@ -20,8 +20,24 @@ pub(super) const VIEWS: &[View] = &[
         columns: DATABASE_FILES,
         make: database_files,
     },
+    View {
+        schema: "sys",
+        name: "filegroups",
+        columns: FILE_GROUPS,
+        make: file_groups,
+    },
+    View {
+        schema: "sys",
+        name: "data_spaces",
+        columns: DATA_SPACES,
+        make: data_spaces,
+    },
 ];
 
+const LSN: WireType = WireType::Decimal {
+    precision: 25,
+    scale: 0,
+};
 const PATH: WireType = WireType::NVarChar(Some(260));
 
 const MASTER_FILES: Columns = &[
@@ -41,6 +57,22 @@ const MASTER_FILES: Columns = &[
     ("is_media_read_only", WireType::Bit),
     ("is_read_only", WireType::Bit),
     ("is_sparse", WireType::Bit),
+    ("is_percent_growth", WireType::Bit),
+    ("is_name_reserved", WireType::Bit),
+    ("is_persistent_log_buffer", WireType::Bit),
+    ("create_lsn", LSN),
+    ("drop_lsn", LSN),
+    ("read_only_lsn", LSN),
+    ("read_write_lsn", LSN),
+    ("differential_base_lsn", LSN),
+    ("differential_base_guid", WireType::UniqueIdentifier),
+    ("differential_base_time", WireType::DateTime),
+    ("redo_start_lsn", LSN),
+    ("redo_start_fork_guid", WireType::UniqueIdentifier),
+    ("redo_target_lsn", LSN),
+    ("redo_target_fork_guid", WireType::UniqueIdentifier),
+    ("backup_lsn", LSN),
+    ("credential_id", WireType::Int),
 ];
 
 const DATABASE_FILES: Columns = &[
@@ -59,7 +91,67 @@ const DATABASE_FILES: Columns = &[
     ("is_media_read_only", WireType::Bit),
     ("is_read_only", WireType::Bit),
     ("is_sparse", WireType::Bit),
+    ("is_percent_growth", WireType::Bit),
+    ("is_name_reserved", WireType::Bit),
+    ("is_persistent_log_buffer", WireType::Bit),
+    ("create_lsn", LSN),
+    ("drop_lsn", LSN),
+    ("read_only_lsn", LSN),
+    ("read_write_lsn", LSN),
+    ("differential_base_lsn", LSN),
+    ("differential_base_guid", WireType::UniqueIdentifier),
+    ("differential_base_time", WireType::DateTime),
+    ("redo_start_lsn", LSN),
+    ("redo_start_fork_guid", WireType::UniqueIdentifier),
+    ("redo_target_lsn", LSN),
+    ("redo_target_fork_guid", WireType::UniqueIdentifier),
+    ("backup_lsn", LSN),
 ];
+
+const DATA_SPACES: Columns = &[
+    ("name", SYSNAME),
+    ("data_space_id", WireType::Int),
+    ("type", WireType::Char(2)),
+    ("type_desc", DESCRIPTION),
+    ("is_default", WireType::Bit),
+    ("is_system", WireType::Bit),
+];
+
+const FILE_GROUPS: Columns = &[
+    ("name", SYSNAME),
+    ("data_space_id", WireType::Int),
+    ("type", WireType::Char(2)),
+    ("type_desc", DESCRIPTION),
+    ("is_default", WireType::Bit),
+    ("is_system", WireType::Bit),
+    ("filegroup_guid", WireType::UniqueIdentifier),
+    ("log_filegroup_id", WireType::Int),
+    ("is_read_only", WireType::Bit),
+    ("is_autogrow_all_files", WireType::Bit),
+];
+
+/// Every database has one filegroup.
+fn data_spaces(context: &Context<'_>, database: &str) -> Result<Vec<Row>> {
+    if super::contents(context, database).is_none() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![vec![
+        text("PRIMARY"),
+        int(1),
+        text("FG"),
+        text("ROWS_FILEGROUP"),
+        bit(true),
+        bit(false),
+    ]])
+}
+
+fn file_groups(context: &Context<'_>, database: &str) -> Result<Vec<Row>> {
+    let mut rows = data_spaces(context, database)?;
+    for row in &mut rows {
+        row.extend([NULL, NULL, bit(false), bit(false)]);
+    }
+    Ok(rows)
+}
 
 /// Pages of 8 KiB, as the file's size says; the least that SQL Server makes where it can't be seen.
 fn pages(context: &Context<'_>, file: &DatabaseFile) -> i64 {
@@ -81,7 +173,7 @@ fn file(context: &Context<'_>, entry: &DatabaseEntry, file: &DatabaseFile) -> Ro
         DatabaseState::Suspect => (4, "SUSPECT"),
         DatabaseState::Offline => (6, "OFFLINE"),
     };
-    vec![
+    let mut row = vec![
         int(file.id),
         NULL,
         int(i64::from(file.is_log)),
@@ -97,7 +189,13 @@ fn file(context: &Context<'_>, entry: &DatabaseEntry, file: &DatabaseFile) -> Ro
         bit(false),
         bit(entry.is_read_only),
         bit(false),
-    ]
+        bit(false),
+        bit(false),
+        bit(false),
+    ];
+    // Numbers of the log, which is not kept here.
+    row.resize(DATABASE_FILES.len(), NULL);
+    row
 }
 
 /// Seen with CREATE DATABASE, ALTER ANY DATABASE or VIEW ANY DEFINITION; without them only one's
@@ -117,6 +215,7 @@ fn master_files(context: &Context<'_>, _: &str) -> Result<Vec<Row>> {
             for known in &entry.files {
                 let mut row = vec![int(entry.id)];
                 row.extend(file(context, entry, known));
+                row.push(NULL);
                 rows.push(row);
             }
         }

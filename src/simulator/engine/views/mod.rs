@@ -2,12 +2,16 @@
 //! are asked for, and only those that the caller may see.
 
 mod column;
+mod configuration;
 mod database;
 mod empty;
 mod file;
 mod function;
+mod host;
 mod information_schema;
 mod key;
+mod language;
+mod msdb;
 mod object;
 mod principal;
 mod server;
@@ -50,11 +54,14 @@ pub(crate) struct View {
 
 const FAMILIES: &[&[View]] = &[
     column::VIEWS,
+    configuration::VIEWS,
     database::VIEWS,
     empty::VIEWS,
     file::VIEWS,
+    host::VIEWS,
     information_schema::VIEWS,
     key::VIEWS,
+    language::VIEWS,
     object::VIEWS,
     principal::VIEWS,
     server::VIEWS,
@@ -67,6 +74,7 @@ fn all() -> impl Iterator<Item = &'static View> {
 
 /// The views and functions that came after the oldest version that an instance can be.
 const SINCE: &[(&str, Version)] = &[
+    ("database_scoped_configurations", Version::Sql2016),
     ("dm_os_file_exists", Version::Sql2017),
     ("dm_os_host_info", Version::Sql2017),
 ];
@@ -76,12 +84,21 @@ fn is_in(version: Version, name: &str) -> bool {
     since.is_none_or(|(_, since)| version >= *since)
 }
 
-/// The view of that name, if the version has it: it is in sys or INFORMATION_SCHEMA, which must be
-/// said.
-pub(crate) fn find(name: &ObjectName, version: Version) -> Option<&'static View> {
-    let schema = name.schema()?;
-    all()
-        .filter(|_| is_in(version, name.name()))
+/// The views that a version has in every database.
+fn of_version(version: Version) -> impl Iterator<Item = &'static View> {
+    all().filter(move |view| is_in(version, view.name))
+}
+
+/// The view of that name in a database, if the version has it: it is in sys or
+/// INFORMATION_SCHEMA, which must be said, or one of msdb's own.
+pub(crate) fn find(name: &ObjectName, database: &str, version: Version) -> Option<&'static View> {
+    let (own, default): (&[View], _) = match database {
+        "msdb" => (msdb::VIEWS, Some("dbo")),
+        _ => (&[], None),
+    };
+    let schema = name.schema().or(default)?;
+    of_version(version)
+        .chain(own)
         .find(|view| same_name(view.schema, schema) && same_name(view.name, name.name()))
 }
 

@@ -173,7 +173,7 @@ fn all_objects(context: &Context<'_>, database: &str) -> Result<Vec<Row>> {
     let Some(known) = contents(context, database) else {
         return Ok(rows);
     };
-    rows.extend(super::all().map(|view| {
+    rows.extend(super::of_version(context.instance.version).map(|view| {
         let mut row = object(
             known,
             (view.schema, view.name, view.object_id()),

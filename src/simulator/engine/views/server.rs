@@ -1,7 +1,6 @@
 //! The server: its settings, its linked servers, its credentials.
 
 use super::{Columns, NULL, Row, SYSNAME, View, bit, int, text};
-use crate::simulator::Platform;
 use crate::simulator::engine::evaluate::Context;
 use crate::simulator::server_error::Result;
 use crate::simulator::wire_type::WireType;
@@ -28,21 +27,9 @@ pub(super) const VIEWS: &[View] = &[
     },
     View {
         schema: "sys",
-        name: "configurations",
-        columns: CONFIGURATIONS,
-        make: configurations,
-    },
-    View {
-        schema: "sys",
         name: "dm_os_sys_info",
         columns: SYSTEM,
         make: system,
-    },
-    View {
-        schema: "sys",
-        name: "dm_os_host_info",
-        columns: HOST,
-        make: host,
     },
 ];
 
@@ -75,30 +62,9 @@ const CREDENTIALS: Columns = &[
     ("target_id", WireType::Int),
 ];
 
-const CONFIGURATIONS: Columns = &[
-    ("configuration_id", WireType::Int),
-    ("name", WireType::NVarChar(Some(35))),
-    ("value", WireType::Variant),
-    ("minimum", WireType::Variant),
-    ("maximum", WireType::Variant),
-    ("value_in_use", WireType::Variant),
-    ("description", WireType::NVarChar(Some(255))),
-    ("is_dynamic", WireType::Bit),
-    ("is_advanced", WireType::Bit),
-];
-
 const SYSTEM: Columns = &[
     ("cpu_count", WireType::Int),
     ("sqlserver_start_time", WireType::DateTime),
-];
-
-const HOST: Columns = &[
-    ("host_platform", WireType::NVarChar(Some(256))),
-    ("host_distribution", WireType::NVarChar(Some(256))),
-    ("host_release", WireType::NVarChar(Some(256))),
-    ("host_service_pack_level", WireType::NVarChar(Some(256))),
-    ("host_sku", WireType::Int),
-    ("os_language_version", WireType::Int),
 ];
 
 /// The linked servers, in the order in which they were made: each one once.
@@ -187,71 +153,11 @@ fn credentials(context: &Context<'_>, _: &str) -> Result<Vec<Row>> {
         .collect())
 }
 
-/// Settings that tools ask for, with the values of a new installation.
-const SETTINGS: &[(i64, &str, i64, i64, i64)] = &[
-    (103, "user connections", 0, 0, 32_767),
-    (109, "fill factor (%)", 0, 0, 100),
-    (1534, "user options", 0, 0, 32_767),
-    (1537, "media retention", 0, 0, 365),
-    (1539, "max degree of parallelism", 0, 0, 32_767),
-    (1543, "min server memory (MB)", 16, 0, 2_147_483_647),
-    (
-        1544,
-        "max server memory (MB)",
-        2_147_483_647,
-        128,
-        2_147_483_647,
-    ),
-    (1562, "clr enabled", 0, 0, 1),
-    (1579, "backup compression default", 0, 0, 1),
-    (1584, "backup checksum default", 0, 0, 1),
-    (16_386, "Database Mail XPs", 0, 0, 1),
-    (16_390, "xp_cmdshell", 0, 0, 1),
-    (16_391, "Ad Hoc Distributed Queries", 0, 0, 1),
-    (518, "show advanced options", 0, 0, 1),
-];
-
-fn configurations(_: &Context<'_>, _: &str) -> Result<Vec<Row>> {
-    Ok(SETTINGS
-        .iter()
-        .map(|(id, name, value, least, most)| {
-            vec![
-                int(*id),
-                text(*name),
-                int(*value),
-                int(*least),
-                int(*most),
-                int(*value),
-                text(*name),
-                bit(true),
-                bit(false),
-            ]
-        })
-        .collect())
-}
-
 fn system(context: &Context<'_>, _: &str) -> Result<Vec<Row>> {
     super::session::check_server_state(context)?;
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(vec![vec![
         int(i64::try_from(processors).unwrap_or(1)),
         SqlValue::DateTime(context.instance.started),
-    ]])
-}
-
-/// The machine that the instance poses to be on. Everybody may ask (documented up to 2019; of 2022
-/// two pages of Microsoft's say different things).
-fn host(context: &Context<'_>, _: &str) -> Result<Vec<Row>> {
-    let (distribution, release, sku) = match context.instance.platform {
-        Platform::Windows => ("Windows Server 2022 Standard", "10.0", int(7)),
-        Platform::Linux => ("Ubuntu", "22.04", NULL),
-    };
-    Ok(vec![vec![
-        text(context.instance.platform.name()),
-        text(distribution),
-        text(release),
-        text(""),
-        sku,
-        int(1033),
     ]])
 }

@@ -86,7 +86,9 @@ fn find_object(call: &Call<'_>, name: &ObjectName) -> Option<(i32, &'static str)
         .find(|(schema, object, ..)| is_it(schema, object))
         .map(|(_, _, id, kind)| (id, kind))
         .or_else(|| {
-            views::find(name, call.context.instance.version).map(|view| (view.object_id(), "V"))
+            let database = name.database().unwrap_or(&call.context.session.database);
+            let view = views::find(name, database, call.context.instance.version)?;
+            Some((view.object_id(), "V"))
         })
 }
 

@@ -3,6 +3,7 @@
 mod date;
 mod key;
 mod metadata;
+mod msdb;
 mod null;
 mod number;
 mod permission;
@@ -139,6 +140,15 @@ pub(super) fn find(name: &str) -> Option<&'static Function> {
         .iter()
         .flat_map(|family| family.iter())
         .find(|function| function.name.eq_ignore_ascii_case(name))
+}
+
+/// A function that is called with its schema, in a database.
+pub(super) fn find_own(database: &str, schema: &str, name: &str) -> Option<&'static Function> {
+    if !database.eq_ignore_ascii_case("msdb") || !schema.eq_ignore_ascii_case("dbo") {
+        return None;
+    }
+    let mut functions = msdb::FUNCTIONS.iter();
+    functions.find(|function| function.name.eq_ignore_ascii_case(name))
 }
 
 /// A text, or NULL.

@@ -216,7 +216,7 @@ fn has_on_object(call: &Call<'_>, name: &str, permission: &str) -> SqlValue {
     let caller = call.context.caller();
     match grants {
         Some(grants) => yes_or_no(caller.has_object(database, grants, permission)),
-        None if views::find(&name, call.context.instance.version).is_some() => {
+        None if views::find(&name, database, call.context.instance.version).is_some() => {
             yes_or_no(permission == "SELECT")
         }
         None => SqlValue::Null,

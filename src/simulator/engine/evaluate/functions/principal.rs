@@ -30,6 +30,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::strict("IS_SRVROLEMEMBER", (1, 2), INT, is_server_role_member),
     Function::strict("ORIGINAL_LOGIN", (0, 0), SYSNAME, original_login),
     Function::strict("SESSION_USER", (0, 0), SYSNAME, current_user),
+    Function::strict("SID_BINARY", (1, 1), SID, binary_sid),
     Function::strict("SUSER_ID", (0, 1), INT, login_id),
     Function::strict("SUSER_NAME", (0, 1), SYSNAME, login_name),
     Function::strict("SUSER_SID", (0, 2), SID, login_sid),
@@ -79,6 +80,28 @@ fn named_login<'a>(call: &Call<'a>) -> Result<Option<&'a crate::simulator::catal
 fn login_sid(call: &Call<'_>) -> Result<SqlValue> {
     let login = named_login(call)?;
     Ok(login.map_or(SqlValue::Null, |login| SqlValue::Bytes(login.sid.0.clone())))
+}
+
+/// `S-1-5-…` as bytes; NULL for other texts. Undocumented.
+fn binary_sid(call: &Call<'_>) -> Result<SqlValue> {
+    let text = call.text(0)?.unwrap_or_default();
+    let mut parts = text.split('-');
+    if !parts.next().is_some_and(|s| s.eq_ignore_ascii_case("s")) || parts.next() != Some("1") {
+        return Ok(SqlValue::Null);
+    }
+    let authority: Option<u64> = parts.next().and_then(|part| part.parse().ok());
+    let below: Option<Vec<u32>> = parts.map(|part| part.parse().ok()).collect();
+    let (Some(authority), Some(below)) = (authority, below) else {
+        return Ok(SqlValue::Null);
+    };
+    let Some(count) = u8::try_from(below.len()).ok().filter(|count| *count <= 15) else {
+        return Ok(SqlValue::Null);
+    };
+    let mut bytes = vec![1, count];
+    // Six bytes, the greatest first; what is below is the other way round.
+    bytes.extend_from_slice(&authority.to_be_bytes()[2..]);
+    bytes.extend(below.into_iter().flat_map(u32::to_le_bytes));
+    Ok(SqlValue::Bytes(bytes))
 }
 
 fn login_id(call: &Call<'_>) -> Result<SqlValue> {

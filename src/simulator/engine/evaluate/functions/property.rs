@@ -1,6 +1,6 @@
 //! Properties of the server, of databases and of the connection.
 
-use super::{Call, Function, VARIANT, text_or_null};
+use super::{Call, Function, INT, VARIANT, text_or_null};
 use crate::simulator::Version;
 use crate::simulator::catalog::{DatabaseState, RecoveryModel, UserAccess};
 use crate::simulator::engine::session::machine_of;
@@ -11,6 +11,7 @@ use crate::transport::SqlValue;
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::strict("CONNECTIONPROPERTY", (1, 1), VARIANT, connection_property),
     Function::strict("DATABASEPROPERTYEX", (2, 2), VARIANT, database_property),
+    Function::strict("FULLTEXTSERVICEPROPERTY", (1, 1), INT, full_text_property),
     Function::strict("SERVERPROPERTY", (1, 1), VARIANT, server_property),
     Function::strict("SESSIONPROPERTY", (1, 1), VARIANT, session_property),
 ];
@@ -43,6 +44,18 @@ fn server_property(call: &Call<'_>) -> Result<SqlValue> {
                 .map(|(_, instance)| instance.to_owned()),
         ),
         "collation" => text(views::COLLATION.to_owned()),
+        // Of that collation: what sorts like it, and how it compares.
+        "collationid" => SqlValue::Int(872_468_488),
+        "comparisonstyle" => SqlValue::Int(196_609),
+        "sqlcharset" => SqlValue::Int(1),
+        "sqlcharsetname" => text("iso_1".to_owned()),
+        "sqlsortordername" => text("nocase_iso".to_owned()),
+        "buildclrversion" => text("v4.0.30319".to_owned()),
+        "errorlogfilename" => text(instance.error_log()),
+        "pathseparator" if instance.version >= Version::Sql2017 => {
+            text(instance.platform.separator().to_string())
+        }
+        "resourcelastupdatedatetime" => SqlValue::DateTime(call.context.state.catalog.created),
         "instancedefaultdatapath" | "instancedefaultlogpath" => folder(instance.data_folder()),
         // From 2019 on.
         "instancedefaultbackuppath" if instance.version >= Version::Sql2019 => {
@@ -64,6 +77,19 @@ fn server_property(call: &Call<'_>) -> Result<SqlValue> {
         "licensetype" => text("DISABLED".to_owned()),
         "sqlsortorder" => SqlValue::Int(52),
         "lcid" => SqlValue::Int(1033),
+        _ => SqlValue::Null,
+    })
+}
+
+/// Full-text search is not installed.
+fn full_text_property(call: &Call<'_>) -> Result<SqlValue> {
+    let property = call.text(0)?.unwrap_or_default().to_lowercase();
+    Ok(match property.as_str() {
+        "isfulltextinstalled"
+        | "connecttimeout"
+        | "loadosresources"
+        | "resourceusage"
+        | "verifysignature" => SqlValue::Int(0),
         _ => SqlValue::Null,
     })
 }

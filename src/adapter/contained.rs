@@ -3,15 +3,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
+use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 use tracing::subscriber::NoSubscriber;
 
 /// Runs a future of the driver: a panic in it is an answer, and its log events go nowhere.
 ///
-/// The driver panics on tokens it does not know; what it held is dropped with it, so nothing is
-/// seen half-changed. Its events hold the server's words, which can echo a secret.
+/// Drivers panic on tokens they do not know; what they held is dropped with them, so nothing is
+/// seen half-changed. Their events hold the server's words, which can echo a secret, and SQL text.
 pub(super) async fn contained<F: Future>(work: F) -> Result<F::Output, String> {
-    let mut work = pin!(work.with_subscriber(NoSubscriber::default()));
+    contained_in(NoSubscriber::default(), work).await
+}
+
+/// The same, with somebody who hears the events.
+pub(super) async fn contained_in<F: Future>(
+    ear: impl Into<Dispatch>,
+    work: F,
+) -> Result<F::Output, String> {
+    let mut work = pin!(work.with_subscriber(ear));
     poll_fn(
         |cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
             Ok(Poll::Pending) => Poll::Pending,

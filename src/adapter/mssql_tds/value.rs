@@ -1,0 +1,91 @@
+use mssql_tds::datatypes::column_values::{ColumnValues, SqlMoney, SqlTime};
+use mssql_tds::datatypes::decoder::DecimalParts;
+use time::{Date, Duration, PrimitiveDateTime, Time};
+
+use crate::transport::SqlValue;
+
+/// The driver's value as ours; `None` for what the server should not have sent. What is out of
+/// range of a calendar is NULL: no such time can be stored by SQL Server.
+pub(super) fn value(value: ColumnValues) -> Option<SqlValue> {
+    Some(match value {
+        ColumnValues::Null => SqlValue::Null,
+        ColumnValues::TinyInt(value) => SqlValue::Int(value.into()),
+        ColumnValues::SmallInt(value) => SqlValue::Int(value.into()),
+        ColumnValues::Int(value) => SqlValue::Int(value.into()),
+        ColumnValues::BigInt(value) => SqlValue::Int(value),
+        ColumnValues::Real(value) => SqlValue::Float(value.into()),
+        ColumnValues::Float(value) => SqlValue::Float(value),
+        ColumnValues::Decimal(value) | ColumnValues::Numeric(value) => decimal(&value)?,
+        ColumnValues::Bit(value) => SqlValue::Bit(value),
+        ColumnValues::String(value) => SqlValue::Text(value.to_utf8_string()),
+        ColumnValues::Bytes(value) => SqlValue::Bytes(value),
+        ColumnValues::Uuid(value) => SqlValue::Guid(value.to_bytes_le()),
+        ColumnValues::Xml(value) => SqlValue::Text(utf16(&value.bytes)?),
+        ColumnValues::Json(value) => SqlValue::Text(value.as_string()),
+        ColumnValues::SmallMoney(value) => money(value.int_val.into()),
+        ColumnValues::Money(SqlMoney { lsb_part, msb_part }) => {
+            money(i64::from(msb_part) << 32 | i64::from(lsb_part.cast_unsigned()))
+        }
+        ColumnValues::DateTime(value) => {
+            // Ticks of a three-hundredth of a second, rounded to the millisecond as SQL Server shows.
+            let milliseconds = (i64::from(value.time) * 1000 + 150) / 300;
+            at(1900, value.days.into(), milliseconds * 1_000_000)
+        }
+        ColumnValues::SmallDateTime(value) => at(
+            1900,
+            value.days.into(),
+            i64::from(value.time) * 60_000_000_000,
+        ),
+        ColumnValues::Date(value) => at(1, value.get_days().into(), 0),
+        ColumnValues::Time(value) => at(1900, 0, nanoseconds(&value)?),
+        ColumnValues::DateTime2(value) => at(1, value.days.into(), nanoseconds(&value.time)?),
+        ColumnValues::DateTimeOffset(value) => at(
+            1,
+            value.datetime2.days.into(),
+            nanoseconds(&value.datetime2.time)?,
+        ),
+        // Never sent to a client that did not ask for it.
+        ColumnValues::Vector(_) => return None,
+    })
+}
+
+fn decimal(value: &DecimalParts) -> Option<SqlValue> {
+    let magnitude = i128::try_from(value.magnitude()).ok()?;
+    Some(SqlValue::Decimal {
+        unscaled: if value.is_positive {
+            magnitude
+        } else {
+            -magnitude
+        },
+        scale: value.scale,
+    })
+}
+
+fn money(unscaled: i64) -> SqlValue {
+    SqlValue::Decimal {
+        unscaled: unscaled.into(),
+        scale: 4,
+    }
+}
+
+/// The driver's field is named for nanoseconds and holds units of a hundred.
+fn nanoseconds(time: &SqlTime) -> Option<i64> {
+    i64::try_from(time.time_nanoseconds).ok()?.checked_mul(100)
+}
+
+fn utf16(bytes: &[u8]) -> Option<String> {
+    let (units, []) = bytes.as_chunks::<2>() else {
+        return None;
+    };
+    let units: Vec<u16> = units.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
+    String::from_utf16(&units).ok()
+}
+
+fn at(year: i32, days: i64, nanoseconds: i64) -> SqlValue {
+    let start =
+        Date::from_ordinal_date(year, 1).map(|date| PrimitiveDateTime::new(date, Time::MIDNIGHT));
+    Duration::days(days)
+        .checked_add(Duration::nanoseconds(nanoseconds))
+        .and_then(|after| start.ok()?.checked_add(after))
+        .map_or(SqlValue::Null, SqlValue::DateTime)
+}
