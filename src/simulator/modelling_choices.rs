@@ -18,9 +18,21 @@ pub struct ModellingChoices {
     /// 0 after a restore from another server (an inference of the documentation, unconfirmed).
     /// `false`: from the database's own copy.
     pub master_key_flag_from_master: bool,
-    /// The state of messages on keys whose state nobody saw: 15240, 15320, 15329, 15393, 15584,
-    /// 15585, 15588, 15593 (unconfirmed).
+    /// The number raised for a wrong password of a private key (15466, 15465 or 15556;
+    /// unconfirmed).
+    pub wrong_private_key_password: i32,
+    /// The state of messages on keys whose state nobody saw: 15116, 15117, 15240, 15282, 15320,
+    /// 15329, 15393, 15465, 15466 but for `DECRYPTBYASYMKEY`, 15579, 15584, 15585, 15588, 15593,
+    /// 15594, 15595 (unconfirmed).
     pub unseen_state: u8,
+    /// Whether 15282 and 15593, whose class on the wire nobody saw, have the severity of
+    /// `sys.messages`: then 15282 is a notice, though its statement fails, and 15593 is an error,
+    /// though its statement goes on (unconfirmed). `false`: a failure is an error of class 16, as
+    /// was seen of others with severity 10, and a notice is one.
+    pub class_as_catalogued: bool,
+    /// `CurCmd` of the ends of statements where nobody saw it: of those on keys, of RESTORE LOG and
+    /// RESTORE LABELONLY (unconfirmed).
+    pub unseen_command: u16,
     /// Whether weak passwords of key files are refused on Linux by SQL Server's own policy, 33062 to
     /// 33064, rather than by the operating system's, 15116 to 15118 (unconfirmed).
     pub own_password_policy_on_linux: bool,
@@ -47,7 +59,10 @@ impl Default for ModellingChoices {
             foreign_master_key_stops_key_restore: false,
             offline_database_stops_key_restore: true,
             master_key_flag_from_master: true,
+            wrong_private_key_password: 15466,
             unseen_state: 1,
+            class_as_catalogued: false,
+            unseen_command: 0,
             own_password_policy_on_linux: false,
             key_file_carries_guid: true,
             adding_same_encryption_fails: false,

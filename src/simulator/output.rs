@@ -19,15 +19,12 @@ pub(crate) enum Reply {
         rows: Option<u64>,
         is_error: bool,
     },
+    /// The end of a batch whose session was killed. Nothing comes after it.
+    Killed,
     /// The session's database changed: ENVCHANGE 1.
     Database {
         from: String,
         to: String,
-    },
-    /// The session's language changed: ENVCHANGE 2.
-    Language {
-        from: &'static str,
-        to: &'static str,
     },
     /// The session's transaction began or ended: ENVCHANGE 8, 9, 10.
     Transaction {

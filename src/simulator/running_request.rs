@@ -150,11 +150,18 @@ pub(crate) async fn open_session(
     }
 }
 
-/// What the client of a session that was killed amid a statement is told.
+/// What the client of a session that was killed amid a statement is told, as captured: the message
+/// is of no line.
 async fn tell_killed(output: &Output) -> Gone {
     let text = "Cannot continue the execution because the session is in the kill state.";
+    let mut killed = message(596, 21, 1, text);
+    killed.line = 0;
     // A client that is gone too need not be told.
-    let _ = output.message(message(596, 21, 1, text)).await;
+    for reply in [Reply::Message(killed), Reply::Killed] {
+        if output.send(reply).await.is_err() {
+            break;
+        }
+    }
     Gone
 }
 

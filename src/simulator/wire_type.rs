@@ -25,19 +25,24 @@ pub(crate) enum WireType {
     Binary(u16),
     UniqueIdentifier,
     DateTime,
-    SmallDateTime,
     /// Fractional digits, 0 to 7.
     DateTime2(u8),
     Date,
-    /// Fractional digits, 0 to 7. Its values are times on 1900-01-01.
-    Time(u8),
-    /// Fractional digits, 0 to 7. Its values are texts: the local time and its distance from UTC.
-    DateTimeOffset(u8),
-    /// With four digits behind the point.
-    Money,
-    SmallMoney,
-    Xml,
     Variant,
+}
+
+/// Where the values of a column come from: clients see it in the column's flags.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A statement that is no query, or an aggregate: nothing is said.
+    #[default]
+    Statement,
+    /// A column of a table or view.
+    Stored,
+    /// One that counts up by itself.
+    Identity,
+    /// An expression.
+    Computed,
 }
 
 /// A column of a result set.
@@ -46,6 +51,7 @@ pub(crate) struct WireColumn {
     pub(crate) name: String,
     pub(crate) kind: WireType,
     pub(crate) nullable: bool,
+    pub(crate) origin: Origin,
 }
 
 impl WireColumn {
@@ -54,6 +60,7 @@ impl WireColumn {
             name: name.into(),
             kind,
             nullable: true,
+            origin: Origin::default(),
         }
     }
 }

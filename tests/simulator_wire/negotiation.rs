@@ -223,7 +223,7 @@ async fn planted_mistakes_are_made() {
     assert_eq!(answer[3..11], [0, 0, 0, 0, 0, 0, 0x26, 4]);
     let server = start(TlsMode::Off).await;
     let answer = server.client().await.ask("SELECT CAST(1 AS int)").await;
-    assert_eq!(answer[3..11], [0, 0, 0, 0, 1, 0, 0x26, 4]);
+    assert_eq!(answer[3..11], [0, 0, 0, 0, 0x21, 0, 0x26, 4]);
 }
 
 #[tokio::test]

@@ -11,11 +11,11 @@ use super::{
 };
 use crate::names::NameError;
 use crate::secret::Secret;
-use crate::simulator::Faults;
 use crate::simulator::catalog::{Bytes, Catalog, DatabaseEntry, DatabaseFile, DatabaseState};
 use crate::simulator::engine::create_history_tables;
 use crate::simulator::keys::{CryptographyFailed, KeyMaterial, Label, machine_secret};
 use crate::simulator::storage::{Disk, EnvelopeError, FileKind, OsError, unseal};
+use crate::simulator::{Faults, Platform};
 
 impl From<CryptographyFailed> for StartError {
     fn from(_: CryptographyFailed) -> Self {
@@ -133,6 +133,9 @@ impl Instance {
         let folder = self.data_folder();
         let made = self.disk.create_root().and_then(|()| {
             self.disk.create_folder(&folder)?;
+            if self.platform == Platform::Linux {
+                self.disk.create_folder("/tmp")?;
+            }
             self.disk.create_folder(&self.backup_folder())
         });
         made.map_err(|error| system_file(&folder, error))?;

@@ -109,11 +109,10 @@ impl Connection<'_> {
                     self.writer.flush().await?;
                     return Ok(None);
                 }
-                sign_in::put_welcome(self.writer.body(), self.endpoint, &login, &session);
+                sign_in::put_welcome(self.writer.body(), self.endpoint, &login, &session.database);
                 self.writer.end_message();
                 self.writer.flush().await?;
                 self.writer.set_packet_size(login.packet_size);
-                self.reader.trust();
                 self.home.clone_from(&session.database);
                 Ok(Some(session))
             }

@@ -2,11 +2,16 @@
 
 use crate::simulator::output::Reply;
 use crate::simulator::server_error::message;
-use crate::simulator::tds::token::{self, DONE_ERROR, DONE_MORE, DoneKind, TextChange};
+use crate::simulator::tds::token::{
+    self, DONE_ERROR, DONE_MORE, DONE_SERVER_ERROR, DoneKind, TextChange,
+};
 use crate::simulator::wire_type::WireColumn;
 
 /// `CurCmd` of the end of a call: EXECUTE.
 const EXECUTE: u16 = 224;
+
+/// `CurCmd` of the end of a killed session's batch, as captured.
+const KILLED: u16 = 253;
 
 /// What kind of request is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,12 +89,13 @@ impl<'a> ReplyWriter<'a> {
                 });
                 Ok(())
             }
-            Reply::Database { from, to } => {
-                token::put_text_change(out, TextChange::Database, &to, &from);
+            Reply::Killed => {
+                let status = DONE_ERROR | DONE_SERVER_ERROR;
+                token::put_done(out, DoneKind::Statement, status, KILLED, None);
                 Ok(())
             }
-            Reply::Language { from, to } => {
-                token::put_text_change(out, TextChange::Language, to, from);
+            Reply::Database { from, to } => {
+                token::put_text_change(out, TextChange::Database, &to, &from);
                 Ok(())
             }
             Reply::Transaction { change, descriptor } => {

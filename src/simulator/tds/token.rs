@@ -4,7 +4,7 @@ use crate::simulator::Version;
 use crate::simulator::output::TransactionChange;
 use crate::simulator::tds::column::{COLLATION, put_type};
 use crate::simulator::tds::value::{Mismatch, put_value};
-use crate::simulator::wire_type::{WireColumn, WireType};
+use crate::simulator::wire_type::{Origin, WireColumn, WireType};
 use crate::transport::{SqlMessage, SqlValue};
 
 const RETURN_STATUS: u8 = 0x79;
@@ -36,6 +36,8 @@ pub(super) enum DoneKind {
 /// More tokens follow the one that has this status.
 pub(super) const DONE_MORE: u16 = 0x01;
 pub(super) const DONE_ERROR: u16 = 0x02;
+/// What came before is to be thrown away; the connection ends.
+pub(super) const DONE_SERVER_ERROR: u16 = 0x100;
 const DONE_COUNT: u16 = 0x10;
 /// Acknowledges an attention.
 pub(super) const DONE_ATTENTION: u16 = 0x20;
@@ -174,11 +176,24 @@ pub(super) fn put_columns(out: &mut Vec<u8>, columns: &[WireColumn], tells_nulla
     out.extend(low_16(columns.len()).to_le_bytes());
     for column in columns {
         out.extend([0; 4]);
-        let is_told = column.nullable && tells_nullable;
-        out.extend(if is_told { NULLABLE } else { 0 }.to_le_bytes());
+        let flags = if tells_nullable { flags(column) } else { 0 };
+        out.extend(flags.to_le_bytes());
         put_type(out, column.kind, column.nullable);
         put_short_text(out, &column.name);
     }
+}
+
+/// The flags of a column. Whether one of a table can be written is never said: 2 in the two bits
+/// for it, as captured.
+const fn flags(column: &WireColumn) -> u16 {
+    let nullable = if column.nullable { NULLABLE } else { 0 };
+    nullable
+        | match column.origin {
+            Origin::Statement => 0,
+            Origin::Stored => 0x08,
+            Origin::Identity => 0x10,
+            Origin::Computed => 0x20,
+        }
 }
 
 /// Writes a row. After an error nothing of it is left in `out`.
@@ -347,11 +362,12 @@ mod tests {
                 name: "b".to_owned(),
                 kind: WireType::TinyInt,
                 nullable: false,
+                origin: Origin::Identity,
             },
         ];
         assert_eq!(
             written(|out| put_columns(out, &columns, true)),
-            "810200 00000000 0100 2604 016e00 00000000 0000 30 016200".replace(' ', "")
+            "810200 00000000 0100 2604 016e00 00000000 1000 30 016200".replace(' ', "")
         );
         let mut out = vec![7];
         put_row(&mut out, &columns, &[SqlValue::Null, SqlValue::Int(5)]).unwrap();

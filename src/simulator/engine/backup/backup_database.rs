@@ -35,6 +35,17 @@ struct Job {
     started: PrimitiveDateTime,
 }
 
+impl Job {
+    /// Whether the set is compressed: also where nothing is said on media that are, as captured.
+    fn is_compressed(&self) -> bool {
+        let mut families = self
+            .targets
+            .iter()
+            .filter_map(|target| target.family.as_ref());
+        self.options.compression || families.any(|family| family.label.is_compressed)
+    }
+}
+
 /// What it did.
 struct Report {
     pages: Vec<(String, i64)>,
@@ -282,8 +293,10 @@ fn read_database(
         user_access: entry.user_access,
         is_read_only: entry.is_read_only,
         is_broker_enabled: entry.is_broker_enabled,
-        has_checksums: job.options.checksum.unwrap_or(job.options.compression),
-        is_compressed: job.options.compression,
+        // The documentation says that compressed backups have checksums; the capture of one has
+        // none.
+        has_checksums: job.options.checksum.unwrap_or(false),
+        is_compressed: job.is_compressed(),
         is_copy_only: job.options.copy_only,
         is_tail: !job.options.recovery,
         encryption,
@@ -375,6 +388,6 @@ fn label(job: &Job, media_set: Guid, number: u32) -> Result<MediaLabel> {
         name: job.options.media_name.clone(),
         description: job.options.media_description.clone(),
         written: now(),
-        is_compressed: job.options.compression,
+        is_compressed: job.is_compressed(),
     })
 }

@@ -2,19 +2,23 @@
 
 use super::cell::{change, number, optional, size, text};
 use super::device::{Chosen, is_null};
-use super::history_tables::{insert_row, set_id};
+use super::history_tables::{has_column, insert_row, set_id};
 use super::names::{machine_name, model_name};
 use super::options::Options;
-use crate::simulator::catalog::DatabaseEntry;
+use super::rows::{COLLATION, COMPARISON_STYLE, LOCALE, SORT_ORDER};
+use crate::simulator::catalog::{DatabaseEntry, UserAccess};
 use crate::simulator::engine::Session;
 use crate::simulator::instance::{Edit, EditError, OpenDatabase, now};
 
-use crate::simulator::media::{Family, SetHeader};
+use crate::simulator::media::{Family, SetFile, SetHeader};
 use crate::simulator::server_error::ServerError;
 use crate::transport::SqlValue;
 
 const MSDB: &str = "msdb";
 const VENDOR: i64 = 4608;
+/// The block size of disks, as captured.
+const BLOCK: i32 = 4096;
+const FILE_GROUP: &str = "PRIMARY";
 
 const fn bit(value: bool) -> SqlValue {
     SqlValue::Bit(value)
@@ -55,7 +59,14 @@ fn insert_backup(
             ("mirror_count", number(1)),
             ("is_password_protected", bit(false)),
             ("is_compressed", bit(label.is_compressed)),
-            ("is_encrypted", bit(header.encryption.is_some())),
+            // NULL as captured where nothing is encrypted.
+            (
+                "is_encrypted",
+                header
+                    .encryption
+                    .as_ref()
+                    .map_or(SqlValue::Null, |_| bit(true)),
+            ),
         ],
     )?;
     for (path, family) in media {
@@ -73,30 +84,72 @@ fn insert_backup(
                 ("device_type", number(2)),
                 (
                     "physical_block_size",
-                    number(if is_null(path) { 0 } else { 512 }),
+                    number(if is_null(path) { 0 } else { BLOCK }),
                 ),
                 ("mirror", number(0)),
             ],
         )?;
     }
-    let set = insert_row(msdb, "backupset", set_row(header, media_set, position))?;
-    for file in &header.files {
-        insert_row(
-            msdb,
-            "backupfile",
-            vec![
-                ("backup_set_id", number(set)),
-                ("file_number", number(file.id)),
-                ("logical_name", text(&file.logical_name)),
-                ("physical_name", text(&file.physical_name)),
-                ("file_type", text(if file.is_log { "L" } else { "D" })),
-                ("file_size", size(file.size.unsigned_abs())),
-                ("backup_size", size(file.pages.unsigned_abs() * 8192)),
-                ("is_present", bit(true)),
-            ],
-        )?;
+    let mut row = set_row(header, media_set, position);
+    if has_column(msdb, "backupset", "compression_algorithm")? {
+        let algorithm = header.is_compressed.then_some("MS_XPRESS");
+        row.push(("compression_algorithm", optional(algorithm)));
     }
+    let set = insert_row(msdb, "backupset", row)?;
+    for file in &header.files {
+        insert_row(msdb, "backupfile", file_row(header, file, set))?;
+    }
+    insert_row(
+        msdb,
+        "backupfilegroup",
+        vec![
+            ("backup_set_id", number(set)),
+            ("name", text(FILE_GROUP)),
+            ("filegroup_id", number(1)),
+            ("type", text("FG")),
+            ("type_desc", text("ROWS_FILEGROUP")),
+            ("is_default", bit(true)),
+            ("is_readonly", bit(header.is_read_only)),
+        ],
+    )?;
     Ok(set)
+}
+
+fn file_row(header: &SetHeader, file: &SetFile, set: i64) -> Vec<(&'static str, SqlValue)> {
+    let of_data = |value: SqlValue| {
+        if file.is_log { SqlValue::Null } else { value }
+    };
+    vec![
+        ("backup_set_id", number(set)),
+        ("first_family_number", number(1)),
+        ("first_media_number", number(1)),
+        ("filegroup_name", of_data(text(FILE_GROUP))),
+        ("page_size", of_data(number(8192))),
+        ("file_number", number(file.id)),
+        ("backed_up_page_count", number(file.pages)),
+        ("file_type", text(if file.is_log { "L" } else { "D" })),
+        ("source_file_block_size", number(BLOCK)),
+        ("file_size", size(file.size.unsigned_abs())),
+        ("logical_name", text(&file.logical_name)),
+        ("physical_drive", text(drive(&file.physical_name))),
+        ("physical_name", text(&file.physical_name)),
+        ("state", number(0)),
+        ("state_desc", text("ONLINE")),
+        ("create_lsn", size(0)),
+        ("file_guid", SqlValue::Guid(file.unique_id)),
+        ("backup_size", size(file.pages.unsigned_abs() * 8192)),
+        ("filegroup_guid", of_data(SqlValue::Guid(header.family))),
+        ("is_readonly", bit(header.is_read_only)),
+        ("is_present", bit(true)),
+    ]
+}
+
+/// The drive of a file. Linux's is `C:\`, as captured.
+fn drive(path: &str) -> &str {
+    match path.get(..3) {
+        Some(drive) if !path.starts_with('/') => drive,
+        _ => r"C:\",
+    }
 }
 
 fn encryption_cells(header: &SetHeader) -> Vec<(&'static str, SqlValue)> {
@@ -127,6 +180,10 @@ fn set_row(header: &SetHeader, media_set: i64, position: usize) -> Vec<(&'static
         ("media_set_id", number(media_set)),
         ("first_family_number", number(1)),
         ("first_media_number", number(1)),
+        ("last_family_number", number(1)),
+        ("last_media_number", number(1)),
+        ("catalog_family_number", number(1)),
+        ("catalog_media_number", number(1)),
         (
             "position",
             SqlValue::Int(i64::try_from(position).unwrap_or(i64::MAX)),
@@ -162,6 +219,24 @@ fn set_row(header: &SetHeader, media_set: i64, position: usize) -> Vec<(&'static
         ("server_name", text(&header.server)),
         ("machine_name", text(machine_name(&header.server))),
         ("flags", number(header.flags())),
+        ("time_zone", number(0)),
+        ("mtf_minor_version", number(0)),
+        ("sort_order", number(SORT_ORDER)),
+        ("code_page", number(0)),
+        ("unicode_locale", number(LOCALE)),
+        ("unicode_compare_style", number(COMPARISON_STYLE)),
+        ("collation_name", text(COLLATION)),
+        ("is_password_protected", bit(false)),
+        ("has_bulk_logged_data", bit(false)),
+        ("is_snapshot", bit(false)),
+        (
+            "is_single_user",
+            bit(header.user_access == UserAccess::Single),
+        ),
+        ("begins_log_chain", bit(false)),
+        ("has_incomplete_metadata", bit(false)),
+        ("is_force_offline", bit(header.is_tail)),
+        ("database_guid", SqlValue::Guid(header.family)),
         ("is_readonly", bit(header.is_read_only)),
         ("has_backup_checksums", bit(header.has_checksums)),
         ("is_damaged", bit(false)),
@@ -219,6 +294,10 @@ pub(super) fn restore(
             ("replace", bit(options.replace)),
             ("recovery", bit(options.recovery)),
             ("restart", bit(false)),
+            (
+                "device_count",
+                number(u32::try_from(media.len()).unwrap_or(u32::MAX)),
+            ),
         ],
     )?;
     for file in &entry.files {
@@ -228,13 +307,18 @@ pub(super) fn restore(
             vec![
                 ("restore_history_id", number(id)),
                 ("file_number", number(file.id)),
-                (
-                    "destination_phys_drive",
-                    text(file.path.get(..2).unwrap_or("")),
-                ),
+                ("destination_phys_drive", text(drive(&file.path))),
                 ("destination_phys_name", text(&file.path)),
             ],
         )?;
     }
+    insert_row(
+        msdb,
+        "restorefilegroup",
+        vec![
+            ("restore_history_id", number(id)),
+            ("filegroup_name", text(FILE_GROUP)),
+        ],
+    )?;
     Ok(())
 }

@@ -11,8 +11,8 @@ const SCHEMA: &str = "dbo";
 /// Object ids of the tables, from here on.
 const FIRST_ID: i32 = 1_000;
 
-/// Names and columns: name, type and, for the first of some, that it counts up by itself. Columns
-/// and types as documented.
+/// Names and columns: name, type and, for the first of some, that it counts up by itself. As
+/// captured; those of the file groups as documented.
 const TABLES: &[(&str, &str)] = &[
     (
         "backupmediaset",
@@ -23,13 +23,13 @@ const TABLES: &[(&str, &str)] = &[
     ),
     (
         "backupmediafamily",
-        "media_set_id int; family_sequence_number tinyint; media_family_id uniqueidentifier; \
+        "media_set_id int not null; family_sequence_number tinyint not null; media_family_id uniqueidentifier; \
          media_count int; logical_device_name nvarchar(128); physical_device_name nvarchar(260); \
-         device_type tinyint; physical_block_size int; mirror tinyint",
+         device_type tinyint; physical_block_size int; mirror tinyint not null",
     ),
     (
         "backupset",
-        "backup_set_id int identity; backup_set_uuid uniqueidentifier; media_set_id int; \
+        "backup_set_id int identity; backup_set_uuid uniqueidentifier not null; media_set_id int not null; \
          first_family_number tinyint; first_media_number smallint; last_family_number tinyint; \
          last_media_number smallint; catalog_family_number tinyint; \
          catalog_media_number smallint; position int; expiration_date datetime; \
@@ -55,8 +55,8 @@ const TABLES: &[(&str, &str)] = &[
     ),
     (
         "backupfile",
-        "backup_set_id int; first_family_number tinyint; first_media_number smallint; \
-         filegroup_name nvarchar(128); page_size int; file_number numeric(10,0); \
+        "backup_set_id int not null; first_family_number tinyint; first_media_number smallint; \
+         filegroup_name nvarchar(128); page_size int; file_number numeric(10,0) not null; \
          backed_up_page_count numeric(10,0); file_type char(1); \
          source_file_block_size numeric(10,0); file_size numeric(20,0); \
          logical_name nvarchar(128); physical_drive nvarchar(260); physical_name nvarchar(260); \
@@ -68,25 +68,25 @@ const TABLES: &[(&str, &str)] = &[
     ),
     (
         "backupfilegroup",
-        "backup_set_id int; name nvarchar(128); filegroup_id int; \
-         filegroup_guid uniqueidentifier; type char(2); type_desc nvarchar(60); is_default bit; \
+        "backup_set_id int not null; name nvarchar(128) not null; filegroup_id int not null; \
+         filegroup_guid uniqueidentifier; type char(2) not null; type_desc nvarchar(60); is_default bit not null; \
          is_readonly bit; log_filegroup_guid uniqueidentifier",
     ),
     (
         "restorehistory",
         "restore_history_id int identity; restore_date datetime; \
-         destination_database_name nvarchar(128); user_name nvarchar(128); backup_set_id int; \
+         destination_database_name nvarchar(128); user_name nvarchar(128); backup_set_id int not null; \
          restore_type char(1); replace bit; recovery bit; restart bit; stop_at datetime; \
          device_count tinyint; stop_at_mark_name nvarchar(128); stop_before bit",
     ),
     (
         "restorefile",
-        "restore_history_id int; file_number numeric(10,0); \
+        "restore_history_id int not null; file_number numeric(10,0); \
          destination_phys_drive nvarchar(260); destination_phys_name nvarchar(260)",
     ),
     (
         "restorefilegroup",
-        "restore_history_id int; filegroup_name nvarchar(128)",
+        "restore_history_id int not null; filegroup_name nvarchar(128)",
     ),
 ];
 
@@ -118,10 +118,11 @@ pub(crate) fn create_tables(msdb: &mut OpenDatabase, version: Version) -> Result
 fn column(text: &str) -> TableColumn {
     let (name, type_name) = text.split_once(' ').unwrap_or((text, "int"));
     let counted = type_name.strip_suffix(" identity");
+    let needed = type_name.strip_suffix(" not null");
     TableColumn {
         name: name.to_owned(),
-        type_name: counted.unwrap_or(type_name).to_owned(),
-        nullable: counted.is_none(),
+        type_name: counted.or(needed).unwrap_or(type_name).to_owned(),
+        nullable: counted.or(needed).is_none(),
         identity: counted.is_some(),
         default: None,
     }
@@ -158,6 +159,12 @@ pub(super) fn insert_row(
     }
     table_store::insert(&msdb.rows, table, &[row])?;
     Ok(id)
+}
+
+/// Whether a table has a column: newer versions have more.
+pub(super) fn has_column(msdb: &OpenDatabase, table: &str, name: &str) -> Result<bool> {
+    let mut columns = find(msdb, table)?.columns.iter();
+    Ok(columns.any(|column| column.name == name))
 }
 
 /// The row of a backup set, by its GUID.

@@ -6,8 +6,8 @@ use super::options::Options;
 use super::progress::Progress;
 use super::rows::{file_cells, header_cells, label_cells};
 use super::{
-    RESTORE_FILELISTONLY, RESTORE_HEADERONLY, RESTORE_LABELONLY, RESTORE_VERIFYONLY, ROWS,
-    media_message, message, permission, restore_database,
+    RESTORE_FILELISTONLY, RESTORE_HEADERONLY, RESTORE_VERIFYONLY, ROWS, media_message, message,
+    permission, restore_database,
 };
 use crate::simulator::engine::Session;
 use crate::simulator::output::{Output, Reply};
@@ -32,7 +32,8 @@ pub(super) async fn run(
                 .families
                 .first()
                 .map(|family| label_cells(&family.label));
-            send(output, rows.into_iter().collect(), RESTORE_LABELONLY).await
+            let command = session.instance.choices.unseen_command;
+            send(output, rows.into_iter().collect(), command).await
         }
         RestoreKind::FileListOnly => {
             let set = media.choose(options.position.unwrap_or(1))?;

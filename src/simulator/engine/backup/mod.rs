@@ -27,29 +27,26 @@ use crate::simulator::tsql::ast::{
     BackupStatement, Device, MediaOption, RestoreKind, TextArgument,
 };
 
-/// `CurCmd` of the statements' ends, as captured; that of LABELONLY, and RESTORE LOG's, are
-/// guesses.
+/// `CurCmd` of the statements' ends, as captured.
 const BACKUP_DATABASE: u16 = 228;
 const RESTORE_DATABASE: u16 = 229;
 const ROWS: u16 = 230;
 const BACKUP_LOG: u16 = 235;
-const RESTORE_LOG: u16 = 236;
 const RESTORE_HEADERONLY: u16 = 250;
-const RESTORE_LABELONLY: u16 = 250;
 const RESTORE_FILELISTONLY: u16 = 376;
 const RESTORE_VERIFYONLY: u16 = 377;
 
-/// `CurCmd` of a statement's last DONE, also where it fails.
-pub(crate) const fn command(statement: &BackupStatement) -> u16 {
+/// `CurCmd` of a statement's last DONE, also where it fails. `unseen` is that of those whose nobody
+/// saw.
+pub(crate) const fn command(statement: &BackupStatement, unseen: u16) -> u16 {
     match statement {
         BackupStatement::Backup { is_log: false, .. } => BACKUP_DATABASE,
         BackupStatement::Backup { is_log: true, .. } => BACKUP_LOG,
         BackupStatement::Restore { kind, .. } => match kind {
             RestoreKind::Database => RESTORE_DATABASE,
-            RestoreKind::Log => RESTORE_LOG,
+            RestoreKind::Log | RestoreKind::LabelOnly => unseen,
             RestoreKind::HeaderOnly => RESTORE_HEADERONLY,
             RestoreKind::FileListOnly => RESTORE_FILELISTONLY,
-            RestoreKind::LabelOnly => RESTORE_LABELONLY,
             RestoreKind::VerifyOnly => RESTORE_VERIFYONLY,
         },
     }

@@ -6,9 +6,7 @@ use super::device::{self, Chosen, Media};
 use super::options::Options;
 use super::progress::Progress;
 use super::restore_plan::{Plan, plan};
-use super::{
-    RESTORE_DATABASE, RESTORE_LOG, encryption, history, media_message, message, permission,
-};
+use super::{RESTORE_DATABASE, encryption, history, media_message, message, permission};
 use crate::simulator::catalog::{DatabaseEntry, DatabaseState};
 use crate::simulator::engine::Session;
 use crate::simulator::engine::keys::is_current_master_key_copy;
@@ -41,7 +39,7 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let (what, command) = if is_log {
-        ("RESTORE LOG", RESTORE_LOG)
+        ("RESTORE LOG", session.instance.choices.unseen_command)
     } else {
         ("RESTORE DATABASE", RESTORE_DATABASE)
     };

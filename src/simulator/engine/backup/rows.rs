@@ -12,7 +12,10 @@ use crate::transport::SqlValue;
 /// Unlimited, as data and log files have it.
 const DATA_LIMIT: i64 = 35_184_372_080_640;
 const LOG_LIMIT: i64 = 2_199_023_255_552;
-const COLLATION: &str = "SQL_Latin1_General_CP1_CI_AS";
+pub(super) const SORT_ORDER: i32 = 52;
+pub(super) const LOCALE: i32 = 1033;
+pub(super) const COMPARISON_STYLE: i32 = 196_609;
+pub(super) const COLLATION: &str = "SQL_Latin1_General_CP1_CI_AS";
 
 const NO_CHANGE: SqlValue = SqlValue::Decimal {
     unscaled: 0,
@@ -27,11 +30,8 @@ pub(super) fn header_cells(header: &SetHeader, position: usize, version: Version
     if version >= Version::Sql2022 {
         let algorithm = header.is_compressed.then_some("MS_XPRESS");
         cells.extend([
-            (
-                "LastValidRestoreTime",
-                WireType::DateTime,
-                SqlValue::DateTime(header.finished),
-            ),
+            // NULL as captured of full backups; what of others, nobody saw.
+            ("LastValidRestoreTime", WireType::DateTime, SqlValue::Null),
             ("TimeZone", WireType::SmallInt, number(0)),
             ("CompressionAlgorithm", characters(32), optional(algorithm)),
         ]);
@@ -88,10 +88,10 @@ fn identity_cells(header: &SetHeader, position: usize) -> Vec<Cell> {
             T::DateTime,
             SqlValue::DateTime(header.finished),
         ),
-        ("SortOrder", T::SmallInt, number(52)),
+        ("SortOrder", T::SmallInt, number(SORT_ORDER)),
         ("CodePage", T::SmallInt, number(0)),
-        ("UnicodeLocaleId", T::Int, number(1033)),
-        ("UnicodeComparisonStyle", T::Int, number(196_609)),
+        ("UnicodeLocaleId", T::Int, number(LOCALE)),
+        ("UnicodeComparisonStyle", T::Int, number(COMPARISON_STYLE)),
         (
             "CompatibilityLevel",
             T::TinyInt,
@@ -186,9 +186,8 @@ fn encryption_cells(header: &SetHeader) -> [Cell; 3] {
 pub(super) fn file_cells(header: &SetHeader, file: &SetFile) -> Vec<Cell> {
     use WireType as T;
     let base = header.base.map_or(NO_CHANGE, |base| change(base.change));
-    let base_id = header
-        .base
-        .map_or(SqlValue::Null, |base| SqlValue::Guid(base.id));
+    // Captured of a first backup: a GUID too, and not NULL.
+    let base_id = SqlValue::Guid(header.base.map_or([0; 16], |base| base.id));
     vec![
         ("LogicalName", characters(128), text(&file.logical_name)),
         ("PhysicalName", characters(260), text(&file.physical_name)),

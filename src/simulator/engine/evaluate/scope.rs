@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::simulator::instance::same_name;
 use crate::simulator::server_error::{Result, ServerError};
 use crate::simulator::tsql::ast::Expression;
-use crate::simulator::wire_type::WireType;
+use crate::simulator::wire_type::{Origin, WireType};
 use crate::transport::SqlValue;
 
 /// A column of a row source.
@@ -16,6 +16,7 @@ pub(crate) struct Column {
     pub(crate) name: String,
     pub(crate) kind: WireType,
     pub(crate) is_nullable: bool,
+    pub(crate) origin: Origin,
 }
 
 /// The columns of a query and one of its rows. Queries inside see those around them.

@@ -126,6 +126,16 @@ pub(crate) fn control_master_key_password(
     password: &str,
     is_added: bool,
 ) -> Result<()> {
+    control_password(session, database, password, is_added)
+        .map_err(|error| super::chosen(session, error))
+}
+
+fn control_password(
+    session: &Session,
+    database: &str,
+    password: &str,
+    is_added: bool,
+) -> Result<()> {
     let mut state = session.instance.state();
     if ["master", "model", "msdb", "tempdb"]
         .iter()

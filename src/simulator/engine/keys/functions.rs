@@ -46,5 +46,6 @@ pub(crate) fn server_certificate_key(
     else {
         return Ok(None);
     };
-    hierarchy::private_key(session, state, "master", pair, None, 3).map(Some)
+    let kind = PairKind::Certificate;
+    hierarchy::private_key(session, state, "master", (kind, pair), None, 3).map(Some)
 }

@@ -1,5 +1,6 @@
 //! Opening keys: each one with the key above it.
 
+use super::asymmetric::PairKind;
 use super::message;
 use crate::simulator::catalog::{AsymmetricKey, Contents, Guid, MasterKey, Protection, Wrapped};
 use crate::simulator::engine::Session;
@@ -184,15 +185,17 @@ pub(super) fn private_key(
     session: &Session,
     state: &State,
     database: &str,
-    pair: &AsymmetricKey,
+    (kind, pair): (PairKind, &AsymmetricKey),
     password: Option<&str>,
     no_master_key: u8,
 ) -> Result<KeyMaterial> {
     let label = Label::PrivateKey(&pair.thumbprint.0);
     match (&pair.protection, password) {
         (Protection::Password, Some(password)) => {
-            KeyDerivation::unwrap(password, label, &pair.private_key)
-                .map_err(|_| message::not_decrypted())
+            KeyDerivation::unwrap(password, label, &pair.private_key).map_err(|_| {
+                let number = session.instance.choices.wrong_private_key_password;
+                message::wrong_private_key_password(number, kind.name())
+            })
         }
         (Protection::Password, None) => Err(message::private_key_password()),
         _ => {

@@ -1,6 +1,7 @@
 //! What statements on keys answer. Numbers and texts are SQL Server's; failures whose row in
 //! `sys.messages` says severity 10 are raised with class 16, as transcripts show.
 
+use crate::simulator::ModellingChoices;
 use crate::simulator::keys::{CryptographyFailed, PasswordProblem};
 use crate::simulator::server_error::{ServerError, message};
 use crate::transport::SqlMessage;
@@ -14,12 +15,20 @@ fn notice(number: i32, text: impl Into<String>) -> SqlMessage {
 }
 
 /// The messages whose state nobody saw.
-const UNSEEN_STATES: [i32; 8] = [15240, 15320, 15329, 15393, 15584, 15585, 15588, 15593];
+const UNSEEN_STATES: [i32; 16] = [
+    15116, 15117, 15240, 15282, 15320, 15329, 15393, 15465, 15466, 15579, 15584, 15585, 15588,
+    15593, 15594, 15595,
+];
 
-/// Gives a message the state that was chosen for those whose state nobody saw.
-pub(super) fn choose_state(message: &mut SqlMessage, chosen: u8) {
+/// Gives a message the state and the class that were chosen for those of which nobody saw them.
+pub(super) fn choose_unseen(message: &mut SqlMessage, choices: &ModellingChoices) {
     if UNSEEN_STATES.contains(&message.number) {
-        message.state = chosen;
+        message.state = choices.unseen_state;
+    }
+    match message.number {
+        15282 if choices.class_as_catalogued => message.class = 0,
+        15593 if choices.class_as_catalogued => message.class = 16,
+        _ => {}
     }
 }
 
@@ -248,8 +257,30 @@ pub(super) fn private_key_password() -> ServerError {
     error(15465, 1, "The private key password is invalid.")
 }
 
+/// What a wrong password of a private key raises is unconfirmed. 15556 was seen, with this state,
+/// where a certificate's private key was gone.
+pub(super) fn wrong_private_key_password(number: i32, kind: &str) -> ServerError {
+    match number {
+        15465 => private_key_password(),
+        15556 => error(
+            15556,
+            1,
+            format!(
+                "Cannot decrypt or encrypt using the specified {kind}, either because it has no \
+                 private key or because the password provided for the private key is incorrect."
+            ),
+        ),
+        _ => not_decrypted(),
+    }
+}
+
 pub(super) fn not_decrypted() -> ServerError {
     error(15466, 1, "An error occurred during decryption.")
+}
+
+/// 15466 as `DECRYPTBYASYMKEY` raises it.
+pub(super) fn not_decrypted_by_function() -> ServerError {
+    error(15466, 9, "An error occurred during decryption.")
 }
 
 pub(super) fn already_exists(kind: &str, name: &str) -> ServerError {

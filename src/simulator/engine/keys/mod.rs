@@ -27,33 +27,31 @@ pub(crate) use functions::{decrypt_by_key_auto, server_certificate_key};
 pub(crate) use hierarchy::is_current_master_key_copy;
 pub(crate) use pair_function::{decrypt_by_pair, encrypt_by_pair};
 
-/// `CurCmd` of the statements on keys: no capture of it was found, so it says nothing.
-pub(crate) const COMMAND: u16 = 0;
-
-/// Runs a statement on keys and sends its messages and its end. Errors are the caller's to send,
-/// with [`COMMAND`].
+/// Runs a statement on keys and sends its messages and its end. Errors are the caller's to send.
 pub(crate) async fn execute(
     session: &mut Session,
     statement: &KeyStatement,
     output: &Output,
 ) -> Result<(), Failure> {
-    let state = session.instance.choices.unseen_state;
-    let notices = run(session, statement).map_err(|mut error| {
-        for message in &mut error.0 {
-            message::choose_state(message, state);
-        }
-        error
-    })?;
+    let notices = run(session, statement).map_err(|error| chosen(session, error))?;
     for mut notice in notices {
-        message::choose_state(&mut notice, state);
+        message::choose_unseen(&mut notice, &session.instance.choices);
         output.message(notice).await?;
     }
     let done = Reply::Done {
-        command: COMMAND,
+        command: session.instance.choices.unseen_command,
         rows: None,
         is_error: false,
     };
     Ok(output.send(done).await?)
+}
+
+/// An error with what was chosen where nobody saw it.
+fn chosen(session: &Session, mut error: ServerError) -> ServerError {
+    for message in &mut error.0 {
+        message::choose_unseen(message, &session.instance.choices);
+    }
+    error
 }
 
 fn run(session: &mut Session, statement: &KeyStatement) -> Result<Vec<SqlMessage>> {

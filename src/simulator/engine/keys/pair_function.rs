@@ -3,11 +3,12 @@
 use zeroize::Zeroizing;
 
 use super::asymmetric::PairKind;
-use super::hierarchy;
-use crate::simulator::catalog::{AsymmetricKey, Bytes, Wrapped};
+use super::{hierarchy, message};
+use crate::simulator::catalog::{AsymmetricKey, Bytes, Protection, Wrapped};
 use crate::simulator::engine::Session;
 use crate::simulator::instance::State;
 use crate::simulator::keys::{KeyMaterial, unwrap_by_private_key, wrap_by_public_key};
+use crate::simulator::server_error::Result;
 
 /// What goes with a plaintext of its own: no key's GUID.
 const NO_LABEL: [u8; 16] = [0; 16];
@@ -37,7 +38,8 @@ pub(crate) fn encrypt_by_pair(
 }
 
 /// `None`, which is NULL, where the private key can't be opened (15581 is the other possibility;
-/// unconfirmed) or something doesn't fit.
+/// unconfirmed) or something doesn't fit. A wrong password of an asymmetric key raises 15466 with
+/// state 9, as a transcript shows; of a certificate, nobody saw.
 pub(crate) fn decrypt_by_pair(
     session: &Session,
     state: &State,
@@ -45,11 +47,19 @@ pub(crate) fn decrypt_by_pair(
     id: i32,
     ciphertext: &[u8],
     password: Option<&str>,
-) -> Option<Vec<u8>> {
-    let pair = pair(session, state, kind, id)?;
+) -> Result<Option<Vec<u8>>> {
+    let Some(pair) = pair(session, state, kind, id) else {
+        return Ok(None);
+    };
+    let database = &session.database;
     let private_key =
-        hierarchy::private_key(session, state, &session.database, pair, password, 3).ok()?;
+        hierarchy::private_key(session, state, database, (kind, pair), password, 3).ok();
+    let has_wrong_password = pair.protection == Protection::Password && password.is_some();
+    if private_key.is_none() && has_wrong_password && kind == PairKind::AsymmetricKey {
+        return Err(message::not_decrypted_by_function());
+    }
     let wrapped = Wrapped(Bytes(ciphertext.to_vec()));
-    let plaintext = unwrap_by_private_key(&private_key, NO_LABEL, &wrapped).ok()?;
-    Some(plaintext.0.to_vec())
+    let plaintext = private_key
+        .and_then(|private_key| unwrap_by_private_key(&private_key, NO_LABEL, &wrapped).ok());
+    Ok(plaintext.map(|plaintext| plaintext.0.to_vec()))
 }

@@ -162,8 +162,14 @@ pub(super) fn open_by_pair(
         PairKind::AsymmetricKey => 3,
         PairKind::Certificate => 7,
     };
-    let private_key =
-        hierarchy::private_key(session, state, database, &pair, password, no_master_key)?;
+    let private_key = hierarchy::private_key(
+        session,
+        state,
+        database,
+        (kind, &pair),
+        password,
+        no_master_key,
+    )?;
     unwrap_by_private_key(&private_key, key.guid, wrapped).map_err(|_| message::not_decrypted())
 }
 

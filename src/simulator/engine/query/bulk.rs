@@ -4,7 +4,7 @@ use super::rowset::{Rowset, conform};
 use crate::simulator::engine::evaluate::{Column, Context};
 use crate::simulator::server_error::{Result, ServerError};
 use crate::simulator::storage::OsError;
-use crate::simulator::wire_type::WireType;
+use crate::simulator::wire_type::{Origin, WireType};
 use crate::transport::SqlValue;
 
 impl Context<'_> {
@@ -34,6 +34,7 @@ impl Context<'_> {
             name: "BulkColumn".to_owned(),
             kind,
             is_nullable: true,
+            origin: Origin::Computed,
         }];
         if is_shape {
             return Ok(Rowset {

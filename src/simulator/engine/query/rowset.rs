@@ -22,6 +22,7 @@ impl Rowset {
                 name: column.name.clone(),
                 kind: column.kind,
                 nullable: column.is_nullable,
+                origin: column.origin,
             })
             .collect()
     }

@@ -10,6 +10,7 @@ use crate::simulator::engine::evaluate::{
 use crate::simulator::instance::same_name;
 use crate::simulator::server_error::{Result, ServerError};
 use crate::simulator::tsql::ast::{Expression, OrderItem, Select, SelectItem};
+use crate::simulator::wire_type::Origin as ColumnOrigin;
 use crate::transport::SqlValue;
 
 /// What one column of the result is: a value, and its name.
@@ -109,15 +110,26 @@ impl Context<'_> {
         outputs
             .iter()
             .map(|output| {
-                let is_nullable = match &*output.value {
-                    Expression::Column(parts) => resolve(parts, Some(&scope))?.column.is_nullable,
-                    _ => true,
+                let (is_nullable, origin) = match &*output.value {
+                    Expression::Column(parts) => {
+                        let column = resolve(parts, Some(&scope))?.column;
+                        (column.is_nullable, column.origin)
+                    }
+                    value if is_aggregate(value) => (true, ColumnOrigin::Statement),
+                    // As captured; what of the other globals, nobody saw.
+                    Expression::Global(name)
+                        if matches!(name.as_str(), "@@SPID" | "@@TRANCOUNT") =>
+                    {
+                        (false, ColumnOrigin::Computed)
+                    }
+                    _ => (true, ColumnOrigin::Computed),
                 };
                 Ok(Column {
                     qualifier: Vec::new(),
                     name: output.name.clone(),
                     kind: self.infer(&output.value, Some(&scope))?,
                     is_nullable,
+                    origin,
                 })
             })
             .collect()

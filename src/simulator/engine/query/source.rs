@@ -10,7 +10,7 @@ use crate::simulator::engine::value::common_type;
 use crate::simulator::engine::{table_store, views};
 use crate::simulator::server_error::{Result, ServerError};
 use crate::simulator::tsql::ast::{Expression, JoinKind, ObjectName, TableSource};
-use crate::simulator::wire_type::WireType;
+use crate::simulator::wire_type::{Origin, WireType};
 use crate::transport::SqlValue;
 
 /// The hidden column that tells rows apart. No T-SQL can name it.
@@ -149,6 +149,7 @@ impl Context<'_> {
                 name: String::new(),
                 kind: kind.unwrap_or(WireType::Int),
                 is_nullable: true,
+                origin: Origin::Computed,
             })
             .collect();
         let rows = values
@@ -245,6 +246,11 @@ fn table_columns(table: &Table) -> Result<Vec<Column>> {
             name: column.name.clone(),
             kind: crate::simulator::tsql::parse_data_type(&column.type_name)?,
             is_nullable: column.nullable,
+            origin: if column.identity {
+                Origin::Identity
+            } else {
+                Origin::Stored
+            },
         });
     }
     columns.push(row_id_column());
@@ -257,6 +263,7 @@ fn row_id_column() -> Column {
         name: ROW_ID.to_owned(),
         kind: WireType::BigInt,
         is_nullable: false,
+        origin: Origin::Computed,
     }
 }
 
@@ -270,6 +277,7 @@ fn memory_rows(table: &MemoryTable, alias: &str) -> Rowset {
             name: column.name.clone(),
             kind: column.kind,
             is_nullable: column.is_nullable,
+            origin: Origin::Stored,
         })
         .collect();
     columns.push(row_id_column());

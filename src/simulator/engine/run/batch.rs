@@ -195,7 +195,15 @@ impl Runner<'_> {
             // The client is told with the end of the statement.
             self.roll_back_all();
         }
-        self.fail(frame, error, command_of(&statement.kind)).await?;
+        let command = if is_refused(&statement.kind, &error) {
+            command::NONE
+        } else {
+            command_of(
+                &statement.kind,
+                self.session.instance.choices.unseen_command,
+            )
+        };
+        self.fail(frame, error, command).await?;
         if is_fatal {
             return Err(Failure::Gone);
         }
@@ -286,8 +294,16 @@ fn aborts_batch(error: &ServerError) -> bool {
         })
 }
 
-/// `CurCmd` of a statement.
-pub(super) const fn command_of(kind: &StatementKind) -> u16 {
+/// Whether a statement failed before it began, as the captures' `CurCmd` shows: USE of what can't be
+/// used, and changes of system databases.
+fn is_refused(kind: &StatementKind, error: &ServerError) -> bool {
+    let number = error.0.first().map(|message| message.number);
+    matches!(kind, StatementKind::Flow(FlowStatement::Use(_)))
+        || matches!(number, Some(3708 | 5058 | 12104))
+}
+
+/// `CurCmd` of a statement. `unseen` is that of those whose nobody saw.
+const fn command_of(kind: &StatementKind, unseen: u16) -> u16 {
     match kind {
         StatementKind::Query(_) => command::SELECT,
         StatementKind::Change(ChangeStatement::Insert { .. }) => command::INSERT,
@@ -299,8 +315,8 @@ pub(super) const fn command_of(kind: &StatementKind) -> u16 {
         StatementKind::Database(DatabaseStatement::Drop { .. }) => command::DROP_DATABASE,
         StatementKind::Database(_) => command::ALTER_DATABASE,
         StatementKind::Execute(_) => command::EXECUTE,
-        StatementKind::Key(_) => keys::COMMAND,
-        StatementKind::Backup(statement) => backup::command(statement),
+        StatementKind::Key(_) => unseen,
+        StatementKind::Backup(statement) => backup::command(statement, unseen),
         StatementKind::Flow(FlowStatement::Use(_)) => command::USE,
         StatementKind::Flow(FlowStatement::Transaction(statement)) => match statement {
             TransactionStatement::Begin(_) | TransactionStatement::Save(_) => command::BEGIN,

@@ -85,9 +85,10 @@ impl Runner<'_> {
                 options,
                 termination,
             } => {
-                let name = name
-                    .clone()
-                    .unwrap_or_else(|| self.session.database.clone());
+                let name = match name {
+                    Some(name) => name.clone(),
+                    None => self.current_database()?,
+                };
                 self.set_database(&name, options, *termination, frame)
                     .await?;
                 command::ALTER_DATABASE
@@ -105,6 +106,24 @@ impl Runner<'_> {
             }
         };
         Ok(self.done(ended, None).await?)
+    }
+
+    /// The database that `ALTER DATABASE CURRENT` means, unless it is one of the system's.
+    fn current_database(&self) -> Result<String> {
+        let name = self.session.database.clone();
+        if is_system(&name) {
+            return Err(ServerError::new(
+                12104,
+                16,
+                2,
+                format!(
+                    "ALTER DATABASE CURRENT failed because '{name}' is a system database. System \
+                     databases cannot be altered by using the CURRENT keyword. Use the database \
+                     name to alter a system database."
+                ),
+            ));
+        }
+        Ok(name)
     }
 
     fn create_database(

@@ -11,7 +11,7 @@ use crate::simulator::tsql::ast::{
     Expression, InsertSource, ObjectName, OutputItem, TableDefinition,
 };
 use crate::simulator::tsql::parse_condition;
-use crate::simulator::wire_type::WireType;
+use crate::simulator::wire_type::{Origin, WireType};
 use crate::transport::SqlValue;
 
 /// A value to be stored, with its type; `None` is DEFAULT.
@@ -279,6 +279,7 @@ fn shown_rows(
             name: item.alias.clone().unwrap_or_else(|| column.name.clone()),
             kind: column.kind,
             is_nullable: column.is_nullable,
+            origin: Origin::Stored,
         });
     }
     let rows = rows

@@ -9,7 +9,7 @@ use crate::simulator::engine::query::Rowset;
 use crate::simulator::engine::session::machine_of;
 use crate::simulator::instance::Instance;
 use crate::simulator::server_error::Failure;
-use crate::simulator::wire_type::WireType;
+use crate::simulator::wire_type::{Origin, WireType};
 use crate::transport::SqlValue;
 
 /// Name, number and text of each row, in the documented order.
@@ -78,6 +78,7 @@ fn column(name: &str, kind: WireType) -> Column {
         name: name.to_owned(),
         kind,
         is_nullable: true,
+        origin: Origin::Statement,
     }
 }
 

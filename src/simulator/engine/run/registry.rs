@@ -11,7 +11,7 @@ use crate::simulator::engine::query::Rowset;
 use crate::simulator::engine::value::fold;
 use crate::simulator::instance::Instance;
 use crate::simulator::server_error::{Failure, message};
-use crate::simulator::wire_type::WireType;
+use crate::simulator::wire_type::{Origin, WireType};
 use crate::transport::SqlValue;
 
 const MACHINE: &str = "HKEY_LOCAL_MACHINE";
@@ -219,6 +219,7 @@ fn row(name: String, value: SqlValue, kind: WireType) -> Rowset {
         name: name.to_owned(),
         kind,
         is_nullable: true,
+        origin: Origin::Statement,
     };
     Rowset {
         columns: vec![

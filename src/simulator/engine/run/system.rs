@@ -14,7 +14,7 @@ use crate::simulator::instance::same_name;
 use crate::simulator::server_error::{Failure, Result, ServerError};
 use crate::simulator::tsql::ast::ObjectName;
 use crate::simulator::tsql::parse_parameters;
-use crate::simulator::wire_type::WireType;
+use crate::simulator::wire_type::{Origin, WireType};
 use crate::transport::SqlValue;
 
 /// The arguments of a system procedure, by the names of its parameters.
@@ -242,6 +242,7 @@ impl Runner<'_> {
                 name: name.to_owned(),
                 kind: WireType::Int,
                 is_nullable: true,
+                origin: Origin::Statement,
             };
             let rowset = Rowset {
                 columns: [

@@ -25,9 +25,8 @@ use crate::simulator::catalog::Contents;
 use crate::simulator::instance::same_name;
 use crate::simulator::server_error::Result;
 use crate::simulator::tsql::ast::ObjectName;
-use crate::simulator::wire_type::WireType;
+use crate::simulator::wire_type::{Origin, WireType};
 use crate::transport::SqlValue;
-pub(crate) use language::Language;
 
 pub(crate) use column::{SYSTEM_TYPES, stored_length};
 pub(crate) use function::{TableFunction, look};
@@ -134,6 +133,7 @@ fn columns(columns: Columns) -> Vec<Column> {
             name: (*name).to_owned(),
             kind: *kind,
             is_nullable: true,
+            origin: Origin::Stored,
         })
         .collect()
 }

@@ -203,7 +203,7 @@ fn decrypt_by_pair(call: &Call<'_>, kind: PairKind) -> Result<SqlValue> {
     let password = call.text(2)?;
     let Context { session, state, .. } = call.context;
     let plaintext =
-        keys::decrypt_by_pair(session, state, kind, id, &ciphertext, password.as_deref());
+        keys::decrypt_by_pair(session, state, kind, id, &ciphertext, password.as_deref())?;
     Ok(bytes_or_null(plaintext))
 }
 
