@@ -61,11 +61,21 @@ impl RawClient {
 
     /// Connects without encryption and signs in.
     pub(crate) async fn sign_in(address: SocketAddr, password: &str) -> Self {
-        let (mut client, _) = Self::connect(address, ENCRYPT_NOT_SUPPORTED).await;
-        client.send(LOGIN7, &login("sa", password)).await;
-        let answer = client.message().await.unwrap();
+        let login = Login {
+            password,
+            ..Login::default()
+        };
+        let (client, answer) = Self::try_sign_in(address, &login).await;
         assert!(answer.ends_with(&DONE));
         client
+    }
+
+    /// Connects without encryption and asks to sign in; gives the server's whole answer.
+    pub(crate) async fn try_sign_in(address: SocketAddr, login: &Login<'_>) -> (Self, Vec<u8>) {
+        let (mut client, _) = Self::connect(address, ENCRYPT_NOT_SUPPORTED).await;
+        client.send(LOGIN7, &login.bytes()).await;
+        let answer = client.message().await.unwrap();
+        (client, answer)
     }
 
     /// A TLS handshake inside PRELOGIN. Gives how many messages the server's part of it took.
