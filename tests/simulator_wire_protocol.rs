@@ -10,22 +10,29 @@ use scorch_recovery::Secret;
 use scorch_recovery::simulator::{InstanceBuilder, Listener, ListenerBuilder, SimulatedInstance};
 use tempfile::TempDir;
 
+#[path = "simulator_wire/attention.rs"]
+mod attention;
 #[path = "simulator_wire/calls.rs"]
 mod calls;
 #[path = "simulator_wire/negotiation.rs"]
 mod negotiation;
 #[path = "simulator_wire/raw_client.rs"]
 mod raw_client;
+#[path = "simulator_wire/sign_in.rs"]
+mod sign_in;
 #[path = "simulator_wire/tokens.rs"]
 mod tokens;
 #[path = "simulator_wire/transactions.rs"]
 mod transactions;
+#[path = "simulator_wire/types.rs"]
+mod types;
 
 use raw_client::{HEADERS, RawClient};
 
 const PASSWORD: &str = "Correct-Horse-1!";
 
 struct Server {
+    instance: SimulatedInstance,
     listener: Listener,
     _folder: TempDir,
 }
@@ -48,6 +55,7 @@ impl Server {
         let builder = listener(Listener::builder(&instance));
         Self {
             listener: builder.bind().await.unwrap(),
+            instance,
             _folder: folder,
         }
     }

@@ -26,6 +26,11 @@ pub(crate) enum Reply {
         from: String,
         to: String,
     },
+    /// The session's language changed: ENVCHANGE 2.
+    Language {
+        from: &'static str,
+        to: &'static str,
+    },
     /// The session's transaction began or ended: ENVCHANGE 8, 9, 10.
     Transaction {
         change: TransactionChange,

@@ -98,6 +98,8 @@ impl SqlTransport for SimulatorTransport {
             database: database.map(|name| name.as_str().to_owned()),
             host_name: "simulator".to_owned(),
             program_name: env!("CARGO_PKG_NAME").to_owned(),
+            language: None,
+            new_password: None,
         };
         let instance = Arc::clone(&target.instance.inner);
         let session = open_session(instance, request)
@@ -188,6 +190,7 @@ fn give(sink: &mut dyn SqlSink, reply: Reply) {
         Reply::Done { .. }
         | Reply::Killed
         | Reply::Database { .. }
+        | Reply::Language { .. }
         | Reply::Transaction { .. }
         | Reply::ReturnValue { .. }
         | Reply::ReturnStatus(_) => {}

@@ -25,9 +25,18 @@ pub(crate) enum WireType {
     Binary(u16),
     UniqueIdentifier,
     DateTime,
+    SmallDateTime,
     /// Fractional digits, 0 to 7.
     DateTime2(u8),
     Date,
+    /// Fractional digits, 0 to 7. Its values are times on 1900-01-01.
+    Time(u8),
+    /// Fractional digits, 0 to 7. Its values are texts: the local time and its distance from UTC.
+    DateTimeOffset(u8),
+    /// With four digits behind the point.
+    Money,
+    SmallMoney,
+    Xml,
     Variant,
 }
 

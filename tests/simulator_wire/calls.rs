@@ -23,6 +23,10 @@ impl Call {
         Self([&[0xFF, 0xFF], &number[..], &[0, 0]].concat())
     }
 
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     pub(crate) fn name(name: &str) -> Self {
         let length = u16::try_from(name.len()).unwrap().to_le_bytes();
         Self([&length[..], &utf16(name), &[0, 0]].concat())

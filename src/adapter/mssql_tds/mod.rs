@@ -23,6 +23,7 @@
 //! the text of a batch stays in freed buffers of it too. What a [`Secret`](crate::Secret) promises
 //! ends there.
 
+mod bounds;
 mod certificate;
 mod ear;
 mod pins;
@@ -43,6 +44,7 @@ use mssql_tds::error::Error as DriverError;
 
 pub use super::{Endpoint, Login, Tls};
 
+use self::bounds::Bounds;
 use self::ear::RedirectionEar;
 use self::pins::{Pin, Pins};
 use self::session::MssqlTdsSession;
@@ -240,10 +242,13 @@ async fn sign_in(
     let ear = RedirectionEar::default();
     let provider = TdsConnectionProvider::new();
     let connecting = contained_in(ear.clone(), provider.create_client(context, &source, None));
+    // How long it may take is bounded above.
+    let mut bounds = Bounds::with_idle_deadline(None);
+    let connecting = bounds.keep(Box::pin(connecting));
     let client: Result<Result<TdsClient, DriverError>, String> = tokio::select! {
         biased;
         (host, port) = ear.heard() => return Ok(Entry::SentOn { host, port }),
-        client = Box::pin(connecting) => client,
+        client = connecting => client.map_err(|error| failed(error.detail()))?,
     };
     match client {
         Ok(Ok(client)) => {

@@ -1,6 +1,3 @@
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
-use std::task::Poll;
 use std::time::Duration;
 
 use mssql_tds::connection::tds_client::{
@@ -9,9 +6,9 @@ use mssql_tds::connection::tds_client::{
 use mssql_tds::core::CancelHandle;
 use mssql_tds::error::{Error, SqlErrorInfo, SqlInfoMessage};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::bounds::Bounds;
 use super::value::value;
 use crate::transport::{
     SqlBatch, SqlColumn, SqlMessage, SqlValue, TransportError, TransportErrorKind,
@@ -44,10 +41,10 @@ pub(super) async fn work(
 ) {
     // Of the sign-in: nobody asked for them.
     client.take_info_messages();
-    let mut silence = Silence::bounded_by(idle_deadline);
+    let mut bounds = Bounds::with_idle_deadline(idle_deadline);
     while let Some(command) = commands.recv().await {
         let events = command.events.clone();
-        let end = run(&mut client, command, &mut silence).await;
+        let end = run(&mut client, command, &mut bounds).await;
         let is_lost = end.is_err();
         // Whoever asked may have gone.
         let _ = events.send(Event::End(end)).await;
@@ -61,7 +58,7 @@ pub(super) async fn work(
 async fn run(
     client: &mut TdsClient,
     command: Command,
-    silence: &mut Silence,
+    bounds: &mut Bounds,
 ) -> Result<(), TransportError> {
     let Command {
         batch,
@@ -78,13 +75,13 @@ async fn run(
         .on_error(BatchErrorMode::Continue);
     let text = batch.clear_text().to_owned();
     drop(batch);
-    let mut result = silence.bound(client.execute(text, options)).await?;
+    let mut result = bounds.keep(client.execute(text, options)).await?;
     loop {
         tell_messages(client, &events).await;
         match result {
             Ok(StatementResult::Rows) => {
                 tell_columns(client, &events).await;
-                if let Err(error) = tell_rows(client, &events, silence).await? {
+                if let Err(error) = tell_rows(client, &events, bounds).await? {
                     tell_messages(client, &events).await;
                     if Continuation::End == tell_error(client, &events, error).await? {
                         return Ok(());
@@ -99,7 +96,7 @@ async fn run(
                 }
             }
         }
-        result = silence.bound(client.advance()).await?;
+        result = bounds.keep(client.advance()).await?;
     }
 }
 
@@ -182,10 +179,10 @@ async fn tell_columns(client: &TdsClient, events: &mpsc::Sender<Event>) {
 async fn tell_rows(
     client: &mut TdsClient,
     events: &mpsc::Sender<Event>,
-    silence: &mut Silence,
+    bounds: &mut Bounds,
 ) -> Result<Result<(), Error>, TransportError> {
     loop {
-        match silence.bound(client.next_row()).await? {
+        match bounds.keep(client.next_row()).await? {
             Ok(Some(row)) => {
                 let row: Option<Vec<SqlValue>> = row.into_iter().map(value).collect();
                 tell(events, Event::Row(row.ok_or_else(unreadable)?)).await;
@@ -235,74 +232,4 @@ fn class(class: i32) -> u8 {
 fn line(line: Option<i32>) -> u32 {
     line.and_then(|line| u32::try_from(line).ok())
         .unwrap_or_default()
-}
-
-/// Bounds how long the server says nothing.
-///
-/// The driver does not tell when bytes come. But whenever they do, its future is woken and polled;
-/// so one that was not polled for the whole deadline got nothing.
-struct Silence(Option<(Duration, Pin<Box<Sleep>>)>);
-
-impl Silence {
-    fn bounded_by(deadline: Option<Duration>) -> Self {
-        Self(deadline.map(|deadline| (deadline, Box::pin(tokio::time::sleep(deadline)))))
-    }
-
-    async fn bound<T>(
-        &mut self,
-        work: impl Future<Output = T> + Send,
-    ) -> Result<T, TransportError> {
-        let mut work = pin!(work);
-        let Some((deadline, sleep)) = &mut self.0 else {
-            return Ok(work.await);
-        };
-        sleep.as_mut().reset(Instant::now() + *deadline);
-        let ended = poll_fn(|cx| {
-            if let Poll::Ready(output) = work.as_mut().poll(cx) {
-                return Poll::Ready(Some(output));
-            }
-            if sleep.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(None);
-            }
-            sleep.as_mut().reset(Instant::now() + *deadline);
-            // To be woken at the new time.
-            sleep.as_mut().poll(cx).map(|()| None)
-        })
-        .await;
-        ended.ok_or_else(|| {
-            TransportError::new(
-                TransportErrorKind::Timeout,
-                format!(
-                    "the server said nothing for {} seconds",
-                    deadline.as_secs_f64()
-                ),
-            )
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn only_silence_is_bounded() {
-        let mut silence = Silence::bounded_by(Some(Duration::from_secs(10)));
-        let talkative = async {
-            for _ in 0..5 {
-                tokio::time::sleep(Duration::from_secs(9)).await;
-            }
-            7
-        };
-        assert_eq!(silence.bound(talkative).await.unwrap(), 7);
-        let begun = Instant::now();
-        let quiet = tokio::time::sleep(Duration::from_secs(11));
-        let error = silence.bound(quiet).await.unwrap_err();
-        assert_eq!(error.kind(), TransportErrorKind::Timeout);
-        assert_eq!(begun.elapsed().as_secs(), 10);
-        let unbounded = Silence::bounded_by(None)
-            .bound(tokio::time::sleep(Duration::from_secs(3600)))
-            .await;
-        assert!(unbounded.is_ok());
-    }
 }

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::frame::MemoryTable;
 use super::run;
+use super::views::Language;
 use crate::simulator::catalog::{Guid, UserAccess};
 use crate::simulator::instance::{Instance, SessionInfo, State, now};
 use crate::simulator::keys::KeyMaterial;
@@ -29,6 +30,10 @@ pub(crate) struct LoginRequest {
     pub(crate) database: Option<String>,
     pub(crate) host_name: String,
     pub(crate) program_name: String,
+    /// The language of the session; the usual one where it is `None`.
+    pub(crate) language: Option<String>,
+    /// What is to be the login's password from now on.
+    pub(crate) new_password: Option<String>,
 }
 
 /// A parameter of an RPC.
@@ -98,6 +103,8 @@ pub(crate) struct Session {
     pub(crate) transactions: u32,
     /// What the client knows, and is yet to be told, of them.
     pub(crate) transaction_log: run::TransactionLog,
+    /// The language that it signed in with.
+    pub(crate) first_language: Language,
     /// Set by `KILL`: the connection closes.
     pub(crate) killed: CancellationToken,
     /// Database master keys opened by password, by lower-case database name.
@@ -123,6 +130,8 @@ pub(crate) struct SessionMemory {
     pub(crate) aborts_transactions: bool,
     /// SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED: reads wait for nobody.
     pub(crate) reads_uncommitted: bool,
+    /// SET LANGUAGE. Messages are English in all of them: no translation of one is known for sure.
+    pub(crate) language: Language,
     /// SET LOCK_TIMEOUT, in milliseconds; `None` waits without end.
     pub(crate) lock_timeout: Option<u64>,
     /// `#t`, by lower-case name.
@@ -196,8 +205,16 @@ impl Session {
         if take_single_user(&mut state, &session.database, session.spid) {
             session.memory.entered = Some(session.database.to_lowercase());
         }
+        if let Some(language) = &request.language {
+            // An unknown one leaves the session with the usual one.
+            session.first_language = Language::named(language).unwrap_or_default();
+            session.memory.language = session.first_language;
+        }
         session.register(&mut state, &request.host_name, &request.program_name);
         drop(state);
+        if let Some(password) = &request.new_password {
+            run::change_own_password(&session, password)?;
+        }
         Ok(session)
     }
 
@@ -232,6 +249,7 @@ impl Session {
             transactions: 0,
             transaction_log: run::TransactionLog::default(),
             killed: CancellationToken::new(),
+            first_language: Language::default(),
             open_master_keys: BTreeMap::new(),
             open_symmetric_keys: Vec::new(),
             memory: SessionMemory::default(),
@@ -295,6 +313,7 @@ impl Session {
         self.transaction_log.take_untold();
         let memory = std::mem::take(&mut self.memory);
         self.memory.changed_databases = memory.changed_databases;
+        self.memory.language = self.first_language;
         if let Some(first) = memory.impersonations.into_iter().next() {
             self.login = first.login;
         }

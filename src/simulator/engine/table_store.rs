@@ -166,10 +166,14 @@ fn decode(value: ValueRef<'_>, kind: WireType) -> Result<SqlValue> {
         (ValueRef::Text(text), kind) => {
             let text = std::str::from_utf8(text).map_err(damaged)?;
             match kind {
-                WireType::DateTime | WireType::DateTime2(_) | WireType::Date => {
+                WireType::DateTime
+                | WireType::SmallDateTime
+                | WireType::DateTime2(_)
+                | WireType::Date
+                | WireType::Time(_) => {
                     SqlValue::DateTime(parse_date_time(text).ok_or_else(|| damaged("a date"))?)
                 }
-                WireType::Decimal { .. } => {
+                WireType::Decimal { .. } | WireType::Money | WireType::SmallMoney => {
                     super::query::conform(SqlValue::Text(text.to_owned()), kind)?
                 }
                 _ => SqlValue::Text(text.to_owned()),

@@ -150,6 +150,8 @@ pub(crate) fn sign_in(instance: &SimulatedInstance, login: &str, password: &str)
         database: None,
         host_name: "CLIENT".to_owned(),
         program_name: "test".to_owned(),
+        language: None,
+        new_password: None,
     };
     Session::open(&instance.inner, &request).unwrap()
 }

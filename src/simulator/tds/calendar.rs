@@ -1,6 +1,6 @@
 //! Dates and times in the numbers of the wire.
 
-use time::{Date, Month, PrimitiveDateTime, Time};
+use time::{Date, Duration, Month, PrimitiveDateTime, Time};
 
 /// The first day of `date` and `datetime2`: the year 1.
 const YEAR_1: i32 = 1_721_426;
@@ -82,6 +82,16 @@ fn unit(scale: u8) -> Option<u64> {
     Some(10_u64.pow(digits))
 }
 
+/// The UTC time of a local one that is so many minutes ahead.
+pub(super) fn to_utc(local: PrimitiveDateTime, minutes: i16) -> Option<PrimitiveDateTime> {
+    local.checked_sub(Duration::minutes(minutes.into()))
+}
+
+/// The local time, so many minutes ahead of UTC.
+pub(super) fn from_utc(utc: PrimitiveDateTime, minutes: i16) -> Option<PrimitiveDateTime> {
+    utc.checked_add(Duration::minutes(minutes.into()))
+}
+
 /// How many bytes the time of a `datetime2` takes.
 pub(super) const fn time_length(scale: u8) -> usize {
     match scale {
@@ -91,10 +101,17 @@ pub(super) const fn time_length(scale: u8) -> usize {
     }
 }
 
+/// The days and minutes of a `smalldatetime`.
+pub(super) fn to_smalldatetime(value: PrimitiveDateTime) -> Option<(u16, u16)> {
+    let days = u16::try_from(value.date().to_julian_day() - YEAR_1900).ok()?;
+    let minutes = u16::from(value.hour()) * 60 + u16::from(value.minute());
+    Some((days, minutes))
+}
+
 /// The `smalldatetime` of these days and minutes.
 pub(super) fn from_smalldatetime(days: u16, minutes: u16) -> Option<PrimitiveDateTime> {
     let start = Date::from_calendar_date(1900, Month::January, 1).ok()?;
-    let date = start.checked_add(time::Duration::days(i64::from(days)))?;
+    let date = start.checked_add(Duration::days(i64::from(days)))?;
     let time = time_of(u64::from(minutes) * 60_000_000_000)?;
     Some(PrimitiveDateTime::new(date, time))
 }

@@ -21,7 +21,9 @@ pub(super) const BIG_INT: u8 = 0x7F;
 pub(super) const GUID: u8 = 0x24;
 pub(super) const INT_N: u8 = 0x26;
 pub(super) const DATE: u8 = 0x28;
+pub(super) const TIME: u8 = 0x29;
 pub(super) const DATE_TIME_2: u8 = 0x2A;
+pub(super) const DATE_TIME_OFFSET: u8 = 0x2B;
 pub(super) const VARIANT: u8 = 0x62;
 pub(super) const BIT_N: u8 = 0x68;
 pub(super) const DECIMAL_N: u8 = 0x6A;
@@ -35,6 +37,7 @@ pub(super) const BINARY: u8 = 0xAD;
 pub(super) const CHAR: u8 = 0xAF;
 pub(super) const NVAR_CHAR: u8 = 0xE7;
 pub(super) const NCHAR: u8 = 0xEF;
+pub(super) const XML: u8 = 0xF1;
 
 /// Stands for the length of `max` types.
 pub(super) const MAX_LENGTH: u16 = 0xFFFF;
@@ -74,6 +77,9 @@ pub(super) fn put_type(out: &mut Vec<u8>, kind: WireType, nullable: bool) {
         WireType::Real => out.extend(either([FLOAT_N, 4], REAL)),
         WireType::Float => out.extend(either([FLOAT_N, 8], FLOAT)),
         WireType::DateTime => out.extend(either([DATE_TIME_N, 8], DATE_TIME)),
+        WireType::SmallDateTime => out.extend(either([DATE_TIME_N, 4], SMALL_DATE_TIME)),
+        WireType::Money => out.extend(either([MONEY_N, 8], MONEY)),
+        WireType::SmallMoney => out.extend(either([MONEY_N, 4], SMALL_MONEY)),
         WireType::Decimal { precision, scale } => {
             out.extend([NUMERIC_N, LONGEST_DECIMAL, precision, scale]);
         }
@@ -86,6 +92,10 @@ pub(super) fn put_type(out: &mut Vec<u8>, kind: WireType, nullable: bool) {
         WireType::UniqueIdentifier => out.extend([GUID, 16]),
         WireType::DateTime2(scale) => out.extend([DATE_TIME_2, scale]),
         WireType::Date => out.push(DATE),
+        WireType::Time(scale) => out.extend([TIME, scale]),
+        WireType::DateTimeOffset(scale) => out.extend([DATE_TIME_OFFSET, scale]),
+        // Without a schema.
+        WireType::Xml => out.extend([XML, 0]),
         WireType::Variant => {
             out.push(VARIANT);
             out.extend(VARIANT_LENGTH.to_le_bytes());
@@ -141,6 +151,12 @@ mod tests {
             (WireType::DateTime, "6f08"),
             (WireType::DateTime2(7), "2a07"),
             (WireType::Date, "28"),
+            (WireType::SmallDateTime, "6f04"),
+            (WireType::Money, "6e08"),
+            (WireType::SmallMoney, "6e04"),
+            (WireType::Time(3), "2903"),
+            (WireType::DateTimeOffset(7), "2b07"),
+            (WireType::Xml, "f100"),
             (WireType::Variant, "62491f0000"),
         ] {
             let mut out = Vec::new();
@@ -161,9 +177,12 @@ mod tests {
             WireType::Real,
             WireType::Float,
             WireType::DateTime,
+            WireType::SmallDateTime,
+            WireType::Money,
+            WireType::SmallMoney,
         ] {
             put_type(&mut out, kind, false);
         }
-        assert_eq!(hex::encode(out), "323034387f3b3e3d");
+        assert_eq!(hex::encode(out), "323034387f3b3e3d3a3c7a");
     }
 }

@@ -109,10 +109,11 @@ impl Connection<'_> {
                     self.writer.flush().await?;
                     return Ok(None);
                 }
-                sign_in::put_welcome(self.writer.body(), self.endpoint, &login, &session.database);
+                sign_in::put_welcome(self.writer.body(), self.endpoint, &login, &session);
                 self.writer.end_message();
                 self.writer.flush().await?;
                 self.writer.set_packet_size(login.packet_size);
+                self.reader.trust();
                 self.home.clone_from(&session.database);
                 Ok(Some(session))
             }

@@ -79,6 +79,10 @@ impl<'a> Cursor<'a> {
         self.text(usize::from(units))
     }
 
+    pub(super) const fn rest(self) -> &'a [u8] {
+        self.rest
+    }
+
     /// All that is left, as UTF-16.
     pub(super) fn rest_as_text(&mut self) -> Result<String, RequestError> {
         utf16_text(std::mem::take(&mut self.rest))

@@ -9,9 +9,13 @@ const FIXED_LENGTH: usize = 94;
 const SMALLEST_PACKET: u32 = 512;
 const LARGEST_PACKET: u32 = 32_767;
 const INTEGRATED_SECURITY: u8 = 0x80;
+const USER_INSTANCE: u8 = 0x02;
+const CHANGES_PASSWORD: u8 = 0x01;
 const HAS_EXTENSION: u8 = 0x10;
 const END_OF_FEATURES: u8 = 0xFF;
 
+/// Signing in with a token of somebody else.
+pub(super) const FEATURE_FEDERATED: u8 = 0x02;
 /// Text collated in UTF-8.
 pub(super) const FEATURE_UTF8: u8 = 0x0A;
 
@@ -28,9 +32,15 @@ pub(super) struct Login {
     pub(super) database: Option<String>,
     /// It wants to sign in as who it is to the operating system.
     pub(super) is_integrated: bool,
-    pub(super) changes_password: bool,
+    /// What is to be the password from now on.
+    pub(super) new_password: Option<Zeroizing<String>>,
+    pub(super) language: Option<String>,
     pub(super) attaches_file: bool,
-    /// The features it asks for, `None` where it asks about none.
+    /// It wants an instance of its own, as SQL Server Express gives.
+    pub(super) wants_user_instance: bool,
+    /// The features it asks for, `None` where it asks about none. Those that are not known here are
+    /// left without an answer, which means that they are not there: taking up lost sessions,
+    /// encrypted columns, transactions over servers, classified data, vectors and JSON.
     pub(super) features: Option<Vec<u8>>,
 }
 
@@ -62,12 +72,12 @@ impl Login {
         let extension = Field::read(&mut fixed)?;
         let mut text = || Field::read(&mut fixed)?.text(body);
         let _library = text()?;
-        let _language = text()?;
+        let language = text()?;
         let database = text()?;
         let _client_id: [u8; 6] = fixed.array()?;
         let _sspi = Field::read(&mut fixed)?;
         let attached_file = Field::read(&mut fixed)?;
-        let new_password = Field::read(&mut fixed)?;
+        let new_password = Field::read(&mut fixed)?.password(body)?;
 
         let features = (flags_3 & HAS_EXTENSION != 0)
             .then(|| extension.features(body))
@@ -81,8 +91,10 @@ impl Login {
             program_name,
             database: Some(database).filter(|name| !name.is_empty()),
             is_integrated: flags_2 & INTEGRATED_SECURITY != 0,
-            changes_password: new_password.length > 0,
+            new_password: (flags_3 & CHANGES_PASSWORD != 0).then_some(new_password),
+            language: Some(language).filter(|name| !name.is_empty()),
             attaches_file: attached_file.length > 0,
+            wants_user_instance: flags_3 & USER_INSTANCE != 0,
             features,
         })
     }
@@ -215,7 +227,8 @@ mod tests {
         assert_eq!(login.database.as_deref(), Some("Orchestrator"));
         assert_eq!(login.packet_size, 8000);
         assert_eq!(login.features.as_deref(), Some(&[FEATURE_UTF8][..]));
-        assert!(!login.is_integrated && !login.changes_password && !login.attaches_file);
+        assert!(!login.is_integrated && !login.attaches_file && !login.wants_user_instance);
+        assert!(login.new_password.is_none() && login.language.is_none());
     }
 
     #[test]

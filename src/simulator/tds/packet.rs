@@ -28,6 +28,8 @@ const RESET_SESSION_KEEP_TRANSACTION: u8 = 0x10;
 
 /// No request of a client is nearly as large; what claims to be is not kept in memory.
 const LARGEST_MESSAGE: usize = 64 * 1024 * 1024;
+/// The same, of a client that has not signed in. MS-TDS has LOGIN7 be smaller.
+const LARGEST_OF_STRANGERS: usize = 128 * 1024;
 
 /// The header of a packet.
 pub(super) fn header(kind: u8, is_last: bool, length: u16, packet: u8) -> [u8; HEADER_LENGTH] {
@@ -71,6 +73,7 @@ pub(super) struct MessageReader<R> {
     stream: R,
     received: Vec<u8>,
     begun: Option<Message>,
+    largest: usize,
 }
 
 impl<R: AsyncRead + Unpin> MessageReader<R> {
@@ -79,7 +82,13 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
             stream,
             received: Vec::new(),
             begun: None,
+            largest: LARGEST_OF_STRANGERS,
         }
+    }
+
+    /// The client has signed in: its messages may be large now.
+    pub(super) const fn trust(&mut self) {
+        self.largest = LARGEST_MESSAGE;
     }
 
     /// The stream. What was received ahead of the last message is lost, and by then there is
@@ -143,8 +152,8 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
                 begun.insert(Message { kind, body, reset })
             }
         };
-        if message.body.len() > LARGEST_MESSAGE {
-            return Err(invalid("a message is larger than 64 MiB"));
+        if message.body.len() > self.largest {
+            return Err(invalid("a message is too large"));
         }
         if status & END_OF_MESSAGE == 0 {
             return Ok(None);

@@ -1,24 +1,26 @@
 //! Parameters of procedure calls: their types and values, read.
 
+use crate::simulator::engine::date_time_offset_text;
 use crate::simulator::tds::column::{
-    BIG_INT, BINARY, BIT, BIT_N, CHAR, DATE, DATE_TIME, DATE_TIME_2, DATE_TIME_N, DECIMAL_N, FLOAT,
-    FLOAT_N, GUID, INT, INT_N, MAX_LENGTH, MONEY, MONEY_N, NCHAR, NULL, NUMERIC_N, NVAR_CHAR, REAL,
-    SMALL_DATE_TIME, SMALL_INT, SMALL_MONEY, TINY_INT, VAR_BINARY, VAR_CHAR,
+    BIG_INT, BINARY, BIT, BIT_N, CHAR, DATE, DATE_TIME, DATE_TIME_2, DATE_TIME_N, DATE_TIME_OFFSET,
+    DECIMAL_N, FLOAT, FLOAT_N, GUID, INT, INT_N, MAX_LENGTH, MONEY, MONEY_N, NCHAR, NULL,
+    NUMERIC_N, NVAR_CHAR, REAL, SMALL_DATE_TIME, SMALL_INT, SMALL_MONEY, TIME, TINY_INT,
+    VAR_BINARY, VAR_CHAR, VARIANT, XML,
 };
 use crate::simulator::tds::cursor::{Cursor, RequestError, utf16_text};
-use crate::simulator::tds::{calendar, code_page};
+use crate::simulator::tds::{calendar, code_page, variant};
 use crate::simulator::wire_type::WireType;
 use crate::transport::SqlValue;
 
 const IMAGE: u8 = 0x22;
 const TEXT: u8 = 0x23;
 const NTEXT: u8 = 0x63;
-const XML: u8 = 0xF1;
+const USER_DEFINED: u8 = 0xF0;
+const TABLE: u8 = 0xF3;
 
-const MONEY_TYPE: WireType = WireType::Decimal {
-    precision: 19,
-    scale: 4,
-};
+const MONEY_SCALE: u8 = 4;
+/// In minutes.
+const FURTHEST_FROM_UTC: u16 = 14 * 60;
 /// The total length of a value in chunks that is NULL.
 const CHUNKS_NULL: u64 = u64::MAX;
 
@@ -33,12 +35,11 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Read<(WireType, SqlValue)> {
         | DATE_TIME | SMALL_DATE_TIME => {
             let (wire, length) = fixed(kind);
             let bytes = cursor.bytes(length)?;
-            Ok((wire, short_value(wire, bytes, is_money(kind))?))
+            Ok((wire, short_value(wire, bytes)?))
         }
         INT_N | BIT_N | FLOAT_N | MONEY_N | DATE_TIME_N | GUID => {
             let wire = of_length(kind, cursor.u8()?)?;
-            let value = nullable_short(cursor, wire, is_money(kind))?;
-            Ok((wire, value))
+            Ok((wire, nullable_short(cursor, wire)?))
         }
         DECIMAL_N | NUMERIC_N => {
             let [_, precision, scale] = cursor.array()?;
@@ -46,16 +47,14 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Read<(WireType, SqlValue)> {
                 return Err(RequestError::Malformed("a decimal has no such precision"));
             }
             let wire = WireType::Decimal { precision, scale };
-            Ok((wire, nullable_short(cursor, wire, false)?))
+            Ok((wire, nullable_short(cursor, wire)?))
         }
-        DATE => Ok((
-            WireType::Date,
-            nullable_short(cursor, WireType::Date, false)?,
-        )),
-        DATE_TIME_2 => {
-            let wire = WireType::DateTime2(cursor.u8()?);
-            Ok((wire, nullable_short(cursor, wire, false)?))
+        DATE => Ok((WireType::Date, nullable_short(cursor, WireType::Date)?)),
+        TIME | DATE_TIME_2 | DATE_TIME_OFFSET => {
+            let wire = of_scale(kind, cursor.u8()?)?;
+            Ok((wire, nullable_short(cursor, wire)?))
         }
+        VARIANT => Ok((WireType::Variant, variant::read(cursor)?)),
         NVAR_CHAR | NCHAR | VAR_CHAR | CHAR | VAR_BINARY | BINARY => long(cursor, kind),
         TEXT | NTEXT | IMAGE => old_long(cursor, kind),
         XML => {
@@ -63,8 +62,14 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Read<(WireType, SqlValue)> {
                 return Err(RequestError::Unsupported("typed XML parameters".to_owned()));
             }
             let bytes = chunks(cursor)?;
-            value_of(WireType::NVarChar(None), bytes.as_deref())
+            value_of(WireType::Xml, bytes.as_deref().map(without_mark))
         }
+        TABLE => Err(RequestError::Unsupported(
+            "table-valued parameters".to_owned(),
+        )),
+        USER_DEFINED => Err(RequestError::Unsupported(
+            "parameters of types of the CLR".to_owned(),
+        )),
         other => Err(RequestError::Unsupported(format!(
             "parameters of type {other:#04x}"
         ))),
@@ -72,7 +77,7 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Read<(WireType, SqlValue)> {
 }
 
 /// A type without a length, and the length it has.
-const fn fixed(kind: u8) -> (WireType, usize) {
+pub(super) const fn fixed(kind: u8) -> (WireType, usize) {
     match kind {
         TINY_INT => (WireType::TinyInt, 1),
         BIT => (WireType::Bit, 1),
@@ -81,15 +86,26 @@ const fn fixed(kind: u8) -> (WireType, usize) {
         BIG_INT => (WireType::BigInt, 8),
         REAL => (WireType::Real, 4),
         FLOAT => (WireType::Float, 8),
-        SMALL_MONEY => (MONEY_TYPE, 4),
-        MONEY => (MONEY_TYPE, 8),
-        SMALL_DATE_TIME => (WireType::DateTime, 4),
+        SMALL_MONEY => (WireType::SmallMoney, 4),
+        MONEY => (WireType::Money, 8),
+        SMALL_DATE_TIME => (WireType::SmallDateTime, 4),
         _ => (WireType::DateTime, 8),
     }
 }
 
-const fn is_money(kind: u8) -> bool {
-    matches!(kind, MONEY | SMALL_MONEY | MONEY_N)
+/// A type that its scale makes definite.
+pub(super) fn of_scale(kind: u8, scale: u8) -> Read<WireType> {
+    match (kind, scale) {
+        (TIME, 0..=7) => Ok(WireType::Time(scale)),
+        (DATE_TIME_2, 0..=7) => Ok(WireType::DateTime2(scale)),
+        (DATE_TIME_OFFSET, 0..=7) => Ok(WireType::DateTimeOffset(scale)),
+        _ => Err(RequestError::Malformed("a type has no such scale")),
+    }
+}
+
+/// XML may begin with a mark that tells the order of its bytes.
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(&[0xFF, 0xFE]).unwrap_or(bytes)
 }
 
 /// A type that its length makes definite.
@@ -102,22 +118,24 @@ fn of_length(kind: u8, length: u8) -> Read<WireType> {
         (BIT_N, 1) => Ok(WireType::Bit),
         (FLOAT_N, 4) => Ok(WireType::Real),
         (FLOAT_N, 8) => Ok(WireType::Float),
-        (MONEY_N, 4 | 8) => Ok(MONEY_TYPE),
-        (DATE_TIME_N, 4 | 8) => Ok(WireType::DateTime),
+        (MONEY_N, 4) => Ok(WireType::SmallMoney),
+        (MONEY_N, 8) => Ok(WireType::Money),
+        (DATE_TIME_N, 4) => Ok(WireType::SmallDateTime),
+        (DATE_TIME_N, 8) => Ok(WireType::DateTime),
         (GUID, 16) => Ok(WireType::UniqueIdentifier),
         _ => Err(RequestError::Malformed("a type has no such length")),
     }
 }
 
 /// A value behind its length of one byte; zero is NULL.
-fn nullable_short(cursor: &mut Cursor<'_>, wire: WireType, is_money: bool) -> Read<SqlValue> {
+fn nullable_short(cursor: &mut Cursor<'_>, wire: WireType) -> Read<SqlValue> {
     match usize::from(cursor.u8()?) {
         0 => Ok(SqlValue::Null),
-        length => short_value(wire, cursor.bytes(length)?, is_money),
+        length => short_value(wire, cursor.bytes(length)?),
     }
 }
 
-fn short_value(wire: WireType, bytes: &[u8], is_money: bool) -> Read<SqlValue> {
+pub(super) fn short_value(wire: WireType, bytes: &[u8]) -> Read<SqlValue> {
     let value = match (wire, bytes) {
         (WireType::Bit, [bit]) => Some(SqlValue::Bit(*bit != 0)),
         (WireType::TinyInt, [byte]) => Some(SqlValue::Int(i64::from(*byte))),
@@ -132,10 +150,12 @@ fn short_value(wire: WireType, bytes: &[u8], is_money: bool) -> Read<SqlValue> {
             .try_into()
             .ok()
             .map(|bytes| SqlValue::Float(f64::from_le_bytes(bytes))),
-        (WireType::Decimal { scale, .. }, _) if is_money => money(bytes, scale),
+        (WireType::Money | WireType::SmallMoney, _) => money(bytes),
         (WireType::Decimal { scale, .. }, _) => decimal(bytes, scale),
         (WireType::UniqueIdentifier, _) => bytes.try_into().ok().map(SqlValue::Guid),
-        (WireType::DateTime, _) => date_time(bytes),
+        (WireType::DateTime | WireType::SmallDateTime, _) => date_time(bytes),
+        (WireType::Time(scale), _) => time(bytes, scale),
+        (WireType::DateTimeOffset(scale), _) => date_time_offset(bytes, scale),
         (WireType::DateTime2(scale), _) => date_time_2(bytes, scale),
         (WireType::Date, _) => days(bytes)
             .and_then(calendar::from_days)
@@ -154,7 +174,7 @@ fn signed(bytes: &[u8]) -> Option<i64> {
 }
 
 /// Eight bytes of money have their upper half first.
-fn money(bytes: &[u8], scale: u8) -> Option<SqlValue> {
+fn money(bytes: &[u8]) -> Option<SqlValue> {
     let unscaled = match bytes {
         [_, _, _, _] => signed(bytes)?,
         _ => {
@@ -164,7 +184,7 @@ fn money(bytes: &[u8], scale: u8) -> Option<SqlValue> {
     };
     Some(SqlValue::Decimal {
         unscaled: i128::from(unscaled),
-        scale,
+        scale: MONEY_SCALE,
     })
 }
 
@@ -196,6 +216,24 @@ fn date_time_2(bytes: &[u8], scale: u8) -> Option<SqlValue> {
     let mut wide = [0; 8];
     wide.get_mut(..units.len())?.copy_from_slice(units);
     calendar::from_datetime2(days(date)?, u64::from_le_bytes(wide), scale).map(SqlValue::DateTime)
+}
+
+/// On the day that values of `time` have here.
+fn time(bytes: &[u8], scale: u8) -> Option<SqlValue> {
+    let day = calendar::to_days(calendar::from_datetime(0, 0)?.date())?.to_le_bytes();
+    (bytes.len() == calendar::time_length(scale)).then_some(())?;
+    date_time_2(&[bytes, &day[..3]].concat(), scale)
+}
+
+fn date_time_offset(bytes: &[u8], scale: u8) -> Option<SqlValue> {
+    let (utc, minutes) = bytes.split_last_chunk::<2>()?;
+    let minutes = i16::from_le_bytes(*minutes);
+    let SqlValue::DateTime(utc) = date_time_2(utc, scale)? else {
+        return None;
+    };
+    let local =
+        calendar::from_utc(utc, minutes).filter(|_| minutes.unsigned_abs() <= FURTHEST_FROM_UTC)?;
+    Some(SqlValue::Text(date_time_offset_text(local, minutes, scale)))
 }
 
 fn days(bytes: &[u8]) -> Option<u32> {
@@ -265,10 +303,10 @@ fn chunks(cursor: &mut Cursor<'_>) -> Read<Option<Vec<u8>>> {
     }
 }
 
-fn value_of(wire: WireType, bytes: Option<&[u8]>) -> Read<(WireType, SqlValue)> {
+pub(super) fn value_of(wire: WireType, bytes: Option<&[u8]>) -> Read<(WireType, SqlValue)> {
     let value = match (wire, bytes) {
         (_, None) => SqlValue::Null,
-        (WireType::NVarChar(_) | WireType::NChar(_), Some(bytes)) => {
+        (WireType::NVarChar(_) | WireType::NChar(_) | WireType::Xml, Some(bytes)) => {
             SqlValue::Text(utf16_text(bytes)?)
         }
         (WireType::VarChar(_) | WireType::Char(_), Some(bytes)) => {
@@ -326,6 +364,42 @@ mod tests {
                 WireType::Date,
                 SqlValue::DateTime(datetime!(2024-02-29 00:00)),
             ),
+            (
+                WireType::SmallDateTime,
+                SqlValue::DateTime(datetime!(2024-02-29 12:34)),
+            ),
+            (
+                WireType::Time(3),
+                SqlValue::DateTime(datetime!(1900-01-01 23:59:59.999)),
+            ),
+            (
+                WireType::DateTimeOffset(2),
+                SqlValue::Text("2024-02-29 00:30:00.50 +14:00".into()),
+            ),
+            (
+                WireType::Money,
+                SqlValue::Decimal {
+                    unscaled: i128::from(i64::MIN),
+                    scale: 4,
+                },
+            ),
+            (
+                WireType::SmallMoney,
+                SqlValue::Decimal {
+                    unscaled: -15_000,
+                    scale: 4,
+                },
+            ),
+            (WireType::Xml, SqlValue::Text("<ä/>".into())),
+            (WireType::Variant, SqlValue::Text("in it".into())),
+            (WireType::Variant, SqlValue::Int(5)),
+            (
+                WireType::Variant,
+                SqlValue::Decimal {
+                    unscaled: 5,
+                    scale: 2,
+                },
+            ),
         ] {
             for (value, nullable) in [(&value, true), (&value, false), (&SqlValue::Null, true)] {
                 let mut bytes = Vec::new();
@@ -347,7 +421,7 @@ mod tests {
             ("1f", WireType::NVarChar(Some(1)), SqlValue::Null),
             (
                 "3c0000000010270000",
-                MONEY_TYPE,
+                WireType::Money,
                 SqlValue::Decimal {
                     unscaled: 10_000,
                     scale: 4,
@@ -355,7 +429,7 @@ mod tests {
             ),
             (
                 "6e0404f0d8ffff",
-                MONEY_TYPE,
+                WireType::SmallMoney,
                 SqlValue::Decimal {
                     unscaled: -10_000,
                     scale: 4,
@@ -363,7 +437,7 @@ mod tests {
             ),
             (
                 "3a01000100",
-                WireType::DateTime,
+                WireType::SmallDateTime,
                 SqlValue::DateTime(datetime!(1900-01-02 00:01)),
             ),
             (
@@ -390,7 +464,18 @@ mod tests {
     #[test]
     fn what_is_no_value_of_its_type_is_refused() {
         for bad in [
-            "2603", "680202", "26040300", "6a052700", "2410010a", "2a0901", "38",
+            "2603",
+            "680202",
+            "26040300",
+            "6a052700",
+            "2410010a",
+            "2a0901",
+            "2908",
+            "2b0808",
+            "38",
+            "29070100",
+            "621000000001000000",
+            "62100000000200000099",
         ] {
             let bytes = hex::decode(bad).unwrap();
             assert!(read(&mut Cursor::new(&bytes)).is_err(), "{bad}");

@@ -98,6 +98,10 @@ impl<'a> ReplyWriter<'a> {
                 token::put_text_change(out, TextChange::Database, &to, &from);
                 Ok(())
             }
+            Reply::Language { from, to } => {
+                token::put_text_change(out, TextChange::Language, to, from);
+                Ok(())
+            }
             Reply::Transaction { change, descriptor } => {
                 token::put_transaction(out, change, descriptor);
                 Ok(())

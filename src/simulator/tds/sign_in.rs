@@ -7,13 +7,11 @@ use crate::simulator::instance::Instance;
 use crate::simulator::running_request::open_session;
 use crate::simulator::server_error::{ServerError, message};
 use crate::simulator::tds::connection::Endpoint;
-use crate::simulator::tds::login::{FEATURE_UTF8, Login};
+use crate::simulator::tds::login::{FEATURE_FEDERATED, FEATURE_UTF8, Login};
 use crate::simulator::tds::packet::INITIAL_PACKET_SIZE;
 use crate::simulator::tds::token::{self, DoneKind, TextChange};
 use crate::simulator::tds::version::TdsVersion;
 use crate::simulator::{Version, WireBug};
-
-const LANGUAGE: &str = "us_english";
 
 /// The session for a login, or the errors that refuse it.
 pub(super) async fn session_for(
@@ -29,8 +27,24 @@ pub(super) async fn session_for(
              Integrated authentication.",
         ));
     }
-    if login.changes_password {
-        return Err(ServerError::unsupported("a new password at sign-in"));
+    let asks = |feature| {
+        login
+            .features
+            .iter()
+            .flatten()
+            .any(|asked| *asked == feature)
+    };
+    if asks(FEATURE_FEDERATED) {
+        return Err(ServerError::unsupported("federated authentication"));
+    }
+    if login.wants_user_instance {
+        return Err(ServerError::new(
+            18493,
+            16,
+            1,
+            "The user instance login flag is not supported on this version of SQL Server. The \
+             connection will be closed.",
+        ));
     }
     if login.attaches_file {
         return Err(ServerError::unsupported("attaching a file at sign-in"));
@@ -41,6 +55,8 @@ pub(super) async fn session_for(
         database: login.database.clone(),
         host_name: login.host_name.clone(),
         program_name: login.program_name.clone(),
+        language: login.language.clone(),
+        new_password: login.new_password.as_ref().map(|new| new.to_string()),
     };
     open_session(Arc::clone(&endpoint.instance), request).await
 }
@@ -74,14 +90,20 @@ fn put_login_ack(out: &mut Vec<u8>, endpoint: &Endpoint, login: &Login) {
 }
 
 /// Writes what a client is told when it is in, in the order of MS-TDS's example.
-pub(super) fn put_welcome(out: &mut Vec<u8>, endpoint: &Endpoint, login: &Login, database: &str) {
+pub(super) fn put_welcome(
+    out: &mut Vec<u8>,
+    endpoint: &Endpoint,
+    login: &Login,
+    session: &Session,
+) {
     let Instance { name, version, .. } = &*endpoint.instance;
-    token::put_text_change(out, TextChange::Database, database, "master");
-    let context = format!("Changed database context to '{database}'.");
+    token::put_text_change(out, TextChange::Database, &session.database, "master");
+    let context = format!("Changed database context to '{}'.", session.database);
     token::put_message(out, &message(5701, 0, 2, context), name);
     token::put_collation(out);
-    token::put_text_change(out, TextChange::Language, LANGUAGE, "");
-    let language = format!("Changed language setting to {LANGUAGE}.");
+    let language = session.memory.language.name();
+    token::put_text_change(out, TextChange::Language, language, "");
+    let language = format!("Changed language setting to {language}.");
     token::put_message(out, &message(5703, 0, 1, language), name);
     put_login_ack(out, endpoint, login);
     let (old, new) = (

@@ -1,9 +1,12 @@
 //! Values, as the wire carries them.
 
+use crate::simulator::engine::parse_date_time_offset;
 use crate::simulator::tds::column::{MAX_LENGTH, decimal_length};
 use crate::simulator::tds::{calendar, code_page, variant};
 use crate::simulator::wire_type::WireType;
 use crate::transport::SqlValue;
+
+const MONEY_SCALE: u8 = 4;
 
 /// A value that its column can't carry: a fault of the engine, not of the client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +46,10 @@ pub(super) fn put_value(
 
 fn put_null(out: &mut Vec<u8>, kind: WireType) {
     match kind {
-        WireType::NVarChar(None) | WireType::VarChar(None) | WireType::VarBinary(None) => {
+        WireType::NVarChar(None)
+        | WireType::VarChar(None)
+        | WireType::VarBinary(None)
+        | WireType::Xml => {
             out.extend([0xFF; 8]);
         }
         WireType::NVarChar(_)
@@ -62,6 +68,7 @@ fn put_known(out: &mut Vec<u8>, kind: WireType, nullable: bool, value: &SqlValue
         WireType::NVarChar(length) => {
             put_long(out, length.map(|n| n.saturating_mul(2)), utf16(value)?)
         }
+        WireType::Xml => put_long(out, None, utf16(value)?),
         WireType::NChar(length) => put_long(out, Some(length.saturating_mul(2)), utf16(value)?),
         WireType::VarChar(length) => put_long(out, length, code_page::encode(text(value)?)),
         WireType::Char(length) => put_long(out, Some(length), code_page::encode(text(value)?)),
@@ -77,6 +84,9 @@ fn put_known(out: &mut Vec<u8>, kind: WireType, nullable: bool, value: &SqlValue
         | WireType::Real
         | WireType::Float
         | WireType::DateTime
+        | WireType::SmallDateTime
+        | WireType::Money
+        | WireType::SmallMoney
             if !nullable =>
         {
             out.extend(short_bytes(kind, value)?);
@@ -112,6 +122,32 @@ pub(super) fn short_bytes(kind: WireType, value: &SqlValue) -> Option<Vec<u8>> {
             let mut bytes = units.to_le_bytes()[..calendar::time_length(scale)].to_vec();
             bytes.extend(&days.to_le_bytes()[..3]);
             Some(bytes)
+        }
+        (WireType::SmallDateTime, SqlValue::DateTime(value)) => {
+            let (days, minutes) = calendar::to_smalldatetime(*value)?;
+            Some([days.to_le_bytes(), minutes.to_le_bytes()].concat())
+        }
+        (WireType::Time(scale), SqlValue::DateTime(value)) => {
+            let (_, units) = calendar::to_datetime2(*value, scale)?;
+            Some(units.to_le_bytes()[..calendar::time_length(scale)].to_vec())
+        }
+        (WireType::DateTimeOffset(scale), SqlValue::Text(text)) => {
+            let (local, minutes) = parse_date_time_offset(text)?;
+            let utc = SqlValue::DateTime(calendar::to_utc(local, minutes)?);
+            let mut bytes = short_bytes(WireType::DateTime2(scale), &utc)?;
+            bytes.extend(minutes.to_le_bytes());
+            Some(bytes)
+        }
+        (WireType::Money, _) => {
+            let unscaled = i64::try_from(rescaled(value, MONEY_SCALE)?).ok()?;
+            let [lower @ .., _, _, _, _] = unscaled.to_le_bytes();
+            let [_, _, _, _, upper @ ..] = unscaled.to_le_bytes();
+            // The upper half goes first.
+            Some([upper, lower].concat())
+        }
+        (WireType::SmallMoney, _) => {
+            let unscaled = i32::try_from(rescaled(value, MONEY_SCALE)?).ok()?;
+            Some(unscaled.to_le_bytes().to_vec())
         }
         (WireType::Date, SqlValue::DateTime(value)) => {
             Some(calendar::to_days(value.date())?.to_le_bytes()[..3].to_vec())
@@ -190,19 +226,26 @@ const fn real(value: f64) -> f32 {
     value as f32
 }
 
-/// The sign and the digits. Only what fits without loss is carried.
-pub(super) fn decimal(value: &SqlValue, precision: u8, scale: u8) -> Option<Vec<u8>> {
+const fn ten(digits: u8) -> Option<i128> {
+    10_i128.checked_pow(digits as u32)
+}
+
+/// The digits of a number with that many of them behind the point, if nothing is lost by it.
+fn rescaled(value: &SqlValue, scale: u8) -> Option<i128> {
     let (unscaled, from_scale) = match value {
         SqlValue::Decimal { unscaled, scale } => (*unscaled, *scale),
         value => (i128::from(integer(value)?), 0),
     };
-    let ten = |digits: u8| 10_i128.checked_pow(u32::from(digits));
-    let scaled = if from_scale <= scale {
-        unscaled.checked_mul(ten(scale - from_scale)?)?
-    } else {
-        let divisor = ten(from_scale - scale)?;
-        (unscaled % divisor == 0).then_some(unscaled / divisor)?
-    };
+    if from_scale <= scale {
+        return unscaled.checked_mul(ten(scale - from_scale)?);
+    }
+    let divisor = ten(from_scale - scale)?;
+    (unscaled % divisor == 0).then_some(unscaled / divisor)
+}
+
+/// The sign and the digits. Only what fits without loss is carried.
+pub(super) fn decimal(value: &SqlValue, precision: u8, scale: u8) -> Option<Vec<u8>> {
+    let scaled = rescaled(value, scale)?;
     let magnitude = scaled.unsigned_abs();
     if magnitude >= ten(precision)?.unsigned_abs() {
         return None;
@@ -288,7 +331,29 @@ mod tests {
             (WireType::DateTime, moment.clone(), "0825b1000000c1c500"),
             (WireType::DateTime2(7), moment.clone(), "0800e034956480460b"),
             (WireType::DateTime2(0), moment.clone(), "06c0a80080460b"),
-            (WireType::Date, moment, "0380460b"),
+            (WireType::Date, moment.clone(), "0380460b"),
+            (WireType::SmallDateTime, moment.clone(), "0425b1d002"),
+            (WireType::Time(7), moment.clone(), "0500e0349564"),
+            (WireType::Time(0), moment, "03c0a800"),
+            (
+                WireType::DateTimeOffset(0),
+                SqlValue::Text("2024-02-29 14:00:00 +02:00".to_owned()),
+                "08c0a80080460b7800",
+            ),
+            (WireType::Money, SqlValue::Int(1), "080000000010270000"),
+            (
+                WireType::SmallMoney,
+                SqlValue::Decimal {
+                    unscaled: -15,
+                    scale: 1,
+                },
+                "0468c5ffff",
+            ),
+            (
+                WireType::Xml,
+                SqlValue::Text("<a/>".to_owned()),
+                "0800000000000000080000003c0061002f003e0000000000",
+            ),
         ] {
             assert_eq!(wire(kind, value), expected, "{kind:?}");
         }

@@ -1,8 +1,12 @@
 //! `sql_variant`: a value that brings its own type.
 
 use crate::simulator::tds::column::{
-    BIG_INT, BIT, COLLATION, DATE_TIME, FLOAT, GUID, INT, NUMERIC_N, NVAR_CHAR, VAR_BINARY,
+    BIG_INT, BINARY, BIT, CHAR, COLLATION, DATE, DATE_TIME, DATE_TIME_2, DATE_TIME_OFFSET,
+    DECIMAL_N, FLOAT, GUID, INT, MONEY, NCHAR, NUMERIC_N, NVAR_CHAR, REAL, SMALL_DATE_TIME,
+    SMALL_INT, SMALL_MONEY, TIME, TINY_INT, VAR_BINARY, VAR_CHAR,
 };
+use crate::simulator::tds::cursor::{Cursor, RequestError};
+use crate::simulator::tds::parameter;
 use crate::simulator::tds::value::{decimal, short_bytes, utf16};
 use crate::simulator::wire_type::WireType;
 use crate::transport::SqlValue;
@@ -24,6 +28,41 @@ pub(super) fn put(out: &mut Vec<u8>, value: &SqlValue) -> Option<()> {
     out.extend(properties);
     out.extend(bytes);
     Some(())
+}
+
+/// Reads a `sql_variant` behind its type's number.
+pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<SqlValue, RequestError> {
+    let _greatest = cursor.u32()?;
+    let length = match cursor.length()? {
+        0 => return Ok(SqlValue::Null),
+        length => length,
+    };
+    let mut value = Cursor::new(cursor.bytes(length)?);
+    let kind = value.u8()?;
+    let properties = usize::from(value.u8()?);
+    let mut properties = Cursor::new(value.bytes(properties)?);
+    let bytes = value.rest();
+    let wire = match kind {
+        BIT | TINY_INT | SMALL_INT | INT | BIG_INT | REAL | FLOAT | MONEY | SMALL_MONEY
+        | DATE_TIME | SMALL_DATE_TIME => parameter::fixed(kind).0,
+        GUID => WireType::UniqueIdentifier,
+        DATE => WireType::Date,
+        TIME | DATE_TIME_2 | DATE_TIME_OFFSET => parameter::of_scale(kind, properties.u8()?)?,
+        DECIMAL_N | NUMERIC_N => {
+            let [precision, scale] = properties.array()?;
+            WireType::Decimal { precision, scale }
+        }
+        VAR_BINARY | BINARY => WireType::VarBinary(None),
+        VAR_CHAR | CHAR => WireType::VarChar(None),
+        NVAR_CHAR | NCHAR => WireType::NVarChar(None),
+        _ => return Err(RequestError::Malformed("a variant has no such type")),
+    };
+    match wire {
+        WireType::VarBinary(_) | WireType::VarChar(_) | WireType::NVarChar(_) => {
+            Ok(parameter::value_of(wire, Some(bytes))?.1)
+        }
+        _ => parameter::short_value(wire, bytes),
+    }
 }
 
 /// The base type, its properties, and the bytes.

@@ -30,9 +30,12 @@ impl Context<'_> {
                     .split_once('\\')
                     .map_or("MSSQLSERVER", |(_, name)| name),
             ),
-            "@@LANGUAGE" => name_text("us_english"),
-            "@@LANGID" => (SqlValue::Int(0), WireType::SmallInt),
-            "@@DATEFIRST" => (SqlValue::Int(7), WireType::TinyInt),
+            "@@LANGUAGE" => name_text(memory.language.name()),
+            "@@LANGID" => (SqlValue::Int(memory.language.id()), WireType::SmallInt),
+            "@@DATEFIRST" => (
+                SqlValue::Int(memory.language.first_day()),
+                WireType::TinyInt,
+            ),
             "@@LOCK_TIMEOUT" => int(memory
                 .lock_timeout
                 .and_then(|milliseconds| i64::try_from(milliseconds).ok())

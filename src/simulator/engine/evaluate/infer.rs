@@ -161,7 +161,10 @@ fn combined_type(operator: BinaryOperator, left: WireType, right: WireType) -> W
         WireType::VarBinary(_) | WireType::Binary(_) => {
             WireType::VarBinary(sum(length(left), length(right), 8000))
         }
-        WireType::Decimal { .. } => decimal_type(operator, left, right),
+        // Of money, too, the result is a decimal here; to SQL Server it is money again.
+        WireType::Decimal { .. } | WireType::Money | WireType::SmallMoney => {
+            decimal_type(operator, left, right)
+        }
         WireType::Bit => WireType::Int,
         kind => kind,
     }
@@ -171,6 +174,7 @@ fn combined_type(operator: BinaryOperator, left: WireType, right: WireType) -> W
 fn decimal_type(operator: BinaryOperator, left: WireType, right: WireType) -> WireType {
     let scale = |kind| match kind {
         WireType::Decimal { scale, .. } => scale,
+        WireType::Money | WireType::SmallMoney => 4,
         _ => 0,
     };
     let (left, right) = (scale(left), scale(right));

@@ -7,6 +7,7 @@ use crate::simulator::engine::evaluate::{integer, text};
 use crate::simulator::engine::frame::{Frame, MemoryTable};
 use crate::simulator::engine::session::take_single_user;
 use crate::simulator::engine::value::parse_date_time;
+use crate::simulator::engine::views::Language;
 use crate::simulator::instance::same_name;
 use crate::simulator::output::Reply;
 use crate::simulator::server_error::{Failure, Result, ServerError, message};
@@ -93,7 +94,12 @@ impl Runner<'_> {
     ) -> Result<(), Failure> {
         match flow {
             FlowStatement::SetOption(words) => {
-                self.set_option(words)?;
+                match words.as_slice() {
+                    [name, language] if name == "LANGUAGE" => {
+                        self.set_language(language, frame).await?;
+                    }
+                    words => self.set_option(words)?,
+                }
                 self.done(command::NONE, None).await?;
             }
             FlowStatement::Print(value) => {
@@ -201,6 +207,30 @@ impl Runner<'_> {
         let result = self.statements(handler, frame).await;
         frame.caught = before;
         result
+    }
+
+    /// The client is told even where it was that language before.
+    async fn set_language(&mut self, name: &str, frame: &Frame) -> Result<(), Failure> {
+        let to = Language::named(name).ok_or_else(|| {
+            ServerError::new(
+                2741,
+                16,
+                1,
+                format!(
+                    "SET LANGUAGE failed because '{name}' is not an official language name or a \
+                     language alias on this SQL Server."
+                ),
+            )
+        })?;
+        let from = std::mem::replace(&mut self.session.memory.language, to);
+        self.output
+            .send(Reply::Language {
+                from: from.name(),
+                to: to.name(),
+            })
+            .await?;
+        let text = format!("Changed language setting to {}.", to.name());
+        Ok(self.notice(frame, message(5703, 0, 1, text)).await?)
     }
 
     pub(super) async fn use_database(

@@ -4,11 +4,27 @@ use super::{Runner, command};
 use crate::simulator::catalog::{Bytes, Login};
 use crate::simulator::engine::keys::check_password;
 use crate::simulator::engine::session::Impersonation;
-use crate::simulator::engine::{Caller, find_user};
+use crate::simulator::engine::{Caller, Session, find_user};
 use crate::simulator::instance::{random_sid, same_name, unknown_database};
 use crate::simulator::keys::PasswordHash;
 use crate::simulator::server_error::{Failure, Result, ServerError};
 use crate::simulator::tsql::ast::{LoginChange, SecurityStatement};
+
+/// Changes the password of the login that signed in, as a client may ask while it does: that it knew
+/// the old one was seen.
+pub(crate) fn change_own_password(session: &Session, password: &str) -> Result<()> {
+    let instance = &session.instance;
+    check_password(instance, password)?;
+    let hash = PasswordHash::of(instance.derivation, password).map_err(|_| no_randomness())?;
+    let mut state = instance.state();
+    Ok(instance.edit(&mut state, |edit| {
+        let mut logins = edit.catalog().logins.iter_mut();
+        if let Some(login) = logins.find(|login| same_name(&login.name, &session.login)) {
+            login.password_hash = hash;
+        }
+        Ok(())
+    })?)
+}
 
 /// 15247.
 pub(super) fn no_permission() -> ServerError {

@@ -38,6 +38,7 @@ use crate::simulator::server_error::ServerError;
 use crate::transport::SqlMessage;
 
 pub(crate) use batch::request;
+pub(crate) use login::change_own_password;
 pub(crate) use procedure::CallSite;
 pub(crate) use transaction::{ChangedDatabase, Savepoint, abandon as abandon_transaction};
 pub(crate) use transaction_log::TransactionLog;

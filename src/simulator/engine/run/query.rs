@@ -171,7 +171,9 @@ fn written_type(kind: WireType) -> String {
         | WireType::Char(length)
         | WireType::Binary(length) => format!("{name}({length})"),
         WireType::Decimal { precision, scale } => format!("{name}({precision},{scale})"),
-        WireType::DateTime2(digits) => format!("{name}({digits})"),
+        WireType::DateTime2(digits) | WireType::Time(digits) | WireType::DateTimeOffset(digits) => {
+            format!("{name}({digits})")
+        }
         _ => name.to_owned(),
     }
 }

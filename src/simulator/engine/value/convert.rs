@@ -3,7 +3,10 @@
 mod number;
 
 use self::number::{to_bit, to_decimal, to_float, to_integer};
-use super::{parse_date_time, parse_guid, round_to, to_text, type_name};
+use super::{
+    date_time_offset_text, parse_date_time, parse_date_time_offset, parse_guid, round_to, to_text,
+    type_name,
+};
 use crate::simulator::server_error::{Result, ServerError};
 use crate::simulator::wire_type::WireType;
 use crate::transport::SqlValue;
@@ -112,6 +115,9 @@ pub(crate) fn convert(value: &SqlValue, conversion: &Conversion) -> Result<SqlVa
         WireType::BigInt => to_integer(value, conversion, i64::MIN, i64::MAX),
         WireType::Real | WireType::Float => to_float(value, conversion),
         WireType::Decimal { precision, scale } => to_decimal(value, conversion, precision, scale),
+        WireType::Money => to_decimal(value, conversion, 19, 4),
+        WireType::SmallMoney => to_decimal(value, conversion, 10, 4),
+        WireType::Xml => Ok(SqlValue::Text(bytes_or_text(value, conversion)?)),
         WireType::NVarChar(length) | WireType::VarChar(length) => {
             let text = bytes_or_text(value, conversion)?;
             Ok(SqlValue::Text(cut(text, length)))
@@ -128,7 +134,12 @@ pub(crate) fn convert(value: &SqlValue, conversion: &Conversion) -> Result<SqlVa
         WireType::VarBinary(length) => to_bytes(value, conversion, length, false),
         WireType::Binary(length) => to_bytes(value, conversion, Some(length), true),
         WireType::UniqueIdentifier => to_guid(value, conversion),
-        WireType::DateTime | WireType::DateTime2(_) | WireType::Date => to_date(value, conversion),
+        WireType::DateTime
+        | WireType::SmallDateTime
+        | WireType::DateTime2(_)
+        | WireType::Date
+        | WireType::Time(_) => to_date(value, conversion),
+        WireType::DateTimeOffset(digits) => to_date_time_offset(value, conversion, digits),
     }
 }
 
@@ -296,14 +307,9 @@ fn to_guid(value: &SqlValue, conversion: &Conversion) -> Result<SqlValue> {
 fn to_date(value: &SqlValue, conversion: &Conversion) -> Result<SqlValue> {
     let date = match value {
         SqlValue::DateTime(date) => *date,
-        SqlValue::Text(text) => parse_date_time(text).ok_or_else(|| {
-            ServerError::new(
-                241,
-                16,
-                1,
-                "Conversion failed when converting date and/or time from character string.",
-            )
-        })?,
+        SqlValue::Text(text) => parse_date_time(text)
+            .or_else(|| Some(parse_date_time_offset(text)?.0))
+            .ok_or_else(no_date)?,
         SqlValue::Int(days) => {
             let first = parse_date_time("1900-01-01").ok_or_else(|| conversion.overflow())?;
             i32::try_from(*days)
@@ -313,7 +319,53 @@ fn to_date(value: &SqlValue, conversion: &Conversion) -> Result<SqlValue> {
         }
         _ => return Err(conversion.impossible()),
     };
-    Ok(SqlValue::DateTime(round_to(date, conversion.to)))
+    let date = round_to(date, conversion.to);
+    let years = match conversion.to {
+        WireType::DateTime => 1753..=9999,
+        WireType::SmallDateTime => 1900..=2078,
+        _ => 1..=9999,
+    };
+    if !years.contains(&date.year()) {
+        let from = type_name(conversion.from);
+        let to = type_name(conversion.shown);
+        return Err(ServerError::new(
+            242,
+            16,
+            3,
+            format!(
+                "The conversion of a {from} data type to a {to} data type resulted in an \
+                 out-of-range value."
+            ),
+        ));
+    }
+    Ok(SqlValue::DateTime(date))
+}
+
+/// Without a distance from UTC of its own, a time is taken for UTC.
+fn to_date_time_offset(value: &SqlValue, conversion: &Conversion, digits: u8) -> Result<SqlValue> {
+    let (local, minutes) = match value {
+        SqlValue::Text(text) => parse_date_time_offset(text)
+            .or_else(|| Some((parse_date_time(text)?, 0)))
+            .ok_or_else(no_date)?,
+        value => match to_date(value, conversion)? {
+            SqlValue::DateTime(local) => (local, 0),
+            _ => return Err(conversion.impossible()),
+        },
+    };
+    let local = round_to(local, WireType::DateTime2(digits));
+    Ok(SqlValue::Text(date_time_offset_text(
+        local, minutes, digits,
+    )))
+}
+
+/// 241.
+fn no_date() -> ServerError {
+    ServerError::new(
+        241,
+        16,
+        1,
+        "Conversion failed when converting date and/or time from character string.",
+    )
 }
 
 #[cfg(test)]

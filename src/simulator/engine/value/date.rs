@@ -28,6 +28,44 @@ pub(crate) fn parse_date_time(text: &str) -> Option<PrimitiveDateTime> {
     Some(PrimitiveDateTime::new(date, parse_time(time.trim())?))
 }
 
+/// Reads a date and time with its distance from UTC, in minutes: `2026-03-09 13:04:05 +02:00`.
+pub(crate) fn parse_date_time_offset(text: &str) -> Option<(PrimitiveDateTime, i16)> {
+    let text = text.trim();
+    let (local, offset) = text.split_at_checked(text.len().checked_sub(6)?)?;
+    let (sign, clock) = match offset.split_at_checked(1)? {
+        ("+", clock) => (1, clock),
+        ("-", clock) => (-1, clock),
+        _ => return None,
+    };
+    let (hours, minutes) = clock.split_once(':')?;
+    let (hours, minutes): (i16, i16) = (hours.parse().ok()?, minutes.parse().ok()?);
+    if !(0..=14).contains(&hours) || !(0..60).contains(&minutes) || hours * 60 + minutes > 14 * 60 {
+        return None;
+    }
+    // A date alone ends in six characters that are none.
+    let local = local.trim_end();
+    local.contains(':').then_some(())?;
+    Some((parse_date_time(local)?, sign * (hours * 60 + minutes)))
+}
+
+/// As SQL Server shows it.
+pub(crate) fn date_time_offset_text(local: PrimitiveDateTime, minutes: i16, digits: u8) -> String {
+    let (year, month, day) = local.to_calendar_date();
+    let (hour, minute, second, nanosecond) = local.as_hms_nano();
+    let fraction = format!("{nanosecond:09}");
+    let fraction = fraction
+        .get(..usize::from(digits.min(7)))
+        .unwrap_or_default();
+    let point = if fraction.is_empty() { "" } else { "." };
+    let sign = if minutes < 0 { '-' } else { '+' };
+    let (away_hours, away_minutes) = (minutes.unsigned_abs() / 60, minutes.unsigned_abs() % 60);
+    format!(
+        "{year:04}-{:02}-{day:02} {hour:02}:{minute:02}:{second:02}{point}{fraction} \
+         {sign}{away_hours:02}:{away_minutes:02}",
+        u8::from(month)
+    )
+}
+
 fn first_day() -> Option<Date> {
     Date::from_calendar_date(1900, Month::January, 1).ok()
 }
@@ -55,6 +93,19 @@ pub(crate) fn round_to(value: PrimitiveDateTime, kind: WireType) -> PrimitiveDat
     let nanoseconds = i64::from(value.nanosecond());
     let unit = match kind {
         WireType::Date => return value.replace_time(Time::MIDNIGHT),
+        WireType::SmallDateTime => {
+            // To the nearest minute.
+            let into =
+                Duration::seconds(value.second().into()) + Duration::nanoseconds(nanoseconds);
+            let up = if into >= Duration::seconds(30) { 60 } else { 0 };
+            return (value - into)
+                .checked_add(Duration::seconds(up))
+                .unwrap_or(value);
+        }
+        WireType::Time(digits) => {
+            let rounded = round_to(value, WireType::DateTime2(digits));
+            return first_day().map_or(rounded, |day| rounded.replace_date(day));
+        }
         WireType::DateTime => {
             let ticks = (nanoseconds * 3 + 5_000_000) / 10_000_000;
             // Ticks show as .000, .003 and .007.
@@ -79,6 +130,45 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
+
+    #[test]
+    fn distances_from_utc_come_back() {
+        let text = "2026-03-09 13:04:05.5000000 -03:30";
+        let (local, minutes) = parse_date_time_offset(text).unwrap();
+        assert_eq!((local, minutes), (datetime!(2026-03-09 13:04:05.5), -210));
+        assert_eq!(date_time_offset_text(local, minutes, 7), text);
+        assert_eq!(
+            date_time_offset_text(local, 60, 0),
+            "2026-03-09 13:04:05 +01:00"
+        );
+        for bad in [
+            "",
+            "2026-03-09",
+            "2026-03-09 13:04",
+            "13:04:05 +15:00",
+            "x+01:00",
+        ] {
+            assert_eq!(parse_date_time_offset(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn narrow_types_round() {
+        let value = datetime!(2026-12-31 23:59:30);
+        assert_eq!(
+            round_to(value, WireType::SmallDateTime),
+            datetime!(2027-01-01 00:00)
+        );
+        let value = datetime!(2026-12-31 23:59:29.9);
+        assert_eq!(
+            round_to(value, WireType::SmallDateTime),
+            datetime!(2026-12-31 23:59)
+        );
+        assert_eq!(
+            round_to(value, WireType::Time(0)),
+            datetime!(1900-01-01 23:59:30)
+        );
+    }
 
     #[test]
     fn forms_without_a_language_are_read() {

@@ -19,6 +19,13 @@ pub(crate) fn to_text(value: &SqlValue, kind: WireType, style: i64) -> Result<St
         SqlValue::Bit(value) => u8::from(*value).to_string(),
         SqlValue::Int(value) => value.to_string(),
         SqlValue::Float(value) => float_text(*value),
+        SqlValue::Decimal { unscaled, scale: 4 }
+            if matches!(kind, WireType::Money | WireType::SmallMoney) && style != 2 =>
+        {
+            // Money shows two of its four digits.
+            let half = if *unscaled < 0 { -50 } else { 50 };
+            decimal_text((unscaled + half) / 100, 2)
+        }
         SqlValue::Decimal { unscaled, scale } => decimal_text(*unscaled, *scale),
         SqlValue::Text(text) => text.clone(),
         SqlValue::Bytes(bytes) => bytes_text(bytes, style),
@@ -129,8 +136,8 @@ fn date_text(value: PrimitiveDateTime, kind: WireType, style: i64) -> Result<Str
     let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
     let (hour, minute, second) = (time.hour(), time.minute(), time.second());
     let digits = match kind {
-        WireType::DateTime2(digits) => usize::from(digits),
-        WireType::DateTime => 3,
+        WireType::DateTime2(digits) | WireType::Time(digits) => usize::from(digits),
+        WireType::DateTime | WireType::SmallDateTime => 3,
         _ => 0,
     };
     let is_date = kind == WireType::Date;
@@ -138,6 +145,11 @@ fn date_text(value: PrimitiveDateTime, kind: WireType, style: i64) -> Result<Str
     let fraction = fraction.get(..digits).unwrap_or_default();
     let point = if digits == 0 { "" } else { "." };
     let iso_date = format!("{year:04}-{month:02}-{day:02}");
+    if matches!(kind, WireType::Time(_)) {
+        return Ok(format!(
+            "{hour:02}:{minute:02}:{second:02}{point}{fraction}"
+        ));
+    }
     Ok(match style {
         0 | 100 if is_date => iso_date,
         0 if matches!(kind, WireType::DateTime2(_)) => {
@@ -232,6 +244,8 @@ mod tests {
             "2026-03-09 13:04:05.6780000"
         );
         assert_eq!(show(WireType::Date, 0), "2026-03-09");
+        assert_eq!(show(WireType::Time(2), 0), "13:04:05.67");
+        assert_eq!(show(WireType::SmallDateTime, 0), "Mar  9 2026  1:04PM");
         assert_eq!(
             to_text(&value, WireType::DateTime, 999).unwrap_err().0[0].number,
             281
@@ -241,6 +255,12 @@ mod tests {
     #[test]
     fn numbers_as_cast_shows_them() {
         assert_eq!(decimal_text(-5, 2), "-0.05");
+        let money = SqlValue::Decimal {
+            unscaled: -123_450,
+            scale: 4,
+        };
+        assert_eq!(to_text(&money, WireType::Money, 0).unwrap(), "-12.35");
+        assert_eq!(to_text(&money, WireType::Money, 2).unwrap(), "-12.3450");
         assert_eq!(plain_text(&SqlValue::Float(1.5)), "1.5");
         assert_eq!(plain_text(&SqlValue::Float(123_456_789.0)), "123456789");
         assert_eq!(plain_text(&SqlValue::Float(1e20)), "1e+020");

@@ -24,6 +24,12 @@ pub(crate) const fn type_name(kind: WireType) -> &'static str {
         WireType::DateTime => "datetime",
         WireType::DateTime2(_) => "datetime2",
         WireType::Date => "date",
+        WireType::SmallDateTime => "smalldatetime",
+        WireType::Time(_) => "time",
+        WireType::DateTimeOffset(_) => "datetimeoffset",
+        WireType::Money => "money",
+        WireType::SmallMoney => "smallmoney",
+        WireType::Xml => "xml",
         WireType::Variant => "sql_variant",
     }
 }
@@ -31,7 +37,11 @@ pub(crate) const fn type_name(kind: WireType) -> &'static str {
 pub(crate) const fn is_text(kind: WireType) -> bool {
     matches!(
         kind,
-        WireType::NVarChar(_) | WireType::NChar(_) | WireType::VarChar(_) | WireType::Char(_)
+        WireType::NVarChar(_)
+            | WireType::NChar(_)
+            | WireType::VarChar(_)
+            | WireType::Char(_)
+            | WireType::Xml
     )
 }
 
@@ -39,13 +49,18 @@ pub(crate) const fn is_text(kind: WireType) -> bool {
 const fn precedence(kind: WireType) -> u8 {
     match kind {
         WireType::Variant => 30,
+        WireType::DateTimeOffset(_) => 29,
         WireType::DateTime2(_) => 28,
         WireType::DateTime => 27,
-        WireType::Date => 26,
-        WireType::Float => 24,
-        WireType::Real => 23,
-        WireType::Decimal { .. } => 22,
-        WireType::BigInt => 19,
+        WireType::SmallDateTime => 26,
+        WireType::Date => 25,
+        WireType::Time(_) => 24,
+        WireType::Float => 23,
+        WireType::Real => 22,
+        WireType::Decimal { .. } => 21,
+        WireType::Money => 20,
+        WireType::Xml => 14,
+        WireType::SmallMoney | WireType::BigInt => 19,
         WireType::Int => 18,
         WireType::SmallInt => 17,
         WireType::TinyInt => 16,
@@ -86,6 +101,8 @@ pub(crate) fn common_type(one: WireType, other: WireType) -> WireType {
             let (other_whole, other_scale) = match low {
                 WireType::Decimal { precision, scale } => (precision.saturating_sub(scale), scale),
                 WireType::BigInt => (19, 0),
+                WireType::Money => (15, 4),
+                WireType::SmallMoney => (6, 4),
                 _ => (10, 0),
             };
             let scale_needed = scale.max(other_scale);

@@ -79,11 +79,15 @@ pub(crate) const SYSTEM_TYPES: &[(i32, &str)] = &[
     (35, "text"),
     (36, "uniqueidentifier"),
     (40, "date"),
+    (41, "time"),
     (42, "datetime2"),
+    (43, "datetimeoffset"),
     (48, "tinyint"),
     (52, "smallint"),
     (56, "int"),
+    (58, "smalldatetime"),
     (59, "real"),
+    (60, "money"),
     (61, "datetime"),
     (62, "float"),
     (98, "sql_variant"),
@@ -91,6 +95,7 @@ pub(crate) const SYSTEM_TYPES: &[(i32, &str)] = &[
     (104, "bit"),
     (106, "decimal"),
     (108, "numeric"),
+    (122, "smallmoney"),
     (127, "bigint"),
     (165, "varbinary"),
     (167, "varchar"),
@@ -98,6 +103,7 @@ pub(crate) const SYSTEM_TYPES: &[(i32, &str)] = &[
     (175, "char"),
     (231, "nvarchar"),
     (239, "nchar"),
+    (241, "xml"),
 ];
 
 /// `max_length`: in bytes, -1 for max.
@@ -106,15 +112,27 @@ pub(crate) fn stored_length(kind: WireType) -> i16 {
     match kind {
         WireType::Bit | WireType::TinyInt => 1,
         WireType::SmallInt => 2,
-        WireType::Int | WireType::Real => 4,
-        WireType::BigInt | WireType::Float | WireType::DateTime | WireType::DateTime2(_) => 8,
-        WireType::Date => 3,
+        WireType::Int | WireType::Real | WireType::SmallMoney | WireType::SmallDateTime => 4,
+        WireType::BigInt
+        | WireType::Float
+        | WireType::Money
+        | WireType::DateTime
+        | WireType::DateTime2(_) => 8,
+        WireType::Date | WireType::Time(0..=2) => 3,
+        WireType::Time(3 | 4) => 4,
+        WireType::Time(_) => 5,
+        WireType::DateTimeOffset(0..=2) => 8,
+        WireType::DateTimeOffset(3 | 4) => 9,
+        WireType::DateTimeOffset(_) => 10,
         WireType::Decimal { precision, .. } if precision > 28 => 17,
         WireType::Decimal { precision, .. } if precision > 19 => 13,
         WireType::Decimal { precision, .. } if precision > 9 => 9,
         WireType::Decimal { .. } => 5,
         WireType::UniqueIdentifier => 16,
-        WireType::NVarChar(None) | WireType::VarChar(None) | WireType::VarBinary(None) => -1,
+        WireType::NVarChar(None)
+        | WireType::VarChar(None)
+        | WireType::VarBinary(None)
+        | WireType::Xml => -1,
         WireType::NVarChar(Some(units)) | WireType::NChar(units) => length(units.saturating_mul(2)),
         WireType::VarChar(Some(bytes))
         | WireType::Char(bytes)
@@ -127,7 +145,7 @@ pub(crate) fn stored_length(kind: WireType) -> i16 {
 fn type_id(type_name: &str) -> i32 {
     let base = type_name.split('(').next().unwrap_or(type_name);
     let base = match base {
-        "sysname" | "xml" => "nvarchar",
+        "sysname" => "nvarchar",
         "integer" => "int",
         other => other,
     };
@@ -150,6 +168,13 @@ const fn digits(kind: WireType) -> (u8, u8) {
         WireType::DateTime => (23, 3),
         WireType::DateTime2(scale) => (27, scale),
         WireType::Date => (10, 0),
+        WireType::SmallDateTime => (16, 0),
+        WireType::Time(0) => (8, 0),
+        WireType::Time(scale) => (9 + scale, scale),
+        WireType::DateTimeOffset(0) => (26, 0),
+        WireType::DateTimeOffset(scale) => (27 + scale, scale),
+        WireType::Money => (19, 4),
+        WireType::SmallMoney => (10, 4),
         _ => (0, 0),
     }
 }

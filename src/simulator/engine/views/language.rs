@@ -62,6 +62,33 @@ const KNOWN: &[(&str, &str, i32, &str, i32)] = &[
     ("norsk (bokmål)", "Norwegian (Bokmål)", 1044, "dmy", 1),
 ];
 
+/// A language, by its place among all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Language(usize);
+
+impl Language {
+    /// By its name or its English name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let is_it = |known: &str| known.to_lowercase() == name.to_lowercase();
+        KNOWN
+            .iter()
+            .position(|(name, alias, ..)| is_it(name) || is_it(alias))
+            .map(Self)
+    }
+
+    pub(crate) fn id(self) -> i64 {
+        i64::try_from(self.0).unwrap_or(0)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        KNOWN.get(self.0).map_or("us_english", |known| known.0)
+    }
+
+    pub(crate) fn first_day(self) -> i64 {
+        KNOWN.get(self.0).map_or(7, |known| known.4.into())
+    }
+}
+
 fn languages(_: &Context<'_>, _: &str) -> Result<Vec<Row>> {
     Ok((0_i64..)
         .zip(KNOWN)

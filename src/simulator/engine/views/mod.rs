@@ -27,6 +27,7 @@ use crate::simulator::server_error::Result;
 use crate::simulator::tsql::ast::ObjectName;
 use crate::simulator::wire_type::{Origin, WireType};
 use crate::transport::SqlValue;
+pub(crate) use language::Language;
 
 pub(crate) use column::{SYSTEM_TYPES, stored_length};
 pub(crate) use function::{TableFunction, look};

@@ -22,7 +22,7 @@ impl Parser<'_> {
         let length = self.type_length()?;
         let Some(kind) = wire_type(&name, &length) else {
             return Err(match name.as_str() {
-                "time" | "datetimeoffset" | "hierarchyid" | "geography" | "geometry" | "cursor" => {
+                "hierarchyid" | "geography" | "geometry" | "cursor" => {
                     self.unsupported(format_args!("the type {name}"))
                 }
                 _ => self.error(243, format!("Type {name} is not a defined system type.")),
@@ -102,16 +102,11 @@ fn wire_type(name: &str, length: &Length) -> Option<WireType> {
             precision: byte(0, 18).filter(|precision| (1..=38).contains(precision))?,
             scale: byte(1, 0).filter(|scale| *scale <= 38)?,
         },
-        "money" => WireType::Decimal {
-            precision: 19,
-            scale: 4,
-        },
-        "smallmoney" => WireType::Decimal {
-            precision: 10,
-            scale: 4,
-        },
+        "money" => WireType::Money,
+        "smallmoney" => WireType::SmallMoney,
         "nvarchar" => WireType::NVarChar(sized),
-        "ntext" | "xml" => WireType::NVarChar(None),
+        "ntext" => WireType::NVarChar(None),
+        "xml" => WireType::Xml,
         "sysname" => WireType::NVarChar(Some(128)),
         "nchar" => WireType::NChar(number(0, 1)),
         "varchar" => WireType::VarChar(sized),
@@ -122,7 +117,10 @@ fn wire_type(name: &str, length: &Length) -> Option<WireType> {
         "binary" => WireType::Binary(number(0, 1)),
         "timestamp" | "rowversion" => WireType::Binary(8),
         "uniqueidentifier" => WireType::UniqueIdentifier,
-        "datetime" | "smalldatetime" => WireType::DateTime,
+        "datetime" => WireType::DateTime,
+        "smalldatetime" => WireType::SmallDateTime,
+        "time" => WireType::Time(byte(0, 7).filter(|digits| *digits <= 7)?),
+        "datetimeoffset" => WireType::DateTimeOffset(byte(0, 7).filter(|digits| *digits <= 7)?),
         "datetime2" => WireType::DateTime2(byte(0, 7).filter(|digits| *digits <= 7)?),
         "date" => WireType::Date,
         "sql_variant" => WireType::Variant,

@@ -146,8 +146,10 @@ fn data_length(call: &Call<'_>) -> Result<SqlValue> {
         _ => match kind {
             WireType::Bit | WireType::TinyInt => 1,
             WireType::SmallInt => 2,
-            WireType::Int | WireType::Real => 4,
-            WireType::Date => 3,
+            WireType::Int | WireType::Real | WireType::SmallMoney | WireType::SmallDateTime => 4,
+            WireType::Date | WireType::Time(0..=2) => 3,
+            WireType::Time(3 | 4) => 4,
+            WireType::Time(_) => 5,
             WireType::Decimal { precision, .. } if precision > 28 => 17,
             WireType::Decimal { precision, .. } if precision > 19 => 13,
             WireType::Decimal { precision, .. } if precision > 9 => 9,

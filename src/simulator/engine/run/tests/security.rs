@@ -11,6 +11,8 @@ fn login(user: &str, password: &str, database: Option<&str>) -> LoginRequest {
         database: database.map(str::to_owned),
         host_name: String::new(),
         program_name: String::new(),
+        language: None,
+        new_password: None,
     }
 }
 
