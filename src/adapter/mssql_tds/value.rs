@@ -89,3 +89,58 @@ fn at(year: i32, days: i64, nanoseconds: i64) -> SqlValue {
         .and_then(|after| start.ok()?.checked_add(after))
         .map_or(SqlValue::Null, SqlValue::DateTime)
 }
+
+#[cfg(test)]
+mod tests {
+    use mssql_tds::datatypes::column_values::{
+        SqlDateTime, SqlDateTime2, SqlSmallDateTime, SqlSmallMoney, SqlXml,
+    };
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn time(value: ColumnValues) -> SqlValue {
+        super::value(value).unwrap()
+    }
+
+    #[test]
+    fn times_count_from_their_own_beginning() {
+        // 2000-01-01 is day 730119 from year 1; half past one second, in units of 100 ns.
+        let value = ColumnValues::DateTime2(SqlDateTime2 {
+            days: 730_119,
+            time: SqlTime {
+                time_nanoseconds: 15_000_000,
+                scale: 7,
+            },
+        });
+        let expected = SqlValue::DateTime(datetime!(2000-01-01 00:00:01.5));
+        assert_eq!(time(value), expected);
+        let value = ColumnValues::DateTime(SqlDateTime { days: -1, time: 1 });
+        let expected = SqlValue::DateTime(datetime!(1899-12-31 00:00:00.003));
+        assert_eq!(time(value), expected);
+        let value = ColumnValues::SmallDateTime(SqlSmallDateTime { days: 1, time: 61 });
+        let expected = SqlValue::DateTime(datetime!(1900-01-02 01:01));
+        assert_eq!(time(value), expected);
+        let never = ColumnValues::DateTime2(SqlDateTime2 {
+            days: u32::MAX,
+            time: SqlTime {
+                time_nanoseconds: 0,
+                scale: 7,
+            },
+        });
+        assert_eq!(time(never), SqlValue::Null);
+    }
+
+    #[test]
+    fn money_is_exact_and_half_characters_are_refused() {
+        let decimal = |unscaled| SqlValue::Decimal { unscaled, scale: 4 };
+        let money = |lsb_part, msb_part| time(ColumnValues::Money(SqlMoney { lsb_part, msb_part }));
+        assert_eq!(money(-1, 0), decimal(0xffff_ffff));
+        assert_eq!(money(-1, -1), decimal(-1));
+        let small = ColumnValues::SmallMoney(SqlSmallMoney { int_val: -12_345 });
+        assert_eq!(time(small), decimal(-12_345));
+        for bytes in [vec![0x41], vec![0x00, 0xd8]] {
+            assert_eq!(super::value(ColumnValues::Xml(SqlXml { bytes })), None);
+        }
+    }
+}
