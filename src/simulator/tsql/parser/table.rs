@@ -195,8 +195,12 @@ impl Parser<'_> {
         } else if self.take_word("DEFAULT") {
             column.default = Some(self.default_text()?);
         } else if self.is_word("PRIMARY") || self.is_word("UNIQUE") {
-            let is_primary = self.take_words(&["PRIMARY", "KEY"]);
-            let _ = is_primary || self.take_word("UNIQUE");
+            let is_primary = self.take_word("PRIMARY");
+            if is_primary {
+                self.expect_word("KEY")?;
+            } else {
+                self.expect_word("UNIQUE")?;
+            }
             let _ = self.take_word("CLUSTERED") || self.take_word("NONCLUSTERED");
             self.index_options()?;
             if is_primary {

@@ -50,6 +50,11 @@ fn errors_are_those_of_sql_server() {
             "Type frog is not a defined system type.",
         ),
         (
+            "CREATE TABLE t (a int PRIMARY x)",
+            102,
+            "Incorrect syntax near 'x'.",
+        ),
+        (
             "SELECT 'abc",
             105,
             "Unclosed quotation mark after the character string 'abc'.",
