@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::secret::{Secret, SecretRef};
+use crate::sql::statement::is_one_literal;
 
 /// SQL Server's own limit (documented).
 const MOST_UNITS: usize = 128;
@@ -29,6 +30,8 @@ pub(crate) fn check_size(field: &str, name: &SecretRef, password: &Secret) -> Re
         "it is empty"
     } else if text.contains('\0') {
         "it holds a NUL character"
+    } else if !is_one_literal(text) {
+        "it holds a backslash before a line break, and T-SQL leaves both out of a text"
     } else if text.encode_utf16().count() > MOST_UNITS {
         "it is longer than 128 characters"
     } else {
@@ -67,6 +70,8 @@ mod tests {
             ("Ab1", "shorter"),
             ("abcdefgh1", "fewer"),
             ("Abcdefg1\0", "NUL"),
+            ("Abcdefg1\\\n", "backslash"),
+            ("Abc\\\r\ndefg1", "backslash"),
             (&"Ab1".repeat(100), "longer"),
         ] {
             let error =

@@ -9,6 +9,27 @@ const SYMBOLS: &[&str] = &[
     ";", "=", "<", ">", "+", "-", "*", "/", "%", "&", "|", "^", "~", ":",
 ];
 
+/// A backslash at the end of a line: in a text or bytes it joins the line to the next one, and
+/// belongs to neither (documented).
+const LINE_JOINTS: [&str; 2] = ["\\\r\n", "\\\n"];
+
+fn join_lines(text: &str) -> String {
+    let mut joined = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        joined.push_str(&rest[..at]);
+        rest = &rest[at..];
+        match LINE_JOINTS.iter().find(|mark| rest.starts_with(**mark)) {
+            Some(mark) => rest = &rest[mark.len()..],
+            None => {
+                joined.push('\\');
+                rest = &rest[1..];
+            }
+        }
+    }
+    joined + rest
+}
+
 /// Reads a batch. The last token is `End`.
 pub(super) fn read(batch: &str) -> Result<Vec<Token>> {
     let mut lexer = Lexer {
@@ -197,7 +218,10 @@ impl Lexer<'_> {
     fn text(&mut self, is_national: bool) -> Result<TokenKind> {
         let line = self.line;
         match self.enclosed('\'') {
-            Ok(value) => Ok(TokenKind::Text { value, is_national }),
+            Ok(value) => Ok(TokenKind::Text {
+                value: join_lines(&value),
+                is_national,
+            }),
             Err(value) => Err(self.unclosed(line, &value)),
         }
     }
@@ -230,7 +254,17 @@ impl Lexer<'_> {
 
     fn hexadecimal(&mut self) -> TokenKind {
         self.advance(2);
-        let mut digits = self.take_while(|c| c.is_ascii_hexdigit());
+        let mut digits = String::new();
+        loop {
+            digits.push_str(&self.take_while(|c| c.is_ascii_hexdigit()));
+            let Some(mark) = LINE_JOINTS
+                .iter()
+                .find(|mark| self.rest().starts_with(**mark))
+            else {
+                break;
+            };
+            self.advance(mark.len());
+        }
         if digits.len() % 2 == 1 {
             digits.insert(0, '0');
         }
@@ -277,6 +311,15 @@ mod tests {
             kinds("N'o''clock' [a]]b] \"c\"\"d\" 'x'"),
             ["o'clock", "a]b", "c\"d", "x", ""]
         );
+    }
+
+    #[test]
+    fn a_backslash_at_the_end_of_a_line_joins_it_to_the_next() {
+        assert_eq!(
+            kinds("'a\\\n\\b\\\\\r\n\n' N'c\\\r\nd' 'e\\f\n' 0xA\\\nB [g\\\nh]"),
+            ["a\\b\\\n", "cd", "e\\f\n", "0xAB", "g\\\nh", ""]
+        );
+        assert_eq!(read("'a\\\nb' c").unwrap_or_default()[1].line, 2);
     }
 
     #[test]
