@@ -13,6 +13,13 @@ mod catalog;
 mod edition;
 mod engine;
 mod faults;
+/// Doors for the fuzz targets; only `--cfg fuzzing` opens them.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use super::tds::fuzzing as tds;
+    pub use super::tsql::fuzzing as tsql;
+}
 mod instance;
 mod keys;
 mod listener;

@@ -8,6 +8,9 @@ mod database_keys;
 mod database_master_key;
 mod dependents;
 mod file_examination;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod key_file_password;
 mod key_probe;
 mod numbers;

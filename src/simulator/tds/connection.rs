@@ -20,7 +20,7 @@ use crate::simulator::tds::packet::{
 use crate::simulator::tds::prepared::{PreparedStatements, Resolved};
 use crate::simulator::tds::reply::{Broken, ReplyWriter, Shape};
 use crate::simulator::tds::request::{self, ClientRequest, Run};
-use crate::simulator::tds::secure::{self, Duplex};
+use crate::simulator::tds::secure::{self, Duplex, Opened};
 use crate::simulator::tds::sign_in;
 use crate::simulator::tds::token::{self, DONE_ATTENTION, DONE_ERROR, DoneKind, TextChange};
 use crate::simulator::tls::{Tls, TlsMode};
@@ -56,9 +56,14 @@ impl Endpoint {
 pub(crate) async fn serve(endpoint: &Endpoint, stream: TcpStream) -> io::Result<()> {
     // Messages are sent when they are complete: waiting for more would only delay them.
     stream.set_nodelay(true)?;
-    let Some(opened) = Box::pin(secure::open(endpoint, stream)).await? else {
-        return Ok(());
-    };
+    match Box::pin(secure::open(endpoint, stream)).await? {
+        Some(opened) => converse(endpoint, opened).await,
+        None => Ok(()),
+    }
+}
+
+/// The conversation with a client that is ready to sign in.
+pub(super) async fn converse(endpoint: &Endpoint, opened: Opened) -> io::Result<()> {
     let (read, write) = tokio::io::split(opened.stream);
     let mut connection = Connection {
         endpoint,

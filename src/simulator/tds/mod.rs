@@ -10,6 +10,8 @@ mod code_page;
 mod column;
 mod connection;
 mod cursor;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod handshake;
 mod login;
 mod login_stream;

@@ -59,6 +59,9 @@ impl Prelogin {
                     "its first option is not its version",
                 ));
             }
+            if prelogin.asked.contains(&option) {
+                return Err(RequestError::Malformed("an option is there twice"));
+            }
             let offset = usize::from(u16::from_be_bytes(table.array()?));
             let length = usize::from(u16::from_be_bytes(table.array()?));
             let mut data = Cursor::new(body);
@@ -226,6 +229,8 @@ mod tests {
             &[1, 0, 6, 0, 1, 0xFF],
             &[0, 0, 6, 0, 6, 0xFF, 0, 0],
             &[1, 0, 6, 0, 1, 0xFF, 0],
+            // Its answer would repeat it too, and grow beyond what offsets can say.
+            &[0, 0, 11, 0, 0, 0, 0, 11, 0, 0, 0xFF],
         ] {
             assert!(Prelogin::read(bad).is_err(), "{bad:?}");
         }

@@ -50,7 +50,16 @@ pub(super) async fn open(endpoint: &Endpoint, stream: TcpStream) -> io::Result<O
     if stream.peek(&mut first).await? == 0 {
         return Ok(None);
     }
-    if first == [TLS_HANDSHAKE] {
+    open_as(endpoint, first[0], stream).await
+}
+
+/// The same, for a stream that is known to begin with `first`.
+pub(super) async fn open_as<S: Duplex + 'static>(
+    endpoint: &Endpoint,
+    first: u8,
+    stream: S,
+) -> io::Result<Option<Opened>> {
+    if first == TLS_HANDSHAKE {
         return open_strict(endpoint, stream).await;
     }
     if endpoint.mode == TlsMode::Strict {
@@ -78,7 +87,10 @@ pub(super) async fn open(endpoint: &Endpoint, stream: TcpStream) -> io::Result<O
 }
 
 /// TDS 8.0: TLS first, and PRELOGIN in it, whose word on encryption means nothing any more.
-async fn open_strict(endpoint: &Endpoint, stream: TcpStream) -> io::Result<Option<Opened>> {
+async fn open_strict<S: Duplex + 'static>(
+    endpoint: &Endpoint,
+    stream: S,
+) -> io::Result<Option<Opened>> {
     /// Ignored by clients; what real servers put there is unconfirmed.
     const NOTHING_MORE: u8 = 2;
     let is_known =

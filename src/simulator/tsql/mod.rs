@@ -1,6 +1,8 @@
 //! Reads T-SQL: tokens, then statements.
 
 pub(crate) mod ast;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod lexer;
 mod parser;
 mod token;

@@ -1,0 +1,348 @@
+//! Every operation, recorded once against a simulated server, to be run again with other names.
+
+use std::num::NonZeroU32;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use scorch_recovery::adapter::secrets::MapSecrets;
+use scorch_recovery::simulator::{OrchestratorOptions, SimulatedInstance, SimulatorTransport};
+use scorch_recovery::sql::{
+    Database, DatabaseBackup, DatabaseInfo, DatabaseKeys, DatabaseMasterKey, Dependents,
+    EncryptedColumn, KeyBackup, ServiceMasterKey, StoredForm,
+};
+use scorch_recovery::transport::{
+    SqlBatch, SqlCapabilities, SqlColumn, SqlMessage, SqlSink, SqlTransport, SqlValue,
+};
+use scorch_recovery::{AnyOperation, AnyOutput, Context, Operation, Secret, SecretRef};
+use sqlparser::tokenizer::Token;
+use tokio::runtime::Runtime;
+
+use crate::judge;
+use crate::over::Over;
+use crate::recording::{Recorder, Recording, Replay, check};
+
+const KEY_FILE: &str = r"\\vault\keys\QfileKey.key";
+const OWN_FILE: &str = r"\\vault\keys\QfileOwn.key";
+const BACKUP_FILE: &str = r"\\vault\keys\QfileBackup.bak";
+const COPY_FILE: &str = r"\\vault\keys\QfileCopy.bak";
+const DATABASE: &str = "QdatabaseA";
+const BESIDE: &str = "QdatabaseB";
+const NEIGHBOUR: &str = "QneighbourC";
+const SYMMETRIC: &str = "ORCHESTRATOR_SYM_KEY";
+const ASYMMETRIC: &str = "ORCHESTRATOR_ASYM_KEY";
+const PASSWORD: &str = "QpasswordKey-1";
+const OWN_PASSWORD: &str = "QpasswordOwn-1";
+const SA: &str = "Sa-Passw0rd-of-fuzzing";
+const DELIMITER: &str = r"\`d.T.~De/";
+
+/// What was seen when the operations were recorded, for those that need to have seen it.
+#[derive(Default)]
+struct Evidence {
+    own: Option<KeyBackup>,
+    existing: Option<DatabaseInfo>,
+    copy: Option<DatabaseBackup>,
+    dependents: Option<Dependents>,
+}
+
+/// An operation and all that it sent.
+struct Scene {
+    number: usize,
+    recording: Recording,
+    script: Vec<Vec<Token>>,
+}
+
+/// All operations, recorded.
+pub struct Scenes {
+    scenes: Vec<Scene>,
+    evidence: Evidence,
+    capabilities: SqlCapabilities,
+    runtime: Runtime,
+}
+
+/// The values that are made over: names, leaves of paths, and last the two secrets.
+const HARMLESS: [&str; 15] = [
+    DATABASE,
+    BESIDE,
+    NEIGHBOUR,
+    "QfileKey",
+    "QfileOwn",
+    "QfileBackup",
+    "QfileCopy",
+    SYMMETRIC,
+    ASYMMETRIC,
+    "dbo",
+    "VARIABLES",
+    "Value",
+    DELIMITER,
+    PASSWORD,
+    OWN_PASSWORD,
+];
+
+/// Texts that are too plain to be made over inside of others.
+const WHOLE: [&str; 3] = ["dbo", "VARIABLES", "Value"];
+
+fn named<T: FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+    text.parse().expect("a harmless name")
+}
+
+/// How many operations there are.
+const OPERATIONS: usize = 13;
+
+/// The operation of that number, with harmless names.
+fn operation(number: usize, evidence: &Evidence) -> Option<AnyOperation> {
+    let (source, target) = (named("SQL01"), named("SQL02"));
+    let database = named(DATABASE);
+    let (key, own) = (SecretRef::named("key"), SecretRef::named("own"));
+    let column = |form| EncryptedColumn {
+        schema: named("dbo"),
+        table: named("VARIABLES"),
+        column: named("Value"),
+        form,
+    };
+    Some(match number {
+        0 => ServiceMasterKey::inspect(&source).into(),
+        1 => ServiceMasterKey::backup(&source)
+            .to_file(named(KEY_FILE))
+            .encrypted_by(key)
+            .into(),
+        2 => Database::backup(&source, &database)
+            .to_file(named(BACKUP_FILE))
+            .into(),
+        3 => Database::inspect(&source, &database).into(),
+        4 => DatabaseMasterKey::inspect(&source, &database).into(),
+        5 => DatabaseKeys::verify(&source, &database)
+            .symmetric_key(named(SYMMETRIC))
+            .opened_by_asymmetric_key(named(ASYMMETRIC))
+            .counting(column(StoredForm::DelimitedHexadecimal {
+                delimiter: DELIMITER.to_owned(),
+            }))
+            .counting(column(StoredForm::Binary))
+            .into(),
+        6 => Database::verify(&target).file(named(BACKUP_FILE)).into(),
+        7 => Database::restore(&target, &database)
+            .from_file(named(BACKUP_FILE))
+            .into(),
+        8 => Database::restore(&target, &database)
+            .from_file(named(BACKUP_FILE))
+            .position(1)
+            .beside_as(named(BESIDE))
+            .into(),
+        9 => Database::restore(&target, &database)
+            .from_file(named(BACKUP_FILE))
+            .overwriting(evidence.existing.as_ref()?, evidence.copy.as_ref())
+            .into(),
+        10 => Dependents::inspect(&target).into(),
+        11 => ServiceMasterKey::backup(&target)
+            .to_file(named(OWN_FILE))
+            .encrypted_by(own)
+            .into(),
+        _ => ServiceMasterKey::restore(&target)
+            .from_file(named(KEY_FILE))
+            .decrypted_by(key)
+            .replacing(evidence.dependents.as_ref()?)
+            .keeping(evidence.own.as_ref()?)
+            .recovering(&database)
+            .into(),
+    })
+}
+
+fn secrets(key: &str, own: &str) -> MapSecrets {
+    let secret = |text: &str| Secret::new(text.to_owned());
+    MapSecrets::new()
+        .secret(SecretRef::named("key"), secret(key))
+        .secret(SecretRef::named("own"), secret(own))
+}
+
+fn context(sql: impl SqlTransport + 'static, key: &str, own: &str) -> Context {
+    Context::builder()
+        .sql(sql)
+        .secrets(secrets(key, own))
+        .allow_unc_host("vault")
+        .build()
+        .expect("a context")
+}
+
+/// Takes answers that nobody reads.
+struct Nothing;
+
+impl SqlSink for Nothing {
+    fn columns(&mut self, _: &[SqlColumn]) {}
+
+    fn row(&mut self, _: Vec<SqlValue>) {}
+
+    fn message(&mut self, _: SqlMessage) {}
+}
+
+impl Scenes {
+    /// Runs every operation on simulated servers and records it.
+    ///
+    /// # Panics
+    /// If one of them fails.
+    #[must_use]
+    pub fn record() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime");
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir_all(folder.path().join("vault/keys")).expect("a folder");
+        let server = |name: &str| {
+            let home = folder.path().join(name);
+            std::fs::create_dir_all(&home).expect("a folder");
+            SimulatedInstance::builder(name, home.join("instance"))
+                .machine_secret(home.join("machine.secret"))
+                .share("vault", folder.path().join("vault"))
+                .sa_password(Secret::new(SA.to_owned()))
+                .key_derivation_cost(NonZeroU32::MIN)
+                .build()
+                .expect("a server")
+        };
+        let (source, target) = (server("SQL01"), server("SQL02"));
+        let mut builder = SimulatorTransport::builder();
+        for server in [&source, &target] {
+            let sa = Secret::new(SA.to_owned());
+            builder = builder.instance(named(server.name()), server, "sa", sa);
+        }
+        let recorder = Recorder::new(builder.build());
+        let mut scenes = Self {
+            scenes: Vec::new(),
+            evidence: Evidence::default(),
+            capabilities: recorder.capabilities(),
+            runtime,
+        };
+        for (server, database) in [(&source, DATABASE), (&target, NEIGHBOUR)] {
+            let (name, options) = (named(database), OrchestratorOptions::seeded(7));
+            let create = server.create_orchestrator_database(&name, &options);
+            scenes.runtime.block_on(create).expect("a database");
+        }
+        for number in 0..OPERATIONS {
+            scenes.look(&recorder, number);
+            scenes.scene(&recorder, number);
+        }
+        scenes.check_reach();
+        scenes
+    }
+
+    /// With other values, each as long as the recorded one, every batch is reached.
+    fn check_reach(&self) {
+        let values: Vec<String> = HARMLESS
+            .iter()
+            .zip('g'..)
+            .map(|(harmless, letter)| {
+                let other = |c: char| if c.is_ascii_alphabetic() { letter } else { c };
+                harmless.chars().map(other).collect()
+            })
+            .collect();
+        for (number, scene) in (0..).zip(&self.scenes) {
+            let batches = scene.recording.batches();
+            assert!(batches > 0, "operation {number} sent nothing");
+            let reached = self.run(number, &values);
+            assert_eq!(reached, Some((batches, batches)), "operation {number}");
+        }
+    }
+
+    /// Sees what the next operation must have seen.
+    fn look(&mut self, recorder: &Recorder, number: usize) {
+        let cx = context(recorder.clone(), PASSWORD, OWN_PASSWORD);
+        let (target, database) = (named("SQL02"), named(DATABASE));
+        if number == 9 {
+            let existing = Database::inspect(&target, &database);
+            let existing = self
+                .runtime
+                .block_on(existing.run(&cx))
+                .expect("a database");
+            let copy = Database::backup(&target, &database).to_file(named(COPY_FILE));
+            let copy = self.runtime.block_on(copy.run(&cx)).expect("a copy");
+            (self.evidence.existing, self.evidence.copy) = (Some(existing), Some(copy));
+        }
+        if number == 10 {
+            // Its key would not open before that of the server it comes from is restored.
+            let drop = SqlBatch::open(format!("DROP DATABASE {BESIDE}"));
+            self.runtime.block_on(async {
+                let mut session = recorder.connect(&target, None).await.expect("a session");
+                session
+                    .execute(drop, &mut Nothing)
+                    .await
+                    .expect("an answer");
+            });
+        }
+        let _ = recorder.take();
+    }
+
+    fn scene(&mut self, recorder: &Recorder, number: usize) {
+        let operation = operation(number, &self.evidence).expect("what must have been seen");
+        let cx = context(recorder.clone(), PASSWORD, OWN_PASSWORD);
+        let output = match self.runtime.block_on(operation.run(&cx)) {
+            Ok(output) => output,
+            Err(error) => panic!("{operation:?}: {error:?}"),
+        };
+        match output {
+            AnyOutput::InspectDependents(seen) => self.evidence.dependents = Some(seen),
+            AnyOutput::BackUpServiceMasterKey(seen) => self.evidence.own = Some(seen),
+            _ => {}
+        }
+        let script = operation.describe().script;
+        self.scenes.push(Scene {
+            number,
+            recording: recorder.take(),
+            script: script.iter().map(|text| judge::tokens(text)).collect(),
+        });
+    }
+
+    /// Runs an operation with other values against what was recorded. Gives how many batches were
+    /// the recorded ones, made over, and how many there were; `None` where the values are none.
+    ///
+    /// # Panics
+    /// If a statement is not the recorded one, made over.
+    #[must_use]
+    pub fn run(&self, number: u8, values: &[String]) -> Option<(usize, usize)> {
+        let scene = &self.scenes[usize::from(number) % self.scenes.len()];
+        let has_harmless = |value: &String| HARMLESS.iter().any(|text| value.contains(text));
+        if values.iter().any(has_harmless) {
+            return None;
+        }
+        let mut over = Over::default();
+        let mut secrets = vec![PASSWORD.to_owned(), OWN_PASSWORD.to_owned()];
+        for (at, harmless) in HARMLESS.into_iter().enumerate() {
+            let Some(value) = values.get(at).filter(|value| !value.is_empty()) else {
+                continue;
+            };
+            over = match harmless {
+                PASSWORD | OWN_PASSWORD => {
+                    let secret = format!("Aa1!{value}");
+                    if values.iter().any(|value| value.contains(&secret)) {
+                        return None;
+                    }
+                    secrets[usize::from(harmless == OWN_PASSWORD)] = secret.clone();
+                    over.anywhere(harmless, &secret)
+                }
+                _ if WHOLE.contains(&harmless) => over.whole(harmless, value),
+                _ => over.anywhere(harmless, value),
+            };
+        }
+        let evidence = Evidence {
+            own: Some(over.value(self.evidence.own.as_ref()?)?),
+            existing: Some(over.value(self.evidence.existing.as_ref()?)?),
+            copy: Some(over.value(self.evidence.copy.as_ref()?)?),
+            dependents: Some(over.value(self.evidence.dependents.as_ref()?)?),
+        };
+        let operation = over.value(&operation(scene.number, &evidence)?)?;
+        let script = operation.describe().script;
+        assert_eq!(script.len(), scene.script.len());
+        for (recorded, shown) in scene.script.iter().zip(&script) {
+            check(&over, recorded, shown);
+        }
+        let checked = Arc::new(Mutex::new(0));
+        let replay = Replay::new(
+            &scene.recording,
+            self.capabilities,
+            Arc::new(over),
+            secrets.clone(),
+            Arc::clone(&checked),
+        );
+        let cx = context(replay, &secrets[0], &secrets[1]);
+        let _ = self.runtime.block_on(operation.run(&cx));
+        let checked = *checked.lock().unwrap_or_else(PoisonError::into_inner);
+        Some((checked, scene.recording.batches()))
+    }
+}
