@@ -51,6 +51,7 @@ const SESSIONS: Columns = &[
     ("writes", WireType::BigInt),
     ("is_user_process", WireType::Bit),
     ("database_id", WireType::SmallInt),
+    ("authenticating_database_id", WireType::Int),
     ("open_transaction_count", WireType::Int),
 ];
 
@@ -148,6 +149,8 @@ fn sessions(context: &Context<'_>, _: &str) -> Result<Vec<Row>> {
                 int(0),
                 bit(true),
                 database_id(context, &info.database),
+                // All logins are the server's, which is to say master's.
+                int(1),
                 int(i64::from(transactions > 0)),
             ]
         })

@@ -246,3 +246,12 @@ async fn views_come_with_their_version() {
     let answer = run(&mut sa, "SELECT host_platform FROM sys.dm_os_host_info").await;
     assert_eq!(answer.errors(), [208]);
 }
+
+#[tokio::test]
+async fn logins_are_known_to_master() {
+    let mut server = Server::new();
+    server.run("CREATE DATABASE d").await;
+    let batch = "USE d; EXEC('SELECT CASE WHEN authenticating_database_id = 1 THEN 0 ELSE 1 END \
+                 FROM sys.dm_exec_sessions WHERE session_id = @@SPID')";
+    assert_eq!(server.value(batch).await, "0");
+}
