@@ -118,10 +118,14 @@ async fn values_go_there_and_back() {
     let mut client = server.client().await;
     for (declared, kind, value, _) in CASES {
         let (kind, value) = (bytes(kind), bytes(value));
-        let expected = Kind {
+        let mut expected = Kind {
             number: kind[0],
             properties: kind[1..].to_vec(),
         };
+        if declared.starts_with("decimal") {
+            // Columns say the length of the longest, as captured; parameters say their own.
+            expected.properties[0] = 17;
+        }
         for value in [Some(&value[..]), None] {
             let reply = echo(&mut client, declared, &kind, value, "SELECT @p AS x").await;
             let Token::Columns(columns) = &reply[0] else {
