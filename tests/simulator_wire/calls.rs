@@ -1,7 +1,7 @@
 //! Procedure calls and prepared statements.
 
 use crate::Server;
-use crate::raw_client::{HEADERS, RPC, RawClient, utf16};
+use crate::raw_client::{BULK_LOAD, HEADERS, RPC, RawClient, utf16};
 use crate::tokens::{Token, errors, first_value, tokens};
 
 pub(crate) const SP_EXECUTESQL: u16 = 10;
@@ -227,8 +227,9 @@ async fn a_statement_is_prepared_and_run_at_once() {
 async fn what_can_not_be_called_leaves_the_connection_in_order() {
     let server = Server::plain().await;
     let mut client = server.client().await;
-    // A table-valued parameter, a type of the CLR, a cursor by a number that is none.
+    // A table-valued parameter, a type of the CLR, a cursor, a number that is none.
     for bad in [
+        Call::number(2).text("SELECT 1"),
         Call::number(SP_EXECUTESQL).with("", INPUT, &[0xF3, 0, 0, 0]),
         Call::number(SP_EXECUTESQL).with("", INPUT, &[0xF0, 0, 0, 0]),
         Call::number(77),
@@ -237,5 +238,10 @@ async fn what_can_not_be_called_leaves_the_connection_in_order() {
         assert_eq!(errors(&reply), [50_900]);
         assert_eq!(reply.last(), Some(&Token::Done(0xFE, 2, 224, 0)));
     }
+    let bulk = tokens(&client.ask("INSERT BULK t (a int)").await);
+    assert_eq!(errors(&bulk), [50_900]);
+    client.send(BULK_LOAD, &[0x81, 0, 0]).await;
+    let bulk = tokens(&client.message().await.unwrap());
+    assert_eq!(errors(&bulk), [50_900]);
     assert_eq!(client.ask("SELECT 1").await[0], 0x81);
 }

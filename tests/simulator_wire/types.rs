@@ -1,9 +1,9 @@
 //! Every type that clients send or read, there and back.
 
-use crate::Server;
 use crate::calls::{Call, SP_EXECUTESQL, call};
-use crate::raw_client::RawClient;
+use crate::raw_client::{ENCRYPT_NOT_SUPPORTED, LOGIN7, Login, RawClient};
 use crate::tokens::{Kind, Token, errors, first_value, tokens};
+use crate::{PASSWORD, Server};
 
 /// A type's declaration; its `TYPE_INFO`; a value as it travels, without its length; and how it is
 /// shown as text.
@@ -241,4 +241,33 @@ async fn types_of_older_servers_are_read() {
         let expected = Some(bytes(expected)).filter(|bytes| !bytes.is_empty());
         assert_eq!(first_value(&reply), expected, "{declared}");
     }
+}
+
+#[tokio::test]
+async fn a_client_of_sql_server_2005_reads_newer_types_as_text() {
+    let server = Server::plain().await;
+    let address = server.listener.address();
+    let (mut client, _) = RawClient::connect(address, ENCRYPT_NOT_SUPPORTED).await;
+    let login = Login {
+        version: 0x7209_0002,
+        password: PASSWORD,
+        ..Login::default()
+    };
+    client.send(LOGIN7, &login.bytes()).await;
+    let reply = tokens(&client.message().await.unwrap());
+    assert!(reply.contains(&Token::LoginAck(0x7209_0002)));
+    let reply = client
+        .ask("SELECT CAST('2024-02-29' AS date), CAST(NULL AS time(3))")
+        .await;
+    let reply = tokens(&reply);
+    let Token::Columns(columns) = &reply[0] else {
+        panic!("{reply:?}")
+    };
+    assert_eq!(columns[0].kind.properties[..2], [20, 0]);
+    assert_eq!(columns[1].kind.properties[..2], [24, 0]);
+    let date: Vec<u8> = "2024-02-29"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    assert_eq!(reply[1], Token::Row(vec![Some(date), None]));
 }

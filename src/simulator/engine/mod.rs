@@ -22,4 +22,4 @@ pub(crate) use permissions::{Caller, find_user};
 pub(crate) use session::{
     Isolation, LoginRequest, Parameter, Request, Session, TransactionRequest, machine_of,
 };
-pub(crate) use value::{date_time_offset_text, parse_date_time_offset};
+pub(crate) use value::{date_time_offset_text, parse_date_time_offset, to_text};

@@ -13,6 +13,7 @@ use crate::simulator::output::Reply;
 use crate::simulator::running_request::{RunningRequest, Step};
 use crate::simulator::server_error::ServerError;
 use crate::simulator::tds::cursor::RequestError;
+use crate::simulator::tds::dialect::Dialect;
 use crate::simulator::tds::login::Login;
 use crate::simulator::tds::packet::{
     ATTENTION, LOGIN7, MessageReader, MessageWriter, REPLY, Reset,
@@ -23,6 +24,7 @@ use crate::simulator::tds::request::{self, ClientRequest, Run};
 use crate::simulator::tds::secure::{self, Duplex, Opened};
 use crate::simulator::tds::sign_in;
 use crate::simulator::tds::token::{self, DONE_ATTENTION, DONE_ERROR, DoneKind, TextChange};
+use crate::simulator::tds::version::TdsVersion;
 use crate::simulator::tls::{Tls, TlsMode};
 
 /// `CurCmd` of the DONE that acknowledges an attention, as captured.
@@ -46,10 +48,6 @@ impl Endpoint {
     pub(super) fn has(&self, bug: WireBug) -> bool {
         self.bug == Some(bug)
     }
-
-    fn reply_writer(&self, shape: Shape) -> ReplyWriter<'_> {
-        ReplyWriter::new(&self.instance.name, shape, !self.has(WireBug::ColumnFlags))
-    }
 }
 
 /// Talks with a client until one of the two ends it.
@@ -70,6 +68,10 @@ pub(super) async fn converse(endpoint: &Endpoint, opened: Opened) -> io::Result<
         reader: MessageReader::new(read),
         writer: MessageWriter::new(write, REPLY),
         prepared: PreparedStatements::default(),
+        dialect: Dialect {
+            version: TdsVersion::V7_4,
+            tells_nullable: !endpoint.has(WireBug::ColumnFlags),
+        },
         home: String::new(),
     };
     if let Some(session) = connection.sign_in(opened.tls_first).await? {
@@ -86,11 +88,16 @@ struct Connection<'a> {
     reader: MessageReader<ReadHalf<Box<dyn Duplex>>>,
     writer: MessageWriter<WriteHalf<Box<dyn Duplex>>>,
     prepared: PreparedStatements,
+    dialect: Dialect,
     /// The database that the session began in.
     home: String,
 }
 
-impl Connection<'_> {
+impl<'a> Connection<'a> {
+    fn reply_writer(&self, shape: Shape) -> ReplyWriter<'a> {
+        ReplyWriter::new(&self.endpoint.instance.name, shape, self.dialect)
+    }
+
     async fn sign_in(&mut self, tls_first: bool) -> io::Result<Option<Session>> {
         let Some(message) = self.reader.next().await? else {
             return Ok(None);
@@ -119,6 +126,7 @@ impl Connection<'_> {
                 self.writer.flush().await?;
                 self.writer.set_packet_size(login.packet_size);
                 self.reader.trust();
+                self.dialect.version = login.tds_version;
                 self.home.clone_from(&session.database);
                 Ok(Some(session))
             }
@@ -225,7 +233,7 @@ impl Connection<'_> {
                     }
                 }
                 Ok(Resolved::Answered { returned }) => {
-                    let reply = self.endpoint.reply_writer(shape);
+                    let reply = self.reply_writer(shape);
                     reply.end(self.writer.body(), returned, more);
                 }
                 Err(error) => self.put_failed(shape, error, more),
@@ -242,7 +250,7 @@ impl Connection<'_> {
     async fn run(&mut self, session: Session, request: Request, end: End) -> io::Result<Course> {
         let killed = session.killed.clone();
         let mut running = RunningRequest::start(session, request);
-        let mut reply = self.endpoint.reply_writer(end.shape);
+        let mut reply = self.reply_writer(end.shape);
         loop {
             let is_held_up = self.writer.waiting() >= MOST_WAITING;
             tokio::select! {
@@ -318,8 +326,8 @@ impl Connection<'_> {
 
     /// Writes the whole reply to a request that no session runs.
     fn put_failed(&mut self, shape: Shape, error: ServerError, more: bool) {
+        let mut reply = self.reply_writer(shape);
         let out = self.writer.body();
-        let mut reply = self.endpoint.reply_writer(shape);
         for message in error.0 {
             // A message can always be sent.
             let _ = reply.put(out, Reply::Message(message));

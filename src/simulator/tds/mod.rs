@@ -10,6 +10,7 @@ mod code_page;
 mod column;
 mod connection;
 mod cursor;
+mod dialect;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod handshake;

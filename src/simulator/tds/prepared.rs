@@ -112,6 +112,9 @@ impl PreparedStatements {
                     returned: vec![Reply::ReturnStatus(0)],
                 })
             }
+            cursor if cursor.starts_with("sp_cursor") => {
+                Err(ServerError::unsupported("cursors on the server"))
+            }
             _ => Ok(Resolved::as_it_is(Request::Rpc {
                 procedure,
                 parameters: values.collect(),
@@ -299,6 +302,15 @@ mod tests {
         );
         let (_, values, _) = run(prepared.resolve(both).unwrap());
         assert_eq!(values, [text("SELECT 1")]);
+    }
+
+    #[test]
+    fn cursors_are_refused_and_that_is_said() {
+        let mut prepared = PreparedStatements::default();
+        for name in ["sp_cursoropen", "SP_CURSORFETCH", "sys.sp_cursorclose"] {
+            let refused = prepared.resolve(call(name, vec![])).unwrap_err();
+            assert_eq!(refused.0[0].number, 50_900);
+        }
     }
 
     #[test]

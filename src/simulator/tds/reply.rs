@@ -2,6 +2,7 @@
 
 use crate::simulator::output::Reply;
 use crate::simulator::server_error::message;
+use crate::simulator::tds::dialect::Dialect;
 use crate::simulator::tds::token::{
     self, DONE_ERROR, DONE_MORE, DONE_SERVER_ERROR, DoneKind, TextChange,
 };
@@ -29,8 +30,10 @@ pub(super) enum Shape {
 pub(super) struct ReplyWriter<'a> {
     server: &'a str,
     shape: Shape,
-    tells_nullable: bool,
+    dialect: Dialect,
     columns: Vec<WireColumn>,
+    /// The same, as the client knows them.
+    known_columns: Vec<WireColumn>,
     held: Option<Done>,
     has_failed: bool,
 }
@@ -43,14 +46,13 @@ struct Done {
 }
 
 impl<'a> ReplyWriter<'a> {
-    /// `tells_nullable` is false where
-    /// [`WireBug::ColumnFlags`](crate::simulator::WireBug::ColumnFlags) is planted.
-    pub(super) const fn new(server: &'a str, shape: Shape, tells_nullable: bool) -> Self {
+    pub(super) const fn new(server: &'a str, shape: Shape, dialect: Dialect) -> Self {
         Self {
             server,
             shape,
-            tells_nullable,
+            dialect,
             columns: Vec::new(),
+            known_columns: Vec::new(),
             held: None,
             has_failed: false,
         }
@@ -64,12 +66,15 @@ impl<'a> ReplyWriter<'a> {
         }
         let written = match reply {
             Reply::Columns(columns) => {
-                token::put_columns(out, &columns, self.tells_nullable);
+                let known = self.dialect.columns(columns.clone());
+                token::put_columns(out, &known, self.dialect.tells_nullable);
                 self.columns = columns;
+                self.known_columns = known;
                 Ok(())
             }
             Reply::Row(row) => {
-                token::put_row(out, &self.columns, &row).map_err(|error| error.to_string())
+                let row = self.dialect.row(row, &self.columns);
+                token::put_row(out, &self.known_columns, &row).map_err(|error| error.to_string())
             }
             Reply::Message(message) => {
                 self.has_failed |= message.is_error();
@@ -111,8 +116,12 @@ impl<'a> ReplyWriter<'a> {
                 name,
                 kind,
                 value,
-            } => token::put_return_value(out, ordinal, &name, kind, &value)
-                .map_err(|error| error.to_string()),
+            } => {
+                let value = self.dialect.value(value, kind);
+                let kind = self.dialect.known(kind);
+                token::put_return_value(out, ordinal, &name, kind, &value)
+                    .map_err(|error| error.to_string())
+            }
             Reply::ReturnStatus(status) => {
                 token::put_return_status(out, status);
                 Ok(())
@@ -170,12 +179,18 @@ pub(super) struct Broken;
 mod tests {
     use super::*;
     use crate::simulator::output::TransactionChange;
+    use crate::simulator::tds::version::TdsVersion;
     use crate::simulator::wire_type::WireType;
     use crate::transport::SqlValue;
 
+    const DIALECT: Dialect = Dialect {
+        version: TdsVersion::V7_4,
+        tells_nullable: true,
+    };
+
     fn reply(shape: Shape, replies: Vec<Reply>) -> String {
         let mut out = Vec::new();
-        let mut writer = ReplyWriter::new("S", shape, true);
+        let mut writer = ReplyWriter::new("S", shape, DIALECT);
         for reply in replies {
             writer.put(&mut out, reply).unwrap();
         }
@@ -236,7 +251,7 @@ mod tests {
     #[test]
     fn values_of_a_call_come_before_its_end() {
         let mut out = Vec::new();
-        let mut writer = ReplyWriter::new("S", Shape::Call, true);
+        let mut writer = ReplyWriter::new("S", Shape::Call, DIALECT);
         for reply in [Reply::ReturnStatus(0), done(EXECUTE, None, false)] {
             writer.put(&mut out, reply).unwrap();
         }
@@ -269,7 +284,7 @@ mod tests {
     #[test]
     fn what_can_not_be_sent_breaks_the_connection_loudly() {
         let mut out = Vec::new();
-        let mut writer = ReplyWriter::new("S", Shape::Batch, true);
+        let mut writer = ReplyWriter::new("S", Shape::Batch, DIALECT);
         let columns = vec![WireColumn::new("n", WireType::Int)];
         writer.put(&mut out, Reply::Columns(columns)).unwrap();
         let start = out.len();

@@ -49,14 +49,17 @@ pub(super) fn read(message: &Message) -> Result<ClientRequest, RequestError> {
     let shape = shape(message);
     let mut cursor = Cursor::new(&message.body);
     if message.kind == BULK_LOAD {
-        return Err(RequestError::Unsupported("bulk load".to_owned()));
+        return Err(bulk_load());
     }
     if !matches!(message.kind, SQL_BATCH | RPC | TRANSACTION_MANAGER) {
         return Err(RequestError::Malformed("its type is no request's"));
     }
     let transaction = cursor.all_headers()?;
     let requests = match message.kind {
-        SQL_BATCH => vec![Request::Batch(cursor.rest_as_text()?)],
+        SQL_BATCH => match cursor.rest_as_text()? {
+            text if announces_bulk_load(&text) => return Err(bulk_load()),
+            text => vec![Request::Batch(text)],
+        },
         RPC => rpc::read(&mut cursor)?,
         _ => vec![transaction_request(&mut cursor)?],
     };
@@ -65,6 +68,21 @@ pub(super) fn read(message: &Message) -> Result<ClientRequest, RequestError> {
         shape,
         transaction,
     }))
+}
+
+fn bulk_load() -> RequestError {
+    RequestError::Unsupported("bulk load".to_owned())
+}
+
+/// `INSERT BULK`: no statement of T-SQL, but what a client says before it sends rows.
+fn announces_bulk_load(text: &str) -> bool {
+    let mut words = text.split_whitespace();
+    let mut is_next = |expected: &str| {
+        words
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case(expected))
+    };
+    is_next("INSERT") && is_next("BULK")
 }
 
 /// The shape of the reply to a request.
@@ -233,6 +251,16 @@ mod tests {
             let refused = transaction(kind, rest);
             assert!(matches!(refused, Err(RequestError::Malformed(_))), "{kind}");
         }
+    }
+
+    #[test]
+    fn bulk_load_is_refused_where_it_is_announced() {
+        let body: Vec<u8> = " insert\n bulk [t] ([a] int)"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let refused = request(SQL_BATCH, &body);
+        assert!(matches!(refused, Err(RequestError::Unsupported(_))));
     }
 
     #[test]
