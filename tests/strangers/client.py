@@ -79,8 +79,9 @@ class Answer:
 class Client:
     """An adapter's process, begun when it is first asked something."""
 
-    def __init__(self, name, command, cache, python):
+    def __init__(self, name, command, cache, python, reads_no_guids=False):
         self.name = name
+        self.reads_no_guids = reads_no_guids
         self._command = [part.format(here=HERE, cache=cache, python=python) for part in command]
         self._process = None
         self._lines = None

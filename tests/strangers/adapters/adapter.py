@@ -78,13 +78,14 @@ class Answer:
         """Says at once what the client shows at once."""
         self._say({"message": {"number": number, "severity": severity, "state": state, "text": text}})
 
-    def result(self, columns, rows, batch):
+    def result(self, columns, rows, batch, nullable=None):
         if batch.is_digested:
             self.digest = self.digest or Digest()
             for row in rows:
                 self.digest.take(row[0])
             rows = []
-        self.results.append({"columns": list(columns), "rows": [[shown(cell) for cell in row] for row in rows]})
+        self.results.append({"columns": list(columns), "nullable": nullable,
+                             "rows": [[shown(cell) for cell in row] for row in rows]})
 
 
 def shown(value):

@@ -3,12 +3,14 @@
 import re
 
 from adapter import serve
-from freetds_tool import BETWEEN, MARK_COLUMN, Tool
+from freetds_tool import BETWEEN, MARK_COLUMN, Failed, Tool
 
 HEADER = re.compile(r"Msg (\d+), Level (\d+), State (\d+)$")
-OWN = re.compile(r"@@rowcount |-?\d+ rows affected|bsqldb: |type \d+ not supported|Server ")
+OWN = re.compile(r"@@rowcount |-?\d+ rows affected|bsqldb: |Server ")
+REFUSED = re.compile(r"type \d+ not supported")
 LONG_TEXT = re.compile(r"^0x([0-9a-f]{2})+$")
-RULE = re.compile(f"^-+({BETWEEN}-+)*$")
+# Below a column's name; nothing where the column has no length that could be known.
+RULE = re.compile(f"^-*({BETWEEN}-*)*$")
 
 
 class Bsqldb(Tool):
@@ -22,7 +24,9 @@ class Bsqldb(Tool):
         line = yield None
         while True:
             found = HEADER.match(line)
-            if found:
+            if REFUSED.match(line):
+                line = yield Failed(line)
+            elif found:
                 yield None
                 text = yield None
                 line = yield text[1:], int(found[1]), int(found[2]), int(found[3])
@@ -33,20 +37,24 @@ class Bsqldb(Tool):
 
     def results(self, lines):
         columns = rows = None
-        for line, following in zip(lines, [*lines[1:], ""]):
-            if RULE.match(following):
+        for line, following in zip(lines, [*lines[1:], "none"]):
+            if RULE.match(line):
+                continue
+            if RULE.match(following) and line.count(BETWEEN) == following.count(BETWEEN):
                 if columns is not None:
                     yield columns, rows
                 columns, rows = [name.strip() for name in line.split(BETWEEN)], []
-            elif columns is not None and not RULE.match(line):
+            elif columns is not None:
                 rows.append([None if cell == "NULL" else cell for cell in line.split(BETWEEN)])
         if columns is not None and columns != [MARK_COLUMN]:
             yield columns, rows
 
     def only_rows(self, lines):
-        rows = (line for line in lines if line and line.strip() != MARK_COLUMN and not RULE.match(line))
-        next(rows, None)
-        return (_letters(line) for line in rows)
+        # The column's name and the rule below it.
+        next(lines, None)
+        next(lines, None)
+        return (_letters(line) for line in lines if line.strip() != MARK_COLUMN and not RULE.match(line))
+
 
 
 def _letters(text):

@@ -18,6 +18,10 @@ MARK_COLUMN = "column_of_the_mark"
 CHARSET = re.compile(r'^using default charset "[^"]*"')
 
 
+class Failed(str):
+    """What the tool says of an answer that it can't show."""
+
+
 class Tool:
     """A tool's process, which is one connection. After it ended, the next batch begins another one."""
 
@@ -25,14 +29,15 @@ class Tool:
 
     def __init__(self):
         self.folder = tempfile.TemporaryDirectory()
-        self.to = self.environment = self.process = self.lines = None
+        self.to = self.environment = self.process = self.lines = self.failed = None
 
     def command(self):
         """The tool, for the server `simulator` of the configuration."""
         raise NotImplementedError
 
     def messages(self):
-        """Takes lines of standard error by `send`, and gives `(text, number, severity, state)` or `None`."""
+        """Takes lines of standard error by `send`, and gives `(text, number, severity, state)`, `Failed` or
+        `None`."""
         raise NotImplementedError
 
     def results(self, lines):
@@ -66,10 +71,11 @@ class Tool:
         if batch.is_digested:
             answer.result([], self._rows(batch, answer), batch)
             return
-        lines = []
+        self.failed, lines = None, []
         self._ask(batch.sql, answer.message, lines.append)
         for columns, rows in self.results(lines):
             answer.result(columns, rows, batch)
+        answer.failed = self.failed
 
     def _rows(self, batch, answer):
         """The rows of a batch with one result, while they come."""
@@ -105,7 +111,9 @@ class Tool:
                 waited_for.discard(stream)
             elif stream == "out":
                 take(line)
-            elif message := messages.send(line):
+            elif isinstance(message := messages.send(line), Failed):
+                self.failed = message
+            elif message:
                 say(*message)
         if has_ended:
             self.close()

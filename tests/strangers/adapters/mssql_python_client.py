@@ -67,7 +67,8 @@ class MssqlPython:
                 answer.message(MARKS.sub("", text), number or None, 0)
             cursor.messages.clear()
         if cursor.description:
-            answer.result([column[0] for column in cursor.description], _rows(cursor), batch)
+            answer.result([column[0] for column in cursor.description], _rows(cursor), batch,
+                          [bool(column[6]) for column in cursor.description])
         return True
 
     def begin(self):
@@ -109,6 +110,9 @@ def _value(kind, value):
         case _:
             return value
 
+
+# A connection that is closed has to end.
+mssql_python.pooling(enabled=False)
 
 if __name__ == "__main__":
     serve(MssqlPython())

@@ -1,15 +1,19 @@
 """What pyodbc does alike with every driver. It shows messages only at the end of each step."""
 
 import re
+import time
 
 import pyodbc
-from adapter import Refused, cancel_later
+from adapter import Refused
 
 # What pyodbc adds to a message: `[42S02] [Vendor][Driver][Server]Text (208) (SQLExecDirectW)`.
 NUMBER = re.compile(r"\((\d+)\) \(SQL\w+\)")
 MARKS = re.compile(r"^(\s*\[[^\]]*\]\s*)+")
 STATE_OF_MESSAGE = re.compile(r"\[(\w+)\] \((\d+)\)")
 BETWEEN = re.compile(r"; (?=\[\w{5}\] \[)")
+
+# A connection that is closed has to end.
+pyodbc.pooling = False
 
 
 class Odbc:
@@ -28,16 +32,24 @@ class Odbc:
 
     def run(self, batch, answer):
         cursor = self.connection.cursor()
-        timer = batch.cancel_after and cancel_later(batch.cancel_after, cursor.cancel)
         try:
             for parameters in batch.parameters or [()]:
+                if batch.cancel_after:
+                    self._cancel(cursor, batch, answer)
+                    break
                 self._step(lambda row=parameters: self._execute(cursor, batch, row), cursor, answer, batch)
                 while self._step(cursor.nextset, cursor, answer, batch):
                     pass
         finally:
-            if timer:
-                timer.cancel()
             cursor.close()
+
+    @staticmethod
+    def _cancel(cursor, batch, answer):
+        """While rows may come: a driver need not bear that from another thread."""
+        cursor.execute(batch.sql)
+        time.sleep(batch.cancel_after)
+        cursor.cancel()
+        answer.cancelled = True
 
     @staticmethod
     def _execute(cursor, batch, row):
@@ -62,7 +74,8 @@ class Odbc:
             found = STATE_OF_MESSAGE.search(mark)
             answer.message(MARKS.sub("", text), int(found[2]) if found else None, 0)
         if cursor.description:
-            answer.result([column[0] for column in cursor.description], cursor, batch)
+            answer.result([column[0] for column in cursor.description], cursor, batch,
+                          [bool(column[6]) for column in cursor.description])
         return True
 
     def begin(self):

@@ -51,7 +51,8 @@ class PythonTds:
                 cursor.cancel()
                 answer.cancelled, more = True, False
             if more and cursor.description:
-                answer.result([column[0] for column in cursor.description], _rows(cursor), batch)
+                answer.result([column[0] for column in cursor.description], _rows(cursor), batch,
+                          [bool(column[6]) for column in cursor.description])
         except pytds.Error as error:
             if answer.failed:
                 return False

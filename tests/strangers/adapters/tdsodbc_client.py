@@ -21,13 +21,12 @@ class TdsOdbc(Odbc):
         if to.tls not in ENCRYPTION:
             raise Unsupported("FreeTDS 1.3 knows encryption off, request and require")
         with open(CONFIG, "w", encoding="utf-8") as config:
-            config.write(f"[global]\nencryption = {ENCRYPTION[to.tls]}\n")
+            config.write(f"[simulator]\nhost = {to.host}\nport = {to.port}\ntds version = 7.4\n"
+                         f"client charset = UTF-8\nencryption = {ENCRYPTION[to.tls]}\n")
             if to.ca:
                 config.write(f"ca file = {to.ca}\ncheck certificate hostname = yes\n")
-        database = f"DATABASE={{{to.database}}};" if to.database else ""
-        password = to.password.replace("}", "}}")
-        return (f"DRIVER={DRIVER};SERVER={to.host};PORT={to.port};TDS_Version=7.4;ClientCharset=UTF-8;"
-                f"{database}UID={to.user};PWD={{{password}}}")
+        database = f"DATABASE={to.database};" if to.database else ""
+        return f"DRIVER={DRIVER};SERVERNAME=simulator;{database}UID={to.user};PWD={to.password}"
 
 
 serve(TdsOdbc())

@@ -17,6 +17,9 @@ const PARAMETERS = {
   varbinary: [TYPES.VarBinary, (value) => Buffer.from(value.slice(2), 'hex')],
 };
 
+// A statement is prepared before there are values whose lengths could be taken.
+const LENGTHS = { nvarchar: { length: 4000 }, varbinary: { length: 8000 } };
+
 let connection = null;
 
 function say(line) {
@@ -132,14 +135,19 @@ function run(asked) {
         end();
       }
     });
-    request.on('columnMetadata', (columns) => done.results.push({ columns: columns.map((column) => column.colName), rows: [] }));
+    request.on('columnMetadata', (columns) => done.results.push({
+      columns: columns.map((column) => column.colName),
+      // The first of the flags that MS-TDS has for a column.
+      nullable: columns.map((column) => (column.flags & 1) === 1),
+      rows: [],
+    }));
     request.on('row', (cells) => {
       if (digest) digest.take(cells[0].value);
       else done.results[done.results.length - 1].rows.push(cells.map(shown));
     });
     (sets[0] || []).forEach(({ type, value }, at) => {
       const [kind, from] = PARAMETERS[type];
-      request.addParameter(`P${at + 1}`, kind, value === null || asked.prepare ? null : from(value));
+      request.addParameter(`P${at + 1}`, kind, value === null || asked.prepare ? null : from(value), LENGTHS[type]);
     });
     if (asked.cancel_after_ms !== undefined) {
       timer = setTimeout(() => connection.cancel(), asked.cancel_after_ms);

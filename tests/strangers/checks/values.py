@@ -107,6 +107,15 @@ def nulls(bench):
     want(answer.rows == [[None] * len(TYPES + MOMENTS) + [""]], answer)
 
 
+@check("whether a column may be NULL")
+def nullability(bench):
+    connection = bench.connection()
+    table = f"tempdb.dbo.{random_name('t')}"
+    connection.good(f"CREATE TABLE {table} (a int NOT NULL, b int NULL)")
+    answer = connection.good(f"SELECT a, b FROM {table}")
+    want(answer.results[-1].get("nullable") == [False, True], answer.results)
+
+
 @check("sql_variant, which SERVERPROPERTY gives")
 def sql_variant(bench):
     answer = bench.connection().good("SELECT SERVERPROPERTY('ProductMajorVersion') AS v, SERVERPROPERTY('EngineEdition') AS e")
