@@ -136,6 +136,8 @@ pub(crate) struct SessionMemory {
     pub(crate) lock_timeout: Option<u64>,
     /// `#t`, by lower-case name.
     pub(crate) temporary_tables: BTreeMap<String, MemoryTable>,
+    /// What they were when the open transaction began.
+    pub(crate) tables_before: Option<BTreeMap<String, MemoryTable>>,
     /// `SCOPE_IDENTITY()`.
     pub(crate) identity: Option<i64>,
     /// The single-user database, in lower case, that the session has by having entered it: leaving

@@ -43,7 +43,12 @@ impl Context<'_> {
             "@@TEXTSIZE" => int(2_147_483_647),
             "@@MAX_CONNECTIONS" => int(32_767),
             "@@MAX_PRECISION" => (SqlValue::Int(38), WireType::TinyInt),
-            "@@OPTIONS" => int(5496),
+            "@@OPTIONS" => {
+                // Documented bits: what drivers set at sign-in, and the two that are kept here.
+                let set = [(memory.no_count, 512), (memory.aborts_transactions, 16_384)];
+                let bits = set.iter().filter(|(is_on, _)| *is_on).map(|(_, bit)| bit);
+                int(5496 + bits.sum::<i64>())
+            }
             "@@PROCID" => int(0),
             "@@CURSOR_ROWS" | "@@FETCH_STATUS" => int(0),
             "@@MICROSOFTVERSION" => {

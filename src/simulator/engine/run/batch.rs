@@ -189,7 +189,13 @@ impl Runner<'_> {
             }
             return Err(Failure::Server(error));
         }
-        let is_over = aborts_batch(&error) || self.session.memory.aborts_transactions;
+        // Documented: RAISERROR does not honor XACT_ABORT.
+        let is_raised = matches!(
+            statement.kind,
+            StatementKind::Flow(FlowStatement::RaiseError { .. })
+        );
+        let is_over =
+            aborts_batch(&error) || (self.session.memory.aborts_transactions && !is_raised);
         let is_fatal = error.0.iter().any(|message| message.class >= 20);
         if is_over && !is_fatal {
             // The client is told with the end of the statement.
