@@ -81,6 +81,11 @@ impl RunningRequest {
         self.replies.is_empty()
     }
 
+    /// Whether it goes on when nobody waits for it any more.
+    pub(crate) const fn outlives_client(&self) -> bool {
+        self.outlives_client
+    }
+
     /// Aborts the statement where it stands and gives the session back.
     pub(crate) async fn stop(mut self) -> Session {
         self.stop.cancel();

@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::names::{DatabaseName, SqlInstance};
 use crate::secret::Secret;
@@ -105,9 +107,7 @@ impl SqlTransport for SimulatorTransport {
         let session = open_session(instance, request)
             .await
             .map_err(|error| refused(&error))?;
-        Ok(Box::new(InProcessSession {
-            session: Some(session),
-        }))
+        Ok(Box::new(InProcessSession(State::Idle(Box::new(session)))))
     }
 }
 
@@ -121,9 +121,50 @@ fn refused(error: &ServerError) -> TransportError {
 }
 
 /// A session without a connection under it.
-struct InProcessSession {
-    /// `None` when it is over, or a statement was abandoned.
-    session: Option<Session>,
+struct InProcessSession(State);
+
+enum State {
+    Idle(Box<Session>),
+    /// A statement was given up, and is being stopped, as by an attention.
+    Stopping(JoinHandle<Session>),
+    Over,
+}
+
+impl State {
+    /// The session, once it is at rest.
+    ///
+    /// Cancel safe.
+    async fn take(&mut self) -> Result<Session, TransportError> {
+        if let Self::Stopping(stopping) = self {
+            *self = stopping
+                .await
+                .map_or(Self::Over, |session| Self::Idle(Box::new(session)));
+        }
+        match std::mem::replace(self, Self::Over) {
+            Self::Idle(session) if !session.killed.is_cancelled() => Ok(*session),
+            _ => Err(TransportError::new(
+                TransportErrorKind::Connect,
+                "the session is over; connect again",
+            )),
+        }
+    }
+}
+
+/// A statement whose answer is being taken. Giving it up stops it; the session stays usable, unless
+/// the statement is one that outlives its client.
+struct Attended<'a> {
+    running: Option<RunningRequest>,
+    state: &'a mut State,
+}
+
+impl Drop for Attended<'_> {
+    fn drop(&mut self) {
+        let running = self.running.take();
+        let running = running.filter(|running| !running.outlives_client());
+        if let (Some(running), Ok(runtime)) = (running, Handle::try_current()) {
+            *self.state = State::Stopping(runtime.spawn(running.stop()));
+        }
+    }
 }
 
 #[async_trait]
@@ -133,26 +174,21 @@ impl SqlSession for InProcessSession {
         batch: SqlBatch,
         sink: &mut dyn SqlSink,
     ) -> Result<(), TransportError> {
-        let over = || {
-            TransportError::new(
-                TransportErrorKind::Connect,
-                "the session is over; connect again",
-            )
-        };
-        let session = self.session.take().ok_or_else(over)?;
-        if session.killed.is_cancelled() {
-            return Err(over());
-        }
+        let session = self.0.take().await?;
         let request = Request::Batch(batch.clear_text().to_owned());
-        let mut running = RunningRequest::start(session, request);
-        loop {
+        let mut attended = Attended {
+            running: Some(RunningRequest::start(session, request)),
+            state: &mut self.0,
+        };
+        while let Some(running) = &mut attended.running {
             match running.next().await {
                 Step::Reply(reply) => give(sink, reply),
                 Step::Ended(session, Ok(())) => {
-                    self.session = Some(*session);
-                    return Ok(());
+                    attended.running = None;
+                    *attended.state = State::Idle(session);
                 }
                 Step::Ended(_, Err(_)) => {
+                    attended.running = None;
                     return Err(TransportError::new(
                         TransportErrorKind::Interrupted,
                         "the server closed the connection",
@@ -160,6 +196,7 @@ impl SqlSession for InProcessSession {
                 }
             }
         }
+        Ok(())
     }
 
     fn wire(&self) -> Wire {
@@ -170,7 +207,13 @@ impl SqlSession for InProcessSession {
 impl fmt::Debug for InProcessSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InProcessSession")
-            .field("spid", &self.session.as_ref().map(|session| session.spid))
+            .field(
+                "spid",
+                &match &self.0 {
+                    State::Idle(session) => Some(session.spid),
+                    State::Stopping(_) | State::Over => None,
+                },
+            )
             .finish()
     }
 }
