@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::names::NameError;
+pub(crate) use crate::transport::printable;
 use crate::transport::{SqlMessage, TransportError, TransportErrorKind};
 
 /// What kind of thing went wrong.
@@ -118,7 +119,7 @@ impl Error {
             Effect::Unknown
         };
         let mut this = Self::new(kind, error.to_string()).with_effect(effect);
-        this.0.source = Some(TransportError::new(error.kind(), printable(error.detail())));
+        this.0.source = Some(TransportError::new(error.kind(), error.detail()));
         this
     }
 
@@ -226,24 +227,6 @@ impl From<NameError> for Error {
     fn from(error: NameError) -> Self {
         Self::invalid(error.what(), error.problem())
     }
-}
-
-/// Text of others made safe for a terminal or a report: control characters and those that turn the
-/// direction of writing are escaped.
-pub(crate) fn printable(text: &str) -> String {
-    let is_hostile = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{061c}' | '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_hostile(c) {
-            safe.extend(c.escape_unicode());
-        } else {
-            safe.push(c);
-        }
-    }
-    safe
 }
 
 #[cfg(test)]

@@ -42,12 +42,13 @@ pub struct TransportError {
 impl TransportError {
     /// Makes an error from how far the request got and what the transport has to say.
     ///
-    /// `detail` reaches logs and reports: it must hold no secret.
+    /// `detail` reaches logs and reports: it must hold no secret. What a terminal would obey in it
+    /// is escaped here, because servers put their words into it.
     #[must_use]
     pub fn new(kind: TransportErrorKind, detail: impl Into<String>) -> Self {
         Self {
             kind,
-            detail: detail.into(),
+            detail: printable(&detail.into()),
         }
     }
 
@@ -77,4 +78,22 @@ impl fmt::Display for TransportError {
         };
         write!(f, "{what}: {}", self.detail)
     }
+}
+
+/// Text of others made safe for a terminal or a report: control characters and those that turn the
+/// direction of writing are escaped.
+pub(crate) fn printable(text: &str) -> String {
+    let is_hostile = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{061c}' | '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_hostile(c) {
+            safe.extend(c.escape_unicode());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
 }

@@ -13,6 +13,7 @@ mod sql_value;
 
 pub use clock::{Clock, SystemClock};
 pub use deadlines::Deadlines;
+pub(crate) use error::printable;
 pub use error::{TransportError, TransportErrorKind};
 pub use secrets::SecretSource;
 pub use sql::{

@@ -33,7 +33,8 @@ pub enum ErrorSupport {
 pub enum CancelSupport {
     /// By closing the connection. The server may go on for a while.
     Disconnect,
-    /// By TDS attention, as soon as the future that runs it is dropped; the session stays usable.
+    /// By TDS attention, sent as soon as the future of [`execute`](SqlSession::execute) is dropped; the
+    /// session stays usable: what it is asked next waits for the acknowledgement.
     Attention,
 }
 
@@ -103,8 +104,9 @@ pub trait SqlSession: fmt::Debug + Send {
     /// Runs one batch.
     ///
     /// # Cancel safety
-    /// Dropping the future may leave the batch running; the session is then only good for dropping.
-    /// With [`CancelSupport::Attention`] the batch is ended, and the session runs the next one.
+    /// Dropping the future ends the batch as [`CancelSupport`] says. With `Disconnect` the batch may
+    /// run until the session is dropped, and for a while after; the session is then only good for
+    /// dropping, and must refuse another batch rather than mix up two answers.
     async fn execute(
         &mut self,
         batch: SqlBatch,
