@@ -6,6 +6,8 @@ mod browser;
 mod contained;
 #[cfg(any(feature = "mssql-tds", feature = "tiberius"))]
 mod endpoint;
+#[cfg(feature = "tiberius")]
+mod guarded;
 #[cfg(any(feature = "mssql-tds", feature = "tiberius"))]
 mod login;
 #[cfg(feature = "mssql-tds")]

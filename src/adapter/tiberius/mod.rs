@@ -4,6 +4,9 @@
 //! error of a batch, so progress comes from a second session and a key restore can't tell "same
 //! key" from "replaced". A running batch is ended by closing the connection.
 //!
+//! A server that sends more than 16 MiB of which nothing is a whole row, a set or an end is taken for
+//! a hostile one: a single row can't be longer than that.
+//!
 //! The driver's own log events never reach a subscriber: they hold the server's words unchanged.
 //!
 //! # Integrated authentication
@@ -15,6 +18,7 @@
 //! The driver keeps the password in memory that is wiped, and copies the text of a batch into
 //! buffers that are not: a password in a statement stays in freed memory of this process for a while.
 
+mod ending;
 mod session;
 mod value;
 
@@ -30,6 +34,7 @@ pub use super::{Endpoint, Login, Tls};
 use self::session::TiberiusSession;
 use super::contained::contained;
 use super::endpoint::Door;
+use super::guarded::{Guarded, Meter};
 use super::login;
 use crate::error::{Error, Result};
 use crate::names::{DatabaseName, SqlInstance};
@@ -87,11 +92,13 @@ impl TiberiusTransport {
             .await
             .map_err(|error| failed(format!("{}:{}: {error}", door.host, door.port)))?;
         prepare(&stream).map_err(|error| failed(error.to_string()))?;
+        let meter = Meter::default();
+        let stream = Guarded::new(stream, meter.clone()).compat_write();
         // The driver keeps its buffers in the future; on the heap it does not weigh on every caller.
-        let client = Box::pin(contained(Client::connect(config, stream.compat_write()))).await;
+        let client = Box::pin(contained(Client::connect(config, stream))).await;
         match client {
             Ok(Ok(client)) => {
-                let session = TiberiusSession::new(client, endpoint.tls.wire());
+                let session = TiberiusSession::new(client, meter, endpoint.tls.wire());
                 Ok(Entry::Session(Box::new(session)))
             }
             Ok(Err(tiberius::error::Error::Routing { host, port })) => {

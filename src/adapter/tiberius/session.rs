@@ -4,12 +4,14 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
 use tiberius::error::{Error, IoErrorKind, TokenError};
 use tiberius::{Client, QueryItem};
-use tokio::net::TcpStream;
 use tokio_util::compat::Compat;
+use tracing::instrument::WithSubscriber as _;
 
+use super::ending::EndingEar;
 use super::value::value;
 use crate::adapter::Login;
 use crate::adapter::contained::contained;
+use crate::adapter::guarded::{Guarded, Meter};
 use crate::transport::{
     SqlBatch, SqlColumn, SqlMessage, SqlSession, SqlSink, TransportError, TransportErrorKind, Wire,
 };
@@ -17,7 +19,8 @@ use crate::transport::{
 /// One connection of the driver.
 pub(super) struct TiberiusSession {
     /// `None` once the connection can't be trusted any more: an answer was left half-read.
-    client: Option<Client<Compat<TcpStream>>>,
+    client: Option<Client<Compat<Guarded>>>,
+    meter: Meter,
     wire: Wire,
 }
 
@@ -31,9 +34,10 @@ impl fmt::Debug for TiberiusSession {
 }
 
 impl TiberiusSession {
-    pub(super) const fn new(client: Client<Compat<TcpStream>>, wire: Wire) -> Self {
+    pub(super) const fn new(client: Client<Compat<Guarded>>, meter: Meter, wire: Wire) -> Self {
         Self {
             client: Some(client),
+            meter,
             wire,
         }
     }
@@ -54,7 +58,15 @@ impl SqlSession for TiberiusSession {
                 "the session was lost before and is not used again; nothing was sent",
             ));
         };
-        match contained(answer(&mut client, &batch, sink)).await {
+        let ear = EndingEar::default();
+        let answer = answer(&mut client, &self.meter, &batch, sink);
+        match contained(answer.with_subscriber(ear.clone())).await {
+            Ok(Ok(())) if ear.missed_the_end() => {
+                return Err(TransportError::new(
+                    TransportErrorKind::Interrupted,
+                    "the answer stops before its end",
+                ));
+            }
             Ok(Ok(())) => self.client = Some(client),
             Ok(Err(Error::Server(error))) => {
                 let is_fatal = error.class() >= 20;
@@ -84,12 +96,15 @@ impl SqlSession for TiberiusSession {
 }
 
 async fn answer(
-    client: &mut Client<Compat<TcpStream>>,
+    client: &mut Client<Compat<Guarded>>,
+    meter: &Meter,
     batch: &SqlBatch,
     sink: &mut dyn SqlSink,
 ) -> tiberius::Result<()> {
+    meter.reset();
     let mut stream = client.simple_query(batch.clear_text()).await?;
     while let Some(item) = stream.try_next().await? {
+        meter.reset();
         match item {
             QueryItem::Metadata(metadata) => {
                 let columns: Vec<SqlColumn> = metadata
