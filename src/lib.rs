@@ -11,6 +11,7 @@
 //! * **Ports** ([`transport`]): how to reach SQL Server, where secrets come from, the clock. Hosts
 //!   plug in their own.
 //! * **Adapters** ([`adapter`]): what we ship behind the ports.
+//! * **A conformance suite** (`conformance`, a feature): the tests that anybody's transport must pass.
 //! * **A simulator** (`simulator`, a feature): an embedded SQL Server to rehearse a disaster on.
 //!
 //! # The rules it keeps
@@ -66,6 +67,8 @@
 pub mod adapter;
 mod any_operation;
 mod cancellation;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod context;
 mod error;
 mod hazard;

@@ -34,6 +34,17 @@ const BESIDE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "conformance",
+        &[
+            "names",
+            "secret",
+            "progress",
+            "hazard",
+            "transport",
+            "error",
+        ],
+    ),
+    (
         "simulator",
         &[
             "names",
