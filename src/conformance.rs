@@ -25,7 +25,7 @@
 //! # #[cfg(feature = "simulator")]
 //! # mod example {
 #![doc = include_str!("../examples/own_transport/recording.rs")]
-//! # use scorch_recovery::conformance::{PlayedServer, SqlTransportFixture, sql_transport};
+//! # use scorch_recovery::conformance::{SqlTransportFixture, sql_transport};
 //! # use scorch_recovery::simulator::{SimulatedInstance, SimulatorTransport};
 //! # use scorch_recovery::Secret;
 //!
