@@ -244,11 +244,7 @@ impl Runner<'_> {
                     let value = &frame.variable(name)?.value;
                     Ok(crate::simulator::engine::evaluate::text(value)?.unwrap_or_default())
                 })?;
-                self.ends += 1;
-                let output = self.output.at(self.session.line, &frame.procedure);
-                backup::execute(self.session, &statement, &output)
-                    .await
-                    .inspect_err(|_| self.ends -= 1)?;
+                self.backup(&statement, &frame.procedure).await?;
             }
         }
         Ok(Signal::Next)

@@ -97,7 +97,12 @@ impl Runner<'_> {
         let mut given = Vec::new();
         for rowset in rowsets {
             if rowset.columns.len() != places.len() {
-                return Err(mismatch(places.len(), rowset.columns.len()).into());
+                return Err(match source {
+                    // State 7, as transcripts of INSERT … EXEC have it.
+                    InsertSource::Execute(_) => wrong_number(7),
+                    _ => mismatch(places.len(), rowset.columns.len()),
+                }
+                .into());
             }
             for row in rowset.rows {
                 let typed = row.into_iter().zip(&rowset.columns);
@@ -187,6 +192,16 @@ fn mismatch(wanted: usize, given: usize) -> ServerError {
     ServerError::new(number, 15, 1, text)
 }
 
+/// 213: a number of values that the table does not take.
+fn wrong_number(state: u8) -> ServerError {
+    ServerError::new(
+        213,
+        16,
+        state,
+        "Column name or number of supplied values does not match table definition.",
+    )
+}
+
 /// A row with all columns: given, counted, by default, or NULL.
 fn full_row(
     context: &Context<'_>,
@@ -196,12 +211,7 @@ fn full_row(
     next_identity: &mut i64,
 ) -> Result<Vec<SqlValue>> {
     if given.len() != places.len() {
-        return Err(ServerError::new(
-            213,
-            16,
-            1,
-            "Column name or number of supplied values does not match table definition.",
-        ));
+        return Err(wrong_number(1));
     }
     let mut values: Vec<Given> = vec![None; shape.columns.len()];
     for (place, value) in places.iter().zip(given) {

@@ -1,5 +1,6 @@
 //! Runs what a client asked for, statement by statement.
 
+mod backup;
 mod batch;
 mod change;
 mod database;

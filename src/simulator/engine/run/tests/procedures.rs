@@ -54,6 +54,20 @@ async fn results_can_be_inserted() {
         )
         .await;
     assert_eq!(answer.rows, [["0", "0", "0"]]);
+
+    // What statements on backups show goes there too.
+    let columns: Vec<String> = (1..=13).map(|at| format!("c{at} nvarchar(200)")).collect();
+    let answer = server
+        .run(&format!(
+            "CREATE TABLE #l ({}); BACKUP DATABASE model TO DISK = N'm.bak' \
+             WITH FORMAT, MEDIANAME = N'kept'; \
+             INSERT #l EXEC('RESTORE LABELONLY FROM DISK = N''m.bak'''); SELECT c1 FROM #l",
+            columns.join(", ")
+        ))
+        .await;
+    assert_eq!(answer.rows, [["kept"]]);
+    let too_many = "INSERT #r EXEC('RESTORE LABELONLY FROM DISK = N''m.bak''')";
+    assert_eq!(server.errors(too_many).await, [213]);
 }
 
 #[tokio::test]
