@@ -11,7 +11,7 @@ use scorch_recovery::sql::{
 };
 use scorch_recovery::{Effect, ErrorKind, Observation, Operation};
 
-use kit::simulated::{News, SA, named, verify};
+use kit::simulated::{News, SA, choices, named, verify};
 use kit::{BAK, KEY, after_backup, back_up_key, restore_key, run_error};
 
 #[tokio::test]
@@ -72,8 +72,10 @@ async fn without_the_key_nothing_decrypts_and_the_reason_is_said() {
         .run(&cx)
         .await
         .unwrap();
-    assert!(
-        info.exists && info.has_service_master_key_copy && !info.is_encrypted_by_server,
+    assert!(info.exists && info.has_service_master_key_copy, "{info:?}");
+    assert_eq!(
+        info.is_encrypted_by_server,
+        !choices().master_key_flag_from_master,
         "{info:?}"
     );
 
@@ -87,11 +89,17 @@ async fn without_the_key_nothing_decrypts_and_the_reason_is_said() {
     };
     let error = run_error(&world, consented()).await;
     assert_eq!(error.kind(), ErrorKind::KeyMismatch, "{error}");
-    consented()
-        .recovering(&named("Orchestrator"))
-        .run(&cx)
-        .await
-        .unwrap();
+    let recovering = || consented().recovering(&named("Orchestrator"));
+    if choices().foreign_master_key_stops_key_restore {
+        let error = run_error(&world, recovering()).await;
+        assert_eq!(
+            (error.kind(), error.effect()),
+            (ErrorKind::ConsentRequired, Effect::None),
+            "{error}"
+        );
+        return;
+    }
+    recovering().run(&cx).await.unwrap();
     assert!(
         verify("SQL02", "Orchestrator")
             .run(&cx)

@@ -290,11 +290,17 @@ async fn a_batch_can_outlive_its_connection() {
     let server = Server::start_with(TlsMode::Off, |builder| builder.modelling(choices)).await;
     let mut observer = server.connect().await;
     let mut client = RawClient::sign_in(server.listener.address(), PASSWORD).await;
+    // The batch waits for a lock of the observer's until its client is gone.
+    let lock = "EXEC sp_getapplock @Resource = 'gate', @LockMode = 'Exclusive', \
+                @LockOwner = 'Session'";
+    rows(&mut observer, lock).await.unwrap();
     client
-        .batch("PRINT 'begun'; WAITFOR DELAY '00:00:00.200'; CREATE DATABASE Made")
+        .batch(&format!("PRINT 'begun'; {lock}; CREATE DATABASE Made"))
         .await;
     client.packet().await.unwrap();
-    drop(client);
+    client.leave().await;
+    let release = "EXEC sp_releaseapplock @Resource = 'gate', @LockOwner = 'Session'";
+    rows(&mut observer, release).await.unwrap();
     let made = async {
         while rows(
             &mut observer,

@@ -127,6 +127,8 @@ pub(crate) enum DatabaseState {
     RecoveryPending,
     Suspect,
     Offline,
+    /// Read-only, and for sysadmins only.
+    Emergency,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -226,6 +226,9 @@ pub(crate) struct SessionInfo {
     pub(crate) program_name: String,
     /// The statement that runs now: `BACKUP DATABASE`, and how far it is.
     pub(crate) request: Option<RequestInfo>,
+    /// The backup or restore that was stopped amid its work, as 3013 calls it, until its client is
+    /// told.
+    pub(crate) aborted: Option<&'static str>,
     /// Set by `KILL` and by closing the database under it.
     pub(crate) killed: CancellationToken,
 }

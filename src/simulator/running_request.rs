@@ -52,7 +52,10 @@ impl RunningRequest {
             let result = tokio::select! {
                 biased;
                 () = stopped.cancelled() => {
-                    session.end_stopped_batch(database);
+                    for message in session.end_stopped_batch(database) {
+                        // A client that is gone too need not be told.
+                        let _ = output.message(message).await;
+                    }
                     Ok(())
                 }
                 () = killed.cancelled() => Err(tell_killed(&output).await),
@@ -86,12 +89,18 @@ impl RunningRequest {
         self.outlives_client
     }
 
-    /// Aborts the statement where it stands and gives the session back.
-    pub(crate) async fn stop(mut self) -> Session {
+    /// Aborts the statement where it stands and gives the session back, with the errors that it is
+    /// left to tell.
+    pub(crate) async fn stop(mut self) -> (Session, Vec<Reply>) {
         self.stop.cancel();
+        let mut errors = Vec::new();
         loop {
-            if let Step::Ended(session, _) = self.next().await {
-                return *session;
+            match self.next().await {
+                Step::Ended(session, _) => return (*session, errors),
+                Step::Reply(Reply::Message(message)) if message.is_error() => {
+                    errors.push(Reply::Message(message));
+                }
+                Step::Reply(_) => {}
             }
         }
     }

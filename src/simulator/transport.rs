@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::names::{DatabaseName, SqlInstance};
 use crate::secret::Secret;
@@ -107,7 +108,7 @@ impl SqlTransport for SimulatorTransport {
         let session = open_session(instance, request)
             .await
             .map_err(|error| refused(&error))?;
-        Ok(Box::new(InProcessSession(State::Idle(Box::new(session)))))
+        Ok(Box::new(InProcessSession(State::Idle(Idle::new(session)))))
     }
 }
 
@@ -124,9 +125,9 @@ fn refused(error: &ServerError) -> TransportError {
 struct InProcessSession(State);
 
 enum State {
-    Idle(Box<Session>),
+    Idle(Idle),
     /// A statement was given up, and is being stopped, as by an attention.
-    Stopping(JoinHandle<Session>),
+    Stopping(JoinHandle<Idle>),
     Over,
 }
 
@@ -136,18 +137,64 @@ impl State {
     /// Cancel safe.
     async fn take(&mut self) -> Result<Session, TransportError> {
         if let Self::Stopping(stopping) = self {
-            *self = stopping
-                .await
-                .map_or(Self::Over, |session| Self::Idle(Box::new(session)));
+            *self = stopping.await.map_or(Self::Over, Self::Idle);
         }
-        match std::mem::replace(self, Self::Over) {
-            Self::Idle(session) if !session.killed.is_cancelled() => Ok(*session),
-            _ => Err(TransportError::new(
-                TransportErrorKind::Connect,
-                "the session is over; connect again",
-            )),
+        let session = match std::mem::replace(self, Self::Over) {
+            Self::Idle(idle) => idle.take(),
+            _ => None,
+        };
+        session
+            .filter(|session| !session.killed.is_cancelled())
+            .ok_or_else(|| {
+                TransportError::new(
+                    TransportErrorKind::Connect,
+                    "the session is over; connect again",
+                )
+            })
+    }
+}
+
+/// The session between two statements. As a connection would notice: one that is killed then ends.
+struct Idle {
+    spid: i16,
+    /// `None` once it was killed.
+    session: Slot,
+    _watch: DropGuard,
+}
+
+type Slot = Arc<Mutex<Option<Session>>>;
+
+impl Idle {
+    fn new(session: Session) -> Self {
+        let spid = session.spid;
+        let killed = session.killed.clone();
+        let slot = Arc::new(Mutex::new(Some(session)));
+        let closed = CancellationToken::new();
+        let (watched, is_closed) = (Arc::downgrade(&slot), closed.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = is_closed.cancelled() => {}
+                () = killed.cancelled() => {
+                    if let Some(slot) = watched.upgrade() {
+                        drop(take(&slot));
+                    }
+                }
+            }
+        });
+        Self {
+            spid,
+            session: slot,
+            _watch: closed.drop_guard(),
         }
     }
+
+    fn take(self) -> Option<Session> {
+        take(&self.session)
+    }
+}
+
+fn take(slot: &Slot) -> Option<Session> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// A statement whose answer is being taken. Giving it up stops it; the session stays usable, unless
@@ -162,7 +209,8 @@ impl Drop for Attended<'_> {
         let running = self.running.take();
         let running = running.filter(|running| !running.outlives_client());
         if let (Some(running), Ok(runtime)) = (running, Handle::try_current()) {
-            *self.state = State::Stopping(runtime.spawn(running.stop()));
+            *self.state =
+                State::Stopping(runtime.spawn(async move { Idle::new(running.stop().await.0) }));
         }
     }
 }
@@ -185,7 +233,7 @@ impl SqlSession for InProcessSession {
                 Step::Reply(reply) => give(sink, reply),
                 Step::Ended(session, Ok(())) => {
                     attended.running = None;
-                    *attended.state = State::Idle(session);
+                    *attended.state = State::Idle(Idle::new(*session));
                 }
                 Step::Ended(_, Err(_)) => {
                     attended.running = None;

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use scorch_recovery::Secret;
 use scorch_recovery::names::SqlInstance;
-use scorch_recovery::simulator::{InstanceBuilder, SimulatedInstance, SimulatorTransport};
+use scorch_recovery::simulator::{
+    InstanceBuilder, ModellingChoices, SimulatedInstance, SimulatorTransport,
+};
 use scorch_recovery::transport::{
     SqlBatch, SqlColumn, SqlMessage, SqlSession, SqlSink, SqlTransport as _, SqlValue,
 };
@@ -107,11 +109,18 @@ impl Client {
     }
 }
 
+/// How instances behave where nobody knows what SQL Server does: as `SCORCH_MODELLING` says.
+pub(crate) fn choices() -> ModellingChoices {
+    let chosen = std::env::var("SCORCH_MODELLING").unwrap_or_default();
+    chosen.parse().unwrap()
+}
+
 /// An instance in `folder`, on a machine of its own, that sees `\\vault`.
 pub(crate) fn builder(folder: &Path, name: &str) -> InstanceBuilder {
     SimulatedInstance::builder(name, instance_folder(folder, name))
         .share("vault", folder.join("vault"))
         .sa_password(Secret::new(SA.to_owned()))
+        .modelling(choices())
         .key_derivation_cost(NonZeroU32::MIN)
 }
 

@@ -78,6 +78,12 @@ impl RawClient {
         (client, answer)
     }
 
+    /// Leaves, and waits until the server has noticed.
+    pub(crate) async fn leave(mut self) {
+        self.stream.shutdown().await.unwrap();
+        while self.packet().await.is_some() {}
+    }
+
     /// A TLS handshake inside PRELOGIN. Gives how many messages the server's part of it took.
     pub(crate) async fn encrypt(&mut self, ca_pem: &str) -> usize {
         let mut messages = 0;

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use scorch_recovery::adapter::secrets::MapSecrets;
 use scorch_recovery::names::{DatabaseName, SqlInstance};
 use scorch_recovery::simulator::{
-    InstanceBuilder, OrchestratorOptions, SimulatedInstance, SimulatorTransport,
+    InstanceBuilder, ModellingChoices, OrchestratorOptions, SimulatedInstance, SimulatorTransport,
 };
 use scorch_recovery::sql::{DatabaseKeys, EncryptedColumn, StoredForm, VerifyDatabaseKeys};
 use scorch_recovery::transport::{
@@ -16,6 +16,12 @@ use scorch_recovery::transport::{
 use scorch_recovery::{Context, ContextBuilder, Observer, Progress, Secret, SecretRef};
 
 pub(crate) const SA: &str = "Sa-Passw0rd-of-tests";
+
+/// How instances behave where nobody knows what SQL Server does: as `SCORCH_MODELLING` says.
+pub(crate) fn choices() -> ModellingChoices {
+    let chosen = std::env::var("SCORCH_MODELLING").unwrap_or_default();
+    chosen.parse().unwrap()
+}
 
 /// Instances by name, and the file server `\\vault`.
 pub(crate) struct World {
@@ -57,6 +63,7 @@ impl World {
             .machine_secret(home.join("machine.secret"))
             .share("vault", self.folder.path().join("vault"))
             .sa_password(Secret::new(SA.to_owned()))
+            .modelling(choices())
             .key_derivation_cost(NonZeroU32::MIN);
         let server = set(builder).build().unwrap();
         self.servers.push((named(name), server.clone()));

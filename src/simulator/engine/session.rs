@@ -8,13 +8,13 @@ use tokio_util::sync::CancellationToken;
 use super::frame::MemoryTable;
 use super::run;
 use super::views::Language;
-use crate::simulator::catalog::{Guid, UserAccess};
+use crate::simulator::catalog::{DatabaseState, Guid, UserAccess};
 use crate::simulator::instance::{Instance, SessionInfo, State, now};
 use crate::simulator::keys::KeyMaterial;
 use crate::simulator::output::{Gone, Output};
 use crate::simulator::server_error::{Result, ServerError};
 use crate::simulator::wire_type::WireType;
-use crate::transport::SqlValue;
+use crate::transport::{SqlMessage, SqlValue};
 
 /// The first id of a client's session; those below are the server's own.
 const FIRST_SPID: i16 = 51;
@@ -266,6 +266,7 @@ impl Session {
             host_name: host_name.to_owned(),
             program_name: program_name.to_owned(),
             request: None,
+            aborted: None,
             killed: self.killed.clone(),
         };
         state.sessions.insert(self.spid, info);
@@ -282,7 +283,8 @@ impl Session {
     /// stays open, as was seen, unless XACT_ABORT is on.
     ///
     /// `database` is where the batch began: a procedure of another database may have been running.
-    pub(crate) fn end_stopped_batch(&mut self, database: String) {
+    /// What is to be said of what was stopped.
+    pub(crate) fn end_stopped_batch(&mut self, database: String) -> Vec<SqlMessage> {
         let instance = Arc::clone(&self.instance);
         let mut state = instance.state();
         if self.memory.aborts_transactions {
@@ -293,6 +295,13 @@ impl Session {
             self.database = database;
         }
         self.show_idle(&mut state);
+        let aborted = state
+            .sessions
+            .get_mut(&self.spid)
+            .and_then(|info| info.aborted.take());
+        aborted.map_or_else(Vec::new, |what| {
+            super::backup::aborted(what, self.instance.choices.cancelled_backup)
+        })
     }
 
     /// Makes the session what it was after signing in, as `sp_reset_connection` does for pools of
@@ -327,6 +336,28 @@ impl Session {
         Ok(())
     }
 
+    /// 924 where another session has a database for itself.
+    pub(crate) fn check_single_user(&self, state: &State, database: &str) -> Result<()> {
+        let holder = state.locks.single_user.get(&database.to_lowercase());
+        let entry = state
+            .entry(database)
+            .filter(|entry| entry.user_access == UserAccess::Single);
+        match entry {
+            Some(entry) if holder.is_some_and(|holder| *holder != self.spid) => {
+                Err(ServerError::new(
+                    924,
+                    14,
+                    1,
+                    format!(
+                        "Database '{}' is already open and can only have one user at a time.",
+                        entry.name
+                    ),
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Lets the views show that nothing runs.
     fn show_idle(&self, state: &mut State) {
         if let Some(info) = state.sessions.get_mut(&self.spid) {
@@ -346,24 +377,19 @@ impl Session {
         if !caller.can_enter(&entry.name) {
             return Err(no_access(&self.login, &entry.name));
         }
-        let holder = state.locks.single_user.get(&entry.name.to_lowercase());
+        // Documented: only sysadmins; which error others get is unconfirmed.
+        if entry.state == DatabaseState::Emergency && !caller.is_sysadmin() {
+            return Err(no_access(&self.login, &entry.name));
+        }
+        self.check_single_user(state, &entry.name)?;
         match entry.user_access {
-            UserAccess::Single if holder.is_some_and(|holder| *holder != self.spid) => {
-                Err(ServerError::new(
-                    924,
-                    14,
-                    1,
-                    format!(
-                        "Database '{}' is already open and can only have one user at a time.",
-                        entry.name
-                    ),
-                ))
-            }
-            // Which error it is nobody could confirm.
             UserAccess::Restricted
                 if !caller.is_owner(&entry.name) && !caller.is_in_server_role("dbcreator") =>
             {
-                Err(no_access(&self.login, &entry.name))
+                if self.instance.choices.restricted_user_refusal == 916 {
+                    return Err(no_access(&self.login, &entry.name));
+                }
+                Err(restricted(&entry.name))
             }
             _ => Ok(entry.name.clone()),
         }
@@ -379,6 +405,19 @@ fn no_access(login: &str, database: &str) -> ServerError {
         format!(
             "The server principal \"{login}\" is not able to access the database \"{database}\" \
              under the current security context."
+        ),
+    )
+}
+
+/// 923.
+fn restricted(database: &str) -> ServerError {
+    ServerError::new(
+        923,
+        14,
+        1,
+        format!(
+            "Database '{database}' is in restricted mode. Only the database owner and members of \
+             the dbcreator and sysadmin roles can access it."
         ),
     )
 }

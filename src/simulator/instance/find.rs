@@ -49,6 +49,25 @@ impl State {
         self.databases.get_mut(&name.to_lowercase()).ok_or(problem)
     }
 
+    /// 3908 for a database in EMERGENCY, which can't be written. That a backup is refused so too is
+    /// unconfirmed.
+    pub(crate) fn check_not_emergency(&self, name: &str) -> Result<()> {
+        let entry = self.entry(name);
+        match entry.filter(|entry| entry.state == DatabaseState::Emergency) {
+            Some(entry) => Err(ServerError::new(
+                3908,
+                16,
+                1,
+                format!(
+                    "Could not run BEGIN TRANSACTION in database '{}' because the database is in \
+                     emergency mode or is damaged and must be restarted.",
+                    entry.name
+                ),
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// What the server says where a database can't be used.
     fn not_online(&self, name: &str) -> ServerError {
         let Some(entry) = self.entry(name) else {
@@ -77,15 +96,17 @@ impl State {
                      See the SQL Server errorlog for more information."
                 ),
             ),
-            DatabaseState::RecoveryPending | DatabaseState::Online => ServerError::new(
-                945,
-                14,
-                2,
-                format!(
-                    "Database '{name}' cannot be opened due to inaccessible files or insufficient \
+            DatabaseState::RecoveryPending | DatabaseState::Emergency | DatabaseState::Online => {
+                ServerError::new(
+                    945,
+                    14,
+                    2,
+                    format!(
+                        "Database '{name}' cannot be opened due to inaccessible files or insufficient \
                      memory or disk space.  See the SQL Server errorlog for details."
-                ),
-            ),
+                    ),
+                )
+            }
         }
     }
 }

@@ -183,7 +183,9 @@ impl Instance {
             }
             match self.open_files(entry) {
                 Ok(mut database) => {
-                    entry.state = DatabaseState::Online;
+                    if entry.state != DatabaseState::Emergency {
+                        entry.state = DatabaseState::Online;
+                    }
                     database.contents.version = self.database_version();
                     state.databases.insert(entry.name.to_lowercase(), database);
                 }

@@ -59,7 +59,7 @@ impl Family {
         }
     }
 
-    /// The file's content.
+    /// The file's content. It breaks off behind a set that is not complete.
     pub(crate) fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
         let mut bytes = MAGIC.to_vec();
         put(&mut bytes, LABEL, &serde_json::to_vec(&self.label)?);
@@ -67,6 +67,9 @@ impl Family {
             put(&mut bytes, HEADER, &serde_json::to_vec(&set.header)?);
             for block in &set.blocks {
                 put(&mut bytes, BLOCK, block);
+            }
+            if !set.is_complete {
+                return Ok(bytes);
             }
             put(&mut bytes, END, &(set.blocks.len() as u64).to_le_bytes());
         }

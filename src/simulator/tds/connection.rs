@@ -257,7 +257,11 @@ impl<'a> Connection<'a> {
                 biased;
                 message = self.reader.next() => match message? {
                     Some(message) if message.kind == ATTENTION => {
-                        let mut session = running.stop().await;
+                        let (mut session, errors) = running.stop().await;
+                        for error in errors {
+                            // Made here, so that it can be sent.
+                            let _ = reply.put(self.writer.body(), error);
+                        }
                         let out = self.writer.body();
                         for (change, descriptor) in session.transaction_log.take_untold() {
                             token::put_transaction(out, change, descriptor);

@@ -5,39 +5,35 @@ use tokio::time::Instant;
 
 use super::device::{self, Target};
 use super::history;
+use super::new_set::{Unfinished, add_to_media, header};
 use super::options::Options;
 use super::permission;
 use super::progress::Progress;
 use super::{BACKUP_DATABASE, BACKUP_LOG, encryption};
 use super::{media_message, message};
-use crate::simulator::catalog::{Contents, DatabaseFile, DatabaseState, Guid, RecoveryModel};
+use crate::simulator::catalog::{Contents, DatabaseState, Guid, RecoveryModel};
 use crate::simulator::engine::Session;
 use crate::simulator::instance::{Edit, EditError, State, now, same_name};
 use crate::simulator::keys::random_guid;
-use crate::simulator::media::{
-    BaseBackup, Family, MediaLabel, SetFile, SetHeader, SetKind, StoredSet, split_blocks,
-};
+use crate::simulator::media::{Family, SetHeader, SetKind};
 use crate::simulator::output::Output;
 use crate::simulator::server_error::{Failure, Result, ServerError};
 use crate::simulator::storage::{Change, ServerFile};
 use crate::simulator::tsql::ast::Device;
 
-const PAGE: usize = 8192;
-/// How many pages of log a backup is said to take along.
-const LOG_PAGES: i64 = 2;
-
 /// What a backup is to do, checked before it starts.
-struct Job {
-    database: String,
-    kind: SetKind,
-    options: Options,
-    targets: Vec<Target>,
-    started: PrimitiveDateTime,
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) database: String,
+    pub(super) kind: SetKind,
+    pub(super) options: Options,
+    pub(super) targets: Vec<Target>,
+    pub(super) started: PrimitiveDateTime,
 }
 
 impl Job {
     /// Whether the set is compressed: also where nothing is said on media that are, as captured.
-    fn is_compressed(&self) -> bool {
+    pub(super) fn is_compressed(&self) -> bool {
         let mut families = self
             .targets
             .iter()
@@ -79,7 +75,9 @@ pub(super) async fn run(
     let job = prepare(session, is_log, database, devices, options)?;
     let begun = Instant::now();
     let progress = Progress::start(session, what, command);
+    let unfinished = Unfinished::new(session, &job);
     progress.run(job.options.stats, output).await?;
+    unfinished.forget();
     let database = job.database.clone();
     let report = finish(session, job)?;
     if report.history_failed {
@@ -143,6 +141,8 @@ fn check_database(
     }
     let contents = &state.database(database)?.contents;
     permission::backup(session, state, database, kind == SetKind::Log)?;
+    session.check_single_user(state, database)?;
+    state.check_not_emergency(database)?;
     if same_name(database, "master") && kind != SetKind::Database {
         return Err(message::master_in_full_only());
     }
@@ -207,7 +207,7 @@ fn finish(session: &Session, job: Job) -> Result<Report> {
     let mut history_failed = false;
     let done = instance.edit(&mut state, |edit| {
         let (header, content) = read_database(session, &job, edit)?;
-        let media = add_to_media(&job, &header, &content)?;
+        let media = add_to_media(&job, &header, Some(&content))?;
         let position = media.first().map_or(1, |(_, family)| family.sets.len());
         for (path, family) in &media {
             let bytes = family.to_bytes().map_err(|_| media_message::damaged())?;
@@ -249,7 +249,6 @@ fn read_database(
     job: &Job,
     edit: &mut Edit<'_>,
 ) -> Result<(SetHeader, Vec<u8>), EditError> {
-    let instance = &session.instance;
     let name = &job.database;
     let id = random_guid().map_err(ServerError::from)?;
     let entry = edit.entry(name)?.clone();
@@ -263,46 +262,9 @@ fn read_database(
         }
         None => (data, None),
     };
-    let product = instance.product();
-    let header = SetHeader {
-        id,
-        kind: job.kind,
-        name: job.options.name.clone(),
-        description: job.options.description.clone(),
-        user: session.login.clone(),
-        server: instance.name.clone(),
-        database: entry.name.clone(),
-        database_version: contents.version,
-        database_created: entry.created,
-        compatibility_level: contents.compatibility_level,
-        product: (product.0, product.1, product.2),
-        started: job.started,
-        finished: now(),
-        first_change: match job.kind {
-            SetKind::Log => contents.log_backed_up,
-            _ => contents.change_count,
-        },
-        last_change: contents.change_count,
-        base: contents
-            .last_full_backup
-            .map(|(id, change)| BaseBackup { id, change }),
-        family: contents.family,
-        binding: random_guid().map_err(ServerError::from)?,
-        recovery_fork: contents.recovery_fork,
-        recovery_model: contents.recovery_model,
-        user_access: entry.user_access,
-        is_read_only: entry.is_read_only,
-        is_broker_enabled: entry.is_broker_enabled,
-        // The documentation says that compressed backups have checksums; the capture of one has
-        // none.
-        has_checksums: job.options.checksum.unwrap_or(false),
-        is_compressed: job.is_compressed(),
-        is_copy_only: job.options.copy_only,
-        is_tail: !job.options.recovery,
-        encryption,
-        files: files(&entry.files, job.kind, content.len())?,
-        size: content.len() as u64,
-    };
+    let mut header = header(session, job, &entry, &contents, content.len())?;
+    header.id = id;
+    header.encryption = encryption;
     Ok((header, content))
 }
 
@@ -329,65 +291,4 @@ fn note_backup(
         _ => {}
     }
     Ok(before)
-}
-
-fn files(files: &[DatabaseFile], kind: SetKind, length: usize) -> Result<Vec<SetFile>> {
-    let data_pages = i64::try_from(length.div_ceil(PAGE)).unwrap_or(i64::MAX);
-    files
-        .iter()
-        .map(|file| {
-            let pages = match (file.is_log, kind) {
-                (true, _) => LOG_PAGES,
-                (false, SetKind::Log) => 0,
-                (false, _) => data_pages,
-            };
-            Ok(SetFile {
-                id: file.id,
-                logical_name: file.logical_name.clone(),
-                physical_name: file.path.clone(),
-                is_log: file.is_log,
-                unique_id: random_guid()?,
-                size: pages.max(128) * 8192,
-                pages,
-            })
-        })
-        .collect()
-}
-
-/// The families with the new set behind the old ones, or in their place.
-fn add_to_media(job: &Job, header: &SetHeader, content: &[u8]) -> Result<Vec<(String, Family)>> {
-    let media_set = random_guid()?;
-    let stripes = split_blocks(content, job.targets.len());
-    let mut media = Vec::with_capacity(job.targets.len());
-    for (number, (target, blocks)) in (1..).zip(job.targets.iter().zip(stripes)) {
-        let mut family = match &target.family {
-            Some(family) => family.clone(),
-            None => Family::new(label(job, media_set, number)?),
-        };
-        if job.options.init {
-            family.sets.clear();
-        }
-        family.sets.push(StoredSet {
-            header: header.clone(),
-            blocks,
-            damaged_block: None,
-            is_complete: true,
-        });
-        media.push((target.path.clone(), family));
-    }
-    media.sort_by_key(|(_, family)| family.label.family_number);
-    Ok(media)
-}
-
-fn label(job: &Job, media_set: Guid, number: u32) -> Result<MediaLabel> {
-    Ok(MediaLabel {
-        media_set,
-        family: random_guid()?,
-        family_count: u32::try_from(job.targets.len()).unwrap_or(u32::MAX),
-        family_number: number,
-        name: job.options.media_name.clone(),
-        description: job.options.media_description.clone(),
-        written: now(),
-        is_compressed: job.is_compressed(),
-    })
 }

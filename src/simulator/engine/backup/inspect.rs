@@ -28,10 +28,10 @@ pub(super) async fn run(
     match kind {
         RestoreKind::VerifyOnly => verify(session, &media, options, output).await,
         RestoreKind::LabelOnly => {
-            let rows = media
-                .families
-                .first()
-                .map(|family| label_cells(&family.label));
+            let rows = media.families.first().map(|family| {
+                let choices = &session.instance.choices;
+                label_cells(&family.label, choices.label_flag_is_tinyint)
+            });
             let command = session.instance.choices.unseen_command;
             send(output, rows.into_iter().collect(), command).await
         }

@@ -18,6 +18,11 @@ pub(super) fn terminating(what: &str) -> ServerError {
     error(3013, 1, format!("{what} is terminating abnormally."))
 }
 
+/// 3204.
+pub(super) fn aborted() -> ServerError {
+    error(3204, 1, "The backup or restore was aborted.")
+}
+
 pub(super) fn history_failed() -> SqlMessage {
     notice(
         3009,

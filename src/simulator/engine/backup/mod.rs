@@ -10,6 +10,7 @@ mod inspect;
 mod media_message;
 mod message;
 mod names;
+mod new_set;
 mod options;
 mod permission;
 mod progress;
@@ -19,6 +20,7 @@ mod rows;
 
 pub(crate) use self::history_tables::create_tables as create_history_tables;
 use self::options::Options;
+use crate::simulator::CancelledBackup;
 use crate::simulator::engine::Session;
 use crate::simulator::instance::{State, same_name};
 use crate::simulator::output::Output;
@@ -26,6 +28,7 @@ use crate::simulator::server_error::{Failure, Result, ServerError};
 use crate::simulator::tsql::ast::{
     BackupStatement, Device, MediaOption, RestoreKind, TextArgument,
 };
+use crate::transport::SqlMessage;
 
 /// `CurCmd` of the statements' ends, as captured.
 const BACKUP_DATABASE: u16 = 228;
@@ -138,7 +141,13 @@ pub(crate) async fn execute(
     statement: &BackupStatement,
     output: &Output,
 ) -> Result<(), Failure> {
-    match run(session, statement, output).await {
+    let abort = Abort {
+        session,
+        what: Some(what(statement)),
+    };
+    let result = run(session, statement, output).await;
+    abort.forget();
+    match result {
         // The statement was not begun.
         Err(Failure::Server(error)) if session.instance.edition.is_azure() => {
             Err(Failure::Server(error))
@@ -193,6 +202,40 @@ async fn run(
             let options = Options::new(options)?;
             Box::pin(inspect::run(session, *kind, devices, options, output)).await
         }
+    }
+}
+
+/// Notes that a statement was stopped amid its work, where it is dropped before its end.
+struct Abort<'a> {
+    session: &'a Session,
+    what: Option<&'static str>,
+}
+
+impl Abort<'_> {
+    fn forget(mut self) {
+        self.what = None;
+    }
+}
+
+impl Drop for Abort<'_> {
+    fn drop(&mut self) {
+        if self.what.is_some() {
+            let mut state = self.session.instance.state();
+            if let Some(info) = state.sessions.get_mut(&self.session.spid) {
+                info.aborted = self.what;
+            }
+        }
+    }
+}
+
+/// What the client of a stopped statement is told.
+pub(crate) fn aborted(what: &str, told: CancelledBackup) -> Vec<SqlMessage> {
+    let aborted = message::aborted();
+    let terminating = message::terminating(what);
+    match told {
+        CancelledBackup::AbortedThenTerminating => aborted.then(terminating).0,
+        CancelledBackup::Nothing => Vec::new(),
+        CancelledBackup::TerminatingThenAborted => terminating.then(aborted).0,
     }
 }
 

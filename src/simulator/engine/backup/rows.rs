@@ -239,8 +239,13 @@ pub(super) fn file_cells(header: &SetHeader, file: &SetFile) -> Vec<Cell> {
 }
 
 /// The row of LABELONLY.
-pub(super) fn label_cells(label: &MediaLabel) -> Vec<Cell> {
+pub(super) fn label_cells(label: &MediaLabel, flag_is_tinyint: bool) -> Vec<Cell> {
     use WireType as T;
+    let is_compressed = if flag_is_tinyint {
+        (T::TinyInt, number(u8::from(label.is_compressed)))
+    } else {
+        (T::Bit, SqlValue::Bit(label.is_compressed))
+    };
     vec![
         (
             "MediaName",
@@ -278,6 +283,6 @@ pub(super) fn label_cells(label: &MediaLabel) -> Vec<Cell> {
         ("SoftwareVendorId", T::Int, number(4608)),
         ("MediaDate", T::DateTime, SqlValue::DateTime(label.written)),
         ("Mirror_Count", T::Int, number(1)),
-        ("IsCompressed", T::Bit, SqlValue::Bit(label.is_compressed)),
+        ("IsCompressed", is_compressed.0, is_compressed.1),
     ]
 }

@@ -235,6 +235,7 @@ fn enter(instance: &SimulatedInstance, spid: i16, database: &str) {
         host_name: String::new(),
         program_name: String::new(),
         request: None,
+        aborted: None,
         killed: CancellationToken::new(),
     };
     instance.inner.state().sessions.insert(spid, info);

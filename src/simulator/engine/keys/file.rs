@@ -18,11 +18,23 @@ pub(super) fn write(
     password: &str,
 ) -> Result<()> {
     let bytes = seal_key_file(kind, key, password, instance.derivation)?;
-    let path = instance.full_path(file, &instance.data_folder());
+    let path = path(instance, file);
     instance
         .disk
         .commit(vec![Change::Create(ServerFile::Path(path), bytes)])
         .map_err(|_| message::cannot_write(file))
+}
+
+/// A bare name lies in the data folder, as was seen on Windows.
+fn path(instance: &Instance, file: &str) -> String {
+    let is_at_root =
+        instance.platform == Platform::Linux && instance.choices.bare_key_file_at_root_on_linux;
+    let folder = if is_at_root {
+        String::new()
+    } else {
+        instance.data_folder()
+    };
+    instance.full_path(file, &folder)
 }
 
 /// Reads a key file: 15317 where it is missing or none, else what a wrong password raises.
@@ -32,7 +44,7 @@ pub(super) fn read(
     kind: KeyFileKind,
     password: &str,
 ) -> Result<KeyFile> {
-    let path = instance.full_path(file, &instance.data_folder());
+    let path = path(instance, file);
     let bytes = instance
         .disk
         .read(&path)

@@ -10,8 +10,8 @@ use crate::simulator::instance::State;
 use crate::simulator::keys::{KeyMaterial, decrypt_message, message_key_guid};
 use crate::simulator::server_error::Result;
 
-/// `DECRYPTBYKEYAUTOASYMKEY`, `DECRYPTBYKEYAUTOCERT`, with the pair by its id: `None`, which is
-/// NULL, also where the key can't be opened (15581 is the other possibility; unconfirmed).
+/// `DECRYPTBYKEYAUTOASYMKEY`, `DECRYPTBYKEYAUTOCERT`, with the pair by its id: `None` is NULL.
+/// Whether it is that too where the key can't be opened nobody could confirm.
 pub(crate) fn decrypt_by_key_auto(
     session: &Session,
     state: &State,
@@ -19,17 +19,28 @@ pub(crate) fn decrypt_by_key_auto(
     password: Option<&str>,
     ciphertext: &[u8],
     authenticator: Option<&[u8]>,
-) -> Option<Vec<u8>> {
-    let guid = message_key_guid(ciphertext)?;
-    let contents = &state.database(&session.database).ok()?.contents;
-    let pair = kind.pairs(contents).iter().find(|pair| pair.id == id)?;
-    let key = contents
-        .symmetric_keys
-        .iter()
-        .find(|key| key.guid == guid)?;
-    let material = symmetric::open_by_pair(session, state, key, kind, &pair.name, password).ok()?;
-    let plaintext: Zeroizing<Vec<u8>> = decrypt_message(&material, ciphertext, authenticator)?;
-    Some(plaintext.to_vec())
+) -> Result<Option<Vec<u8>>> {
+    let found = || {
+        let guid = message_key_guid(ciphertext)?;
+        let contents = &state.database(&session.database).ok()?.contents;
+        let pair = kind.pairs(contents).iter().find(|pair| pair.id == id)?;
+        let keys = &contents.symmetric_keys;
+        Some((pair, keys.iter().find(|key| key.guid == guid)?))
+    };
+    let Some((pair, key)) = found() else {
+        return Ok(None);
+    };
+    let opened = symmetric::open_by_pair(session, state, key, kind, &pair.name, password);
+    let material = match opened {
+        Ok(material) => material,
+        Err(error) if session.instance.choices.automatic_decryption_fails => {
+            return Err(error);
+        }
+        Err(_) => return Ok(None),
+    };
+    let plaintext: Option<Zeroizing<Vec<u8>>> =
+        decrypt_message(&material, ciphertext, authenticator);
+    Ok(plaintext.map(|plaintext| plaintext.to_vec()))
 }
 
 /// The private key of the certificate in `master` with this thumbprint, for encrypted backups.

@@ -52,7 +52,12 @@ pub(super) fn regenerate(session: &Session, force: bool) -> Result<Vec<SqlMessag
     let mut state = instance.state();
     permission::control_server(session, &state)?;
     let key = KeyMaterial::random(KEY_LENGTH)?;
-    replace(instance, &mut state, key, random_guid()?, force)
+    let guid = if instance.choices.regenerating_changes_guid {
+        random_guid()?
+    } else {
+        state.catalog.service_master_key.guid
+    };
+    replace(instance, &mut state, key, guid, force)
 }
 
 /// Replaces the service master key: everything that the old one opens is encrypted anew, in
@@ -161,9 +166,12 @@ impl Replacement<'_> {
             .zip(self.old)
             .and_then(|(copy, old)| old.unwrap(copy_label, copy).ok());
         if entry.state != DatabaseState::Online {
-            // One that is being restored has nothing yet that could be re-encrypted but the copy.
-            let stops = instance.choices.offline_database_stops_key_restore
-                && entry.state != DatabaseState::Restoring;
+            let choices = &instance.choices;
+            let stops = if entry.state == DatabaseState::Restoring {
+                choices.restoring_database_stops_key_restore
+            } else {
+                choices.offline_database_stops_key_restore
+            };
             return match (copy, by_copy) {
                 (None, _) => Ok(()),
                 (Some(_), Some(key)) if !stops || self.force => {
@@ -197,6 +205,9 @@ impl Replacement<'_> {
             return self.failed("master key", name);
         };
         let is_read_only = entry.is_read_only;
+        if is_read_only && instance.choices.read_only_database_stops_key_restore && !self.force {
+            return self.failed("master key", name);
+        }
         let own = master_key.by_service_master_key.is_some() && !is_read_only;
         if copy.is_some() {
             let wrapped = self

@@ -21,7 +21,7 @@ use crate::simulator::tsql::parse_batch;
 const DEEPEST_NESTING: u32 = 120;
 
 /// How often a statement looks whether the transaction that it waits for is over.
-const LOCK_INTERVAL: Duration = Duration::from_millis(5);
+pub(super) const LOCK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Runs a request: server errors are replies.
 pub(crate) async fn request(
@@ -158,7 +158,7 @@ impl Runner<'_> {
                     if error
                         .0
                         .first()
-                        .is_some_and(|message| message.number == 1222)
+                        .is_some_and(|message| matches!(message.number, 1222 | 5061))
                         && limit.is_none_or(|limit| waited < limit) =>
                 {
                     tokio::time::sleep(LOCK_INTERVAL).await;
@@ -354,7 +354,7 @@ const fn request_name(kind: &StatementKind) -> Option<&'static str> {
             RestoreKind::VerifyOnly => "RESTORE VERIFYONLY",
         },
         StatementKind::Flow(FlowStatement::WaitForDelay(_)) => "WAITFOR",
-        StatementKind::Flow(FlowStatement::Kill(_)) => "KILL",
+        StatementKind::Flow(FlowStatement::Kill { .. }) => "KILL",
         StatementKind::Flow(_) => return None,
         _ => "SELECT",
     })

@@ -238,7 +238,9 @@ impl Runner<'_> {
         if !same_name(&old, new_name) && state.entry(new_name).is_some() {
             return Err(exists(new_name));
         }
-        if !others_in(&state, &old, self.session.spid).is_empty() {
+        let holder = state.locks.single_user.get(&old.to_lowercase());
+        let is_held = holder.is_some_and(|holder| *holder != self.session.spid);
+        if is_held || !others_in(&state, &old, self.session.spid).is_empty() {
             return Err(ServerError::new(
                 5030,
                 16,

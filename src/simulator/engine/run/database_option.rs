@@ -1,6 +1,9 @@
 //! ALTER DATABASE … SET.
 
+use std::time::Duration;
+
 use super::Runner;
+use super::batch::LOCK_INTERVAL;
 use super::database::{alter_failed, cannot_alter, is_system, others_in};
 use crate::simulator::catalog::{DatabaseState, RecoveryModel, UserAccess};
 use crate::simulator::engine::Caller;
@@ -45,8 +48,8 @@ impl Runner<'_> {
         termination: Termination,
         frame: &Frame,
     ) -> Result<(), Failure> {
-        let killed = self.make_room(name, options, termination)?;
-        if killed {
+        self.let_them_finish(name, options, termination).await;
+        if self.set_at_once(name, options, termination)? {
             let text = "Nonqualified transactions are being rolled back. Estimated rollback \
                         completion: ";
             self.notice(frame, message(5060, 0, 2, format!("{text}0%.")))
@@ -54,8 +57,42 @@ impl Runner<'_> {
             self.notice(frame, message(5060, 0, 1, format!("{text}100%.")))
                 .await?;
         }
+        Ok(())
+    }
+
+    /// ROLLBACK AFTER: as long as others are there, but no longer than that.
+    async fn let_them_finish(
+        &self,
+        name: &str,
+        options: &[DatabaseOption],
+        termination: Termination,
+    ) {
+        let Termination::RollbackAfter(seconds) = termination else {
+            return;
+        };
+        let limit = Duration::from_secs(seconds.into());
+        let mut waited = Duration::ZERO;
+        while waited < limit && needs_room(options) && self.has_others(name) {
+            tokio::time::sleep(LOCK_INTERVAL).await;
+            waited += LOCK_INTERVAL;
+        }
+    }
+
+    fn has_others(&self, name: &str) -> bool {
+        let state = self.session.instance.state();
+        !others_in(&state, name, self.session.spid).is_empty()
+    }
+
+    /// Sends others away and sets the options before anybody new can come. Whether any were sent.
+    fn set_at_once(
+        &mut self,
+        name: &str,
+        options: &[DatabaseOption],
+        termination: Termination,
+    ) -> Result<bool> {
         let instance = std::sync::Arc::clone(&self.session.instance);
         let mut state = instance.state();
+        let killed = self.make_room(&state, name, options, termination)?;
         let name = state
             .entry(name)
             .map_or_else(|| name.to_owned(), |entry| entry.name.clone());
@@ -81,18 +118,18 @@ impl Runner<'_> {
                 _ => {}
             }
         }
-        Ok(())
+        Ok(killed)
     }
 
     /// Checks who may, and sends others away where the statement says so. Whether any were.
     fn make_room(
         &self,
+        state: &State,
         name: &str,
         options: &[DatabaseOption],
         termination: Termination,
     ) -> Result<bool> {
-        let state = self.session.instance.state();
-        let caller = Caller::new(&state, self.session);
+        let caller = Caller::new(state, self.session);
         let entry = state.entry(name).filter(|entry| {
             caller.has_server("ALTER ANY DATABASE")
                 || caller.has_database(&entry.name, "ALTER")
@@ -131,11 +168,8 @@ impl Runner<'_> {
             )
             .then(alter_failed()));
         }
-        let needs_room = options
-            .iter()
-            .any(|option| EXCLUSIVE.contains(&option.name.as_str()));
-        if needs_room {
-            self.send_away(&state, name, termination)
+        if needs_room(options) {
+            self.send_away(state, name, termination)
         } else {
             Ok(false)
         }
@@ -157,10 +191,11 @@ impl Runner<'_> {
             .then(alter_failed())),
             // The caller tries again until they are gone, as the server waits.
             Termination::Wait => {
-                Err(
-                    ServerError::new(1222, 16, 51, "Lock request time out period exceeded.")
-                        .then(alter_failed()),
-                )
+                let text = format!(
+                    "ALTER DATABASE failed because a lock could not be placed on database \
+                     '{name}'. Try again later."
+                );
+                Err(ServerError::new(5061, 16, 1, text).then(alter_failed()))
             }
             Termination::RollbackImmediate | Termination::RollbackAfter(_) => {
                 for spid in others {
@@ -172,6 +207,12 @@ impl Runner<'_> {
             }
         }
     }
+}
+
+fn needs_room(options: &[DatabaseOption]) -> bool {
+    options
+        .iter()
+        .any(|option| EXCLUSIVE.contains(&option.name.as_str()))
 }
 
 fn set(
@@ -218,6 +259,7 @@ fn set(
             edit.close(name);
             edit.entry(name)?.state = DatabaseState::Offline;
         }
+        ("EMERGENCY", None) => emergency(edit, name)?,
         ("ONLINE", None) => bring_online(instance, edit, name)?,
         (option, Some(value)) => {
             let usual = USUAL.iter().find(|(known, _)| *known == option);
@@ -257,9 +299,24 @@ fn unknown_option(option: &str) -> ServerError {
     )
 }
 
+/// Read-only and for sysadmins. Here it saves nothing that could not be opened before.
+fn emergency(edit: &mut Edit<'_>, name: &str) -> Result<(), EditError> {
+    match edit.entry(name)?.state {
+        DatabaseState::Online | DatabaseState::Emergency => {
+            edit.entry(name)?.state = DatabaseState::Emergency;
+            Ok(())
+        }
+        _ => Err(ServerError::unsupported("EMERGENCY for a database that is not online").into()),
+    }
+}
+
 fn bring_online(instance: &Instance, edit: &mut Edit<'_>, name: &str) -> Result<(), EditError> {
     let mut entry = edit.entry(name)?.clone();
     if entry.state == DatabaseState::Online {
+        return Ok(());
+    }
+    if entry.state == DatabaseState::Emergency {
+        edit.entry(name)?.state = DatabaseState::Online;
         return Ok(());
     }
     let path = entry

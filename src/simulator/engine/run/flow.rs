@@ -125,8 +125,11 @@ impl Runner<'_> {
                 self.done(command::NONE, None).await?;
             }
             FlowStatement::Use(database) => self.use_database(database, frame).await?,
-            FlowStatement::Kill(spid) => {
-                self.kill(*spid)?;
+            FlowStatement::Kill {
+                spid,
+                is_status_only,
+            } => {
+                self.kill(*spid, *is_status_only)?;
                 self.done(command::NONE, None).await?;
             }
             FlowStatement::Checkpoint | FlowStatement::Reconfigure => {
@@ -266,42 +269,6 @@ impl Runner<'_> {
             self.session.memory.entered = Some(name.to_lowercase());
         }
         Ok(name)
-    }
-
-    fn kill(&self, spid: i64) -> Result<()> {
-        let state = self.session.instance.state();
-        let caller = crate::simulator::engine::Caller::new(&state, self.session);
-        if !caller.has_server("ALTER ANY CONNECTION") {
-            return Err(ServerError::new(
-                6102,
-                14,
-                1,
-                "User does not have permission to use the KILL statement.",
-            ));
-        }
-        if spid == i64::from(self.session.spid) {
-            return Err(ServerError::new(
-                6104,
-                16,
-                1,
-                "Cannot use KILL to kill your own process.",
-            ));
-        }
-        let found = i16::try_from(spid)
-            .ok()
-            .and_then(|spid| state.sessions.get(&spid));
-        match found {
-            Some(info) => {
-                info.killed.cancel();
-                Ok(())
-            }
-            None => Err(ServerError::new(
-                6106,
-                16,
-                2,
-                format!("Process ID {spid} is not an active process ID."),
-            )),
-        }
     }
 }
 

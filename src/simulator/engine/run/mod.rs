@@ -7,6 +7,7 @@ mod database;
 mod database_option;
 mod flow;
 mod insert;
+mod kill;
 mod lock;
 mod login;
 mod option;

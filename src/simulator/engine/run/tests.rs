@@ -3,6 +3,7 @@ use crate::simulator::engine::Session;
 use crate::simulator::engine::test_kit::{Answer, SA_PASSWORD, run, sign_in, start};
 
 mod differences;
+mod holders;
 mod procedures;
 mod properties;
 mod queries;

@@ -283,6 +283,7 @@ pub(crate) fn abandon(session: &mut Session, state: &mut State) {
 
 /// 3906 for a read-only database, 1222 for one that another transaction has changed.
 pub(super) fn check_writable(state: &State, name: &str, spid: i16) -> Result<()> {
+    state.check_not_emergency(name)?;
     let entry = state.entry(name);
     if let Some(entry) = entry.filter(|entry| entry.is_read_only) {
         return Err(ServerError::new(

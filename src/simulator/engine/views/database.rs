@@ -181,6 +181,7 @@ fn database(context: &Context<'_>, entry: &DatabaseEntry, contents: Option<&Cont
         DatabaseState::Restoring => (1, "RESTORING"),
         DatabaseState::RecoveryPending => (3, "RECOVERY_PENDING"),
         DatabaseState::Suspect => (4, "SUSPECT"),
+        DatabaseState::Emergency => (5, "EMERGENCY"),
         DatabaseState::Offline => (6, "OFFLINE"),
     };
     let (model, model_name) = match contents.map(|contents| contents.recovery_model) {
@@ -238,7 +239,7 @@ fn database(context: &Context<'_>, entry: &DatabaseEntry, contents: Option<&Cont
         bit(entry.is_trustworthy),
         bit(matches!(entry.name.as_str(), "master" | "msdb" | "tempdb")),
         NO,
-        bit(has_server_copy(context, entry, contents)),
+        has_server_copy(context, entry, contents),
         NO,
         NO,
         NO,
@@ -287,17 +288,23 @@ fn database(context: &Context<'_>, entry: &DatabaseEntry, contents: Option<&Cont
     ]
 }
 
-/// From which copy the flag is computed nobody could confirm.
+/// From which copy the flag is computed, and what it is without a key, nobody could confirm.
 fn has_server_copy(
     context: &Context<'_>,
     entry: &DatabaseEntry,
     contents: Option<&Contents>,
-) -> bool {
-    if context.instance.choices.master_key_flag_from_master {
-        return entry.master_key_copy.is_some();
+) -> SqlValue {
+    let choices = &context.instance.choices;
+    if choices.master_key_flag_is_null_without_key
+        && contents.is_some_and(|contents| contents.master_key.is_none())
+    {
+        return NULL;
+    }
+    if choices.master_key_flag_from_master {
+        return bit(entry.master_key_copy.is_some());
     }
     let key = contents.and_then(|contents| contents.master_key.as_ref());
-    key.is_some_and(|key| key.by_service_master_key.is_some())
+    bit(key.is_some_and(|key| key.by_service_master_key.is_some()))
 }
 
 fn recovery(context: &Context<'_>, _: &str) -> Result<Vec<Row>> {

@@ -171,6 +171,7 @@ fn file(context: &Context<'_>, entry: &DatabaseEntry, file: &DatabaseFile) -> Ro
         DatabaseState::Restoring => (1, "RESTORING"),
         DatabaseState::RecoveryPending => (3, "RECOVERY_PENDING"),
         DatabaseState::Suspect => (4, "SUSPECT"),
+        DatabaseState::Emergency => (5, "EMERGENCY"),
         DatabaseState::Offline => (6, "OFFLINE"),
     };
     let mut row = vec![

@@ -44,7 +44,10 @@ pub(crate) enum FlowStatement {
     Throw(Option<Box<(Expression, Expression, Expression)>>),
     WaitForDelay(Expression),
     Use(String),
-    Kill(i64),
+    Kill {
+        spid: i64,
+        is_status_only: bool,
+    },
     Checkpoint,
     Reconfigure,
     Transaction(TransactionStatement),

@@ -71,7 +71,14 @@ impl Parser<'_> {
                 Ok(FlowStatement::Return(value))
             }
             "USE" => self.name().map(FlowStatement::Use),
-            "KILL" => self.integer().map(FlowStatement::Kill),
+            "KILL" => {
+                let spid = self.integer()?;
+                let is_status_only = self.take_words(&["WITH", "STATUSONLY"]);
+                Ok(FlowStatement::Kill {
+                    spid,
+                    is_status_only,
+                })
+            }
             "WAITFOR" => {
                 if self.is_word("TIME") || self.is_symbol("(") {
                     return Err(self.unsupported("WAITFOR other than DELAY"));

@@ -222,7 +222,7 @@ fn decrypt_automatically(call: &Call<'_>, kind: PairKind) -> Result<SqlValue> {
         password.as_deref(),
         &ciphertext,
         authenticator.as_deref(),
-    );
+    )?;
     Ok(bytes_or_null(plaintext))
 }
 

@@ -114,6 +114,7 @@ fn database_property(call: &Call<'_>) -> Result<SqlValue> {
             DatabaseState::Restoring => "RESTORING",
             DatabaseState::RecoveryPending => "RECOVERING",
             DatabaseState::Suspect => "SUSPECT",
+            DatabaseState::Emergency => "EMERGENCY",
             DatabaseState::Offline => "OFFLINE",
         }),
         "updateability" => text(if entry.is_read_only {

@@ -22,7 +22,7 @@ fn what_is_encrypted_comes_back_after_a_start() {
         let id = state.database("Orch").unwrap().contents.asymmetric_keys[0].id;
         let pair = (PairKind::AsymmetricKey, id);
         let opened = decrypt_by_key_auto(&session, &state, pair, None, &ciphertext, None);
-        assert_eq!(opened.unwrap(), b"a secret");
+        assert_eq!(opened.unwrap().unwrap(), b"a secret");
     }
     ok(&mut session, &open_symmetric_key());
     assert_eq!(
