@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use libfuzzer_sys::fuzz_target;
 use scorch_recovery::sql::fuzzing::{Part, build};
 use scorch_recovery_fuzz::operations::Scenes;
-use scorch_recovery_fuzz::{Counting, bounded, is_planted, judge, mode};
+use scorch_recovery_fuzz::{Counting, bounded, judge, mode, plant};
 use sqlparser::tokenizer::{Token, Word};
 
 #[global_allocator]
@@ -132,12 +132,8 @@ fuzz_target!(|data: &[u8]| {
         let scenes = scenes.get_or_insert_with(Scenes::record);
         let values = values(rest);
         let checked = bounded(rest.len(), most_memory, || scenes.run(mode & 0x7F, &values));
-        if is_planted()
-            && let Some((checked, all)) = checked
-            && checked == all
-            && values.first().is_some_and(|name| name.contains("]'"))
-        {
-            panic!("the planted panic");
+        if checked.is_some() {
+            plant(&format!("{values:?}"));
         }
     });
 });

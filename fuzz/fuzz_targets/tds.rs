@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use scorch_recovery::Secret;
 use scorch_recovery::simulator::SimulatedInstance;
 use scorch_recovery::simulator::fuzzing::tds::{self, Seen, Server};
-use scorch_recovery_fuzz::{Counting, bounded, is_planted, mode};
+use scorch_recovery_fuzz::{Counting, bounded, mode, plant};
 use tokio::runtime::Runtime;
 
 #[global_allocator]
@@ -116,13 +116,10 @@ fn messages(mut rest: &[u8]) -> VecDeque<Vec<u8>> {
     chunks
 }
 
-fn plant(seen: &Seen) {
-    if is_planted()
-        && let Seen::Call(procedure, nulls) = seen
-        && procedure == "sp_prepexec"
-        && *nulls > 0
-    {
-        panic!("the planted panic");
+fn read(kind: u8, body: &[u8]) {
+    let seen = tds::read_message(kind, body);
+    if !matches!(seen, Seen::Nothing) {
+        plant(&format!("{seen:?} {body:?}"));
     }
 }
 
@@ -134,15 +131,12 @@ fuzz_target!(|data: &[u8]| {
         1 => tds::read_parameter(rest),
         2 => {
             if let Some((kind, body)) = rest.split_first() {
-                plant(&tds::read_message(KINDS[usize::from(kind % 8)], body));
+                read(KINDS[usize::from(kind % 8)], body);
             }
         }
         3 | 4 => {
             let headers = [&[4, 0, 0, 0][..], rest].concat();
-            plant(&tds::read_message(
-                if mode % 8 == 3 { 3 } else { 14 },
-                &headers,
-            ));
+            read(if mode % 8 == 3 { 3 } else { 14 }, &headers);
         }
         how => SCENE.with_borrow_mut(|scene| {
             let scene = scene.get_or_insert_with(Scene::new);

@@ -37,8 +37,7 @@ const MODES: [TlsMode; 4] = [TlsMode::Off, TlsMode::Login, TlsMode::Full, TlsMod
 pub enum Seen {
     /// It was refused.
     Nothing,
-    /// The procedure that is called, and how many of its parameters are NULL decimals to be
-    /// given back.
+    /// The last procedure that is called, and how many parameters it has.
     Call(String, usize),
     /// Anything else.
     Other,
@@ -75,12 +74,7 @@ pub fn read_message(kind: u8, body: &[u8]) -> Seen {
                     write_and_read(parameter.kind, value);
                 }
             }
-            let wanted = parameters.iter().filter(|parameter| {
-                matches!(parameter.kind, WireType::Decimal { .. })
-                    && parameter.value == Some(SqlValue::Null)
-                    && parameter.is_output
-            });
-            seen = Seen::Call(procedure.clone(), wanted.count());
+            seen = Seen::Call(procedure.clone(), parameters.len());
         }
         let mut prepared = PreparedStatements::default();
         let _ = prepared.resolve(request.clone());
