@@ -3,8 +3,8 @@
 //!
 //! `SCORCH_MODELLING=unseen_state=7 cargo test --features simulator --test sql` runs them under the
 //! choices that it names. `cargo test --features simulator --test sql -- --ignored` runs them under
-//! choices in which every two values of two switches meet. With `CI=true` all tests run under each
-//! switch alone, without it the shortest.
+//! each switch alone and under choices in which every two values of two switches meet; without
+//! `--ignored`, the quickest run under each switch.
 #![cfg(feature = "simulator")]
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 #![allow(
@@ -48,8 +48,8 @@ const LONG: [&str; 7] = [
     "no_secret_lies_on_any_disk",
 ];
 
-/// What runs under each switch where `CI` is not `true`: the way of a key and a database to another
-/// instance, which most switches are about. (All of it takes some minutes on two processors.)
+/// What runs under each switch every time: the way of a key and a database to another instance, which
+/// most switches are about.
 const QUICK: [&str; 6] = [
     "operations::key_and_database_recover",
     "operations::without_the_key",
@@ -59,7 +59,7 @@ const QUICK: [&str; 6] = [
     "simulator_tsql::a_moved_database",
 ];
 
-/// Switches that these tests can't see, and why. Each has a test of its own beside the engine.
+/// Switches that these tests can't see, and why.
 const UNSEEN: [(&str, &str); 7] = [
     (
         "unseen_command",
@@ -98,8 +98,25 @@ fn run_under(choices: &ModellingChoices, tests: &[&str], skipped: &[&str]) -> Op
     (!is_good).then(|| format!("under {text}:\n{told}\n{errors}"))
 }
 
+/// Each value of each switch that these tests can see, alone.
+fn each_seen() -> impl Iterator<Item = ModellingChoices> {
+    ModellingChoices::each_alone()
+        .into_iter()
+        .filter(|choices| {
+            let text = choices.to_string();
+            !UNSEEN.iter().any(|(name, _)| text.starts_with(name))
+        })
+}
+
+fn all_pass(choices: impl Iterator<Item = ModellingChoices>, tests: &[&str], skipped: &[&str]) {
+    let wrong: Vec<String> = choices
+        .filter_map(|choices| run_under(&choices, tests, skipped))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
-fn every_test_holds_under_each_switch_alone() {
+fn the_quick_tests_hold_under_each_switch_alone() {
     let switches: Vec<&str> = ModellingChoices::SWITCHES
         .iter()
         .map(|switch| switch.name())
@@ -107,28 +124,18 @@ fn every_test_holds_under_each_switch_alone() {
     for (name, _) in UNSEEN {
         assert!(switches.contains(&name), "{name} is no switch");
     }
-    let is_seen = |choices: &ModellingChoices| {
-        let text = choices.to_string();
-        let unseen = UNSEEN.iter().any(|(name, _)| text.starts_with(name));
-        !unseen
-    };
-    let chosen = ModellingChoices::each_alone().into_iter().filter(is_seen);
-    let tests: &[&str] = match std::env::var("CI").as_deref() {
-        Ok("true") => &FAMILIES,
-        _ => &QUICK,
-    };
-    let wrong: Vec<String> = chosen
-        .filter_map(|choices| run_under(&choices, tests, &LONG))
-        .collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    all_pass(each_seen(), &QUICK, &LONG);
+}
+
+#[test]
+#[ignore = "takes some minutes"]
+fn every_test_holds_under_each_switch_alone() {
+    all_pass(each_seen(), &FAMILIES, &LONG);
 }
 
 #[test]
 #[ignore = "takes some minutes"]
 fn every_test_holds_under_every_two_switches() {
-    let wrong: Vec<String> = ModellingChoices::pairwise()
-        .iter()
-        .filter_map(|choices| run_under(choices, &FAMILIES, &["a_deployment_moves_under"]))
-        .collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let choices = ModellingChoices::pairwise().into_iter();
+    all_pass(choices, &FAMILIES, &["a_deployment_moves_under"]);
 }

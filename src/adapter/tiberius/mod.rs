@@ -11,8 +11,8 @@
 //!
 //! # Integrated authentication
 //! [`Login::integrated`] works on Windows (SSPI: Kerberos or NTLM) and, with the feature `kerberos`,
-//! elsewhere (GSSAPI, with the ticket that `kinit` got). Both are built and were never run by us: no
-//! domain was at hand. Otherwise `connect` says `Unsupported`.
+//! elsewhere (GSSAPI, with the ticket that `kinit` got). Neither was ever run by us, as no domain
+//! was at hand; the latter is at least built by the gate. Otherwise `connect` says `Unsupported`.
 //!
 //! # Secrets
 //! The driver keeps the password in memory that is wiped, and copies the text of a batch into
