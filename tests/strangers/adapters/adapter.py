@@ -101,6 +101,42 @@ def shown(value):
     return str(value)
 
 
+class DbApi:
+    """What clients do alike whose interface is Python's own for databases."""
+
+    def __init__(self):
+        self.connection = None
+
+    def begin(self):
+        self.connection.autocommit = False
+
+    def commit(self):
+        self.connection.commit()
+        self.connection.autocommit = True
+
+    def rollback(self):
+        self.connection.rollback()
+        self.connection.autocommit = True
+
+    def close(self):
+        if self.connection:
+            self.connection.close()
+        self.connection = None
+
+
+def show(cursor, rows, answer, batch):
+    """Gives the result that a cursor of such a client stands at, if it stands at one."""
+    if cursor.description:
+        answer.result([column[0] for column in cursor.description], rows, batch,
+                      [bool(column[6]) for column in cursor.description])
+
+
+def rows_of(cursor):
+    """The rows of a cursor that can't be iterated, one by one."""
+    while row := cursor.fetchone():
+        yield row
+
+
 def cancel_later(seconds, cancel):
     timer = threading.Timer(seconds, cancel)
     timer.daemon = True

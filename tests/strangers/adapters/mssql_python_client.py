@@ -5,7 +5,7 @@ import os
 import re
 
 import mssql_python
-from adapter import Refused, serve
+from adapter import DbApi, Refused, rows_of, serve, show
 
 # The driver encrypts the login whenever the server can, whatever is asked.
 ENCRYPTION = {"off": "no", "login": "no", "full": "yes", "strict": "strict"}
@@ -24,10 +24,7 @@ def connection_string(to):
             f"Encrypt={ENCRYPTION[to.tls]};TrustServerCertificate=no")
 
 
-class MssqlPython:
-    def __init__(self):
-        self.connection = None
-
+class MssqlPython(DbApi):
     def connect(self, to):
         self.close()
         try:
@@ -66,31 +63,8 @@ class MssqlPython:
                 # PRINT has number 0.
                 answer.message(MARKS.sub("", text), number or None, 0)
             cursor.messages.clear()
-        if cursor.description:
-            answer.result([column[0] for column in cursor.description], _rows(cursor), batch,
-                          [bool(column[6]) for column in cursor.description])
+        show(cursor, rows_of(cursor), answer, batch)
         return True
-
-    def begin(self):
-        self.connection.autocommit = False
-
-    def commit(self):
-        self.connection.commit()
-        self.connection.autocommit = True
-
-    def rollback(self):
-        self.connection.rollback()
-        self.connection.autocommit = True
-
-    def close(self):
-        if self.connection:
-            self.connection.close()
-        self.connection = None
-
-
-def _rows(cursor):
-    while row := cursor.fetchone():
-        yield row
 
 
 def _error(error):

@@ -4,7 +4,7 @@ import re
 import time
 
 import pyodbc
-from adapter import Refused
+from adapter import DbApi, Refused, show
 
 # What pyodbc adds to a message: `[42S02] [Vendor][Driver][Server]Text (208) (SQLExecDirectW)`.
 NUMBER = re.compile(r"\((\d+)\) \(SQL\w+\)")
@@ -16,10 +16,7 @@ BETWEEN = re.compile(r"; (?=\[\w{5}\] \[)")
 pyodbc.pooling = False
 
 
-class Odbc:
-    def __init__(self):
-        self.connection = None
-
+class Odbc(DbApi):
     def connection_string(self, to):
         raise NotImplementedError
 
@@ -73,26 +70,8 @@ class Odbc:
         for mark, text in cursor.messages or []:
             found = STATE_OF_MESSAGE.search(mark)
             answer.message(MARKS.sub("", text), int(found[2]) if found else None, 0)
-        if cursor.description:
-            answer.result([column[0] for column in cursor.description], cursor, batch,
-                          [bool(column[6]) for column in cursor.description])
+        show(cursor, cursor, answer, batch)
         return True
-
-    def begin(self):
-        self.connection.autocommit = False
-
-    def commit(self):
-        self.connection.commit()
-        self.connection.autocommit = True
-
-    def rollback(self):
-        self.connection.rollback()
-        self.connection.autocommit = True
-
-    def close(self):
-        if self.connection:
-            self.connection.close()
-        self.connection = None
 
 
 def _errors(error):

@@ -3,12 +3,12 @@
 import time
 
 import pytds
-from adapter import Refused, Unsupported, serve
+from adapter import DbApi, Refused, Unsupported, rows_of, serve, show
 
 
-class PythonTds:
+class PythonTds(DbApi):
     def __init__(self):
-        self.connection = None
+        super().__init__()
         self.said = 0
 
     def connect(self, to):
@@ -50,9 +50,8 @@ class PythonTds:
                 time.sleep(batch.cancel_after)
                 cursor.cancel()
                 answer.cancelled, more = True, False
-            if more and cursor.description:
-                answer.result([column[0] for column in cursor.description], _rows(cursor), batch,
-                          [bool(column[6]) for column in cursor.description])
+            if more:
+                show(cursor, rows_of(cursor), answer, batch)
         except pytds.Error as error:
             if answer.failed:
                 return False
@@ -66,27 +65,6 @@ class PythonTds:
         for _, message in messages[self.said:]:
             answer.message(message.text, message.number, message.severity, message.state)
         self.said = len(messages)
-
-    def begin(self):
-        self.connection.autocommit = False
-
-    def commit(self):
-        self.connection.commit()
-        self.connection.autocommit = True
-
-    def rollback(self):
-        self.connection.rollback()
-        self.connection.autocommit = True
-
-    def close(self):
-        if self.connection:
-            self.connection.close()
-        self.connection = None
-
-
-def _rows(cursor):
-    while row := cursor.fetchone():
-        yield row
 
 
 def _value(kind, value):
