@@ -75,38 +75,12 @@ const MASTER_FILES: Columns = &[
     ("credential_id", WireType::Int),
 ];
 
-const DATABASE_FILES: Columns = &[
-    ("file_id", WireType::Int),
-    ("file_guid", WireType::UniqueIdentifier),
-    ("type", WireType::TinyInt),
-    ("type_desc", DESCRIPTION),
-    ("data_space_id", WireType::Int),
-    ("name", SYSNAME),
-    ("physical_name", PATH),
-    ("state", WireType::TinyInt),
-    ("state_desc", DESCRIPTION),
-    ("size", WireType::Int),
-    ("max_size", WireType::Int),
-    ("growth", WireType::Int),
-    ("is_media_read_only", WireType::Bit),
-    ("is_read_only", WireType::Bit),
-    ("is_sparse", WireType::Bit),
-    ("is_percent_growth", WireType::Bit),
-    ("is_name_reserved", WireType::Bit),
-    ("is_persistent_log_buffer", WireType::Bit),
-    ("create_lsn", LSN),
-    ("drop_lsn", LSN),
-    ("read_only_lsn", LSN),
-    ("read_write_lsn", LSN),
-    ("differential_base_lsn", LSN),
-    ("differential_base_guid", WireType::UniqueIdentifier),
-    ("differential_base_time", WireType::DateTime),
-    ("redo_start_lsn", LSN),
-    ("redo_start_fork_guid", WireType::UniqueIdentifier),
-    ("redo_target_lsn", LSN),
-    ("redo_target_fork_guid", WireType::UniqueIdentifier),
-    ("backup_lsn", LSN),
-];
+/// Those of `sys.master_files`, but for the database and the credential at its ends.
+const DATABASE_FILES: Columns = MASTER_FILES
+    .split_at(MASTER_FILES.len() - 1)
+    .0
+    .split_at(1)
+    .1;
 
 const DATA_SPACES: Columns = &[
     ("name", SYSNAME),
