@@ -10,15 +10,15 @@ use std::time::Duration;
 use scorch_recovery::adapter::mssql_tds::{Endpoint, Login, MssqlTdsTransport, Tls};
 use scorch_recovery::names::SqlInstance;
 use scorch_recovery::simulator::{Listener, TlsMode};
-use scorch_recovery::sql::{Database, Dependents, KeyRestoreOutcome};
+use scorch_recovery::sql::{Database, KeyRestoreOutcome};
 use scorch_recovery::transport::{
     CancelSupport, ErrorSupport, MessageSupport, SqlBatch, SqlSession, SqlTransport,
     TransportError, TransportErrorKind, Wire,
 };
 use scorch_recovery::{Context, Operation, Secret};
 
-use kit::simulated::{Collected, SA, World, named, secrets, verify};
-use kit::{KEY, after_backup, back_up_key, restore_key};
+use kit::simulated::{Collected, SA, World, named, run, secrets, verify};
+use kit::{KEY, after_backup, restore_key, restore_key_again};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -51,15 +51,6 @@ fn transport_of(instance: &str, endpoint: Endpoint) -> MssqlTdsTransport {
 async fn connect(endpoint: Endpoint) -> Result<Box<dyn SqlSession>, TransportError> {
     let name: SqlInstance = named("SQL01");
     transport_of("SQL01", endpoint).connect(&name, None).await
-}
-
-async fn run(session: &mut dyn SqlSession, text: &str) -> Collected {
-    let mut collected = Collected::default();
-    session
-        .execute(SqlBatch::open(text), &mut collected)
-        .await
-        .unwrap();
-    collected
 }
 
 fn numbers(collected: &Collected) -> Vec<i32> {
@@ -175,14 +166,7 @@ async fn recover(mode: TlsMode, speaking: fn(Endpoint) -> Endpoint) {
     let proof = verify("SQL02", "Orchestrator").run(&cx).await.unwrap();
     assert!(proof.is_whole(), "{proof:?}");
 
-    let dependents = Dependents::inspect(&named("SQL02")).run(&cx).await.unwrap();
-    let own = back_up_key(&world, "SQL02", r"\\vault\keys\own.key").await;
-    let again = restore_key("SQL02", KEY)
-        .replacing(&dependents)
-        .keeping(&own)
-        .run(&cx)
-        .await
-        .unwrap();
+    let again = restore_key_again(&world, &cx).await;
     assert_eq!(again.outcome, KeyRestoreOutcome::Same);
 }
 

@@ -12,7 +12,7 @@ use scorch_recovery::sql::{
 use scorch_recovery::{Effect, ErrorKind, Observation, Operation};
 
 use kit::simulated::{News, SA, choices, named, verify};
-use kit::{BAK, KEY, after_backup, back_up_key, restore_key, run_error};
+use kit::{BAK, KEY, after_backup, back_up_key, restore_key, restore_key_again, run_error};
 
 #[tokio::test]
 async fn key_and_database_recover_on_another_instance() {
@@ -40,14 +40,7 @@ async fn key_and_database_recover_on_another_instance() {
     );
 
     // The same key again changes nothing, and says so.
-    let dependents = Dependents::inspect(&named("SQL02")).run(&cx).await.unwrap();
-    let own = back_up_key(&world, "SQL02", r"\\vault\keys\own.key").await;
-    let again = restore_key("SQL02", KEY)
-        .replacing(&dependents)
-        .keeping(&own)
-        .run(&cx)
-        .await
-        .unwrap();
+    let again = restore_key_again(&world, &cx).await;
     assert_eq!(again.outcome, KeyRestoreOutcome::Same);
     assert_eq!(again.probed[0].result, ProbeResult::Opens);
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use scorch_recovery::transport::{SqlBatch, SqlSession, SqlTransport, TransportErrorKind};
 use tokio::time::{Instant, sleep};
 
-use simulated::{Collected, SA, World, named};
+use simulated::{Collected, SA, World, named, run};
 
 const NONE: [i32; 0] = [];
 
@@ -23,16 +23,7 @@ async fn connect(world: &World, login: &str, password: &str) -> Box<dyn SqlSessi
         .unwrap()
 }
 
-async fn run(session: &mut Box<dyn SqlSession>, text: &str) -> Collected {
-    let mut collected = Collected::default();
-    session
-        .execute(SqlBatch::open(text), &mut collected)
-        .await
-        .unwrap();
-    collected
-}
-
-async fn spid(session: &mut Box<dyn SqlSession>) -> i64 {
+async fn spid(session: &mut dyn SqlSession) -> i64 {
     run(session, "SELECT @@SPID").await.integer()
 }
 
@@ -69,7 +60,7 @@ async fn what_can_not_be_killed_has_its_numbers() {
         .await;
     let mut killer = connect(&world, "sa", SA).await;
     let mut victim = connect(&world, "sa", SA).await;
-    let (own, other) = (spid(&mut killer).await, spid(&mut victim).await);
+    let (own, other) = (spid(&mut *killer).await, spid(&mut *victim).await);
     for (batch, number) in [
         (format!("KILL {own}"), 6104),
         ("KILL 31000".to_owned(), 6106),
@@ -79,21 +70,25 @@ async fn what_can_not_be_killed_has_its_numbers() {
         (format!("BEGIN TRAN; KILL {other}; ROLLBACK"), 6115),
         ("KILL 99999999".to_owned(), 6106),
     ] {
-        assert_eq!(run(&mut killer, &batch).await.errors(), [number], "{batch}");
+        assert_eq!(
+            run(&mut *killer, &batch).await.errors(),
+            [number],
+            "{batch}"
+        );
     }
     let mut weak = connect(&world, "weak", "Some Pass 1").await;
     for batch in [
         format!("KILL {other}"),
         format!("KILL {other} WITH STATUSONLY"),
     ] {
-        assert_eq!(run(&mut weak, &batch).await.errors(), [6102]);
+        assert_eq!(run(&mut *weak, &batch).await.errors(), [6102]);
     }
     world
         .sql("SQL01", None, "GRANT ALTER ANY CONNECTION TO weak")
         .await;
-    assert_eq!(run(&mut victim, "SELECT 1").await.errors(), NONE);
+    assert_eq!(run(&mut *victim, "SELECT 1").await.errors(), NONE);
     assert_eq!(
-        run(&mut weak, &format!("KILL {other}")).await.errors(),
+        run(&mut *weak, &format!("KILL {other}")).await.errors(),
         NONE
     );
     let mut ignored = Collected::default();
@@ -109,17 +104,20 @@ async fn an_idle_session_that_is_killed_takes_its_transaction_with_it() {
     let world = slow().await;
     let mut killer = connect(&world, "sa", SA).await;
     let mut victim = connect(&world, "sa", SA).await;
-    let id = spid(&mut victim).await;
-    run(&mut victim, "USE D; BEGIN TRAN; UPDATE T SET a = 2").await;
-    run(&mut killer, "SET LOCK_TIMEOUT 0").await;
+    let id = spid(&mut *victim).await;
+    run(&mut *victim, "USE D; BEGIN TRAN; UPDATE T SET a = 2").await;
+    run(&mut *killer, "SET LOCK_TIMEOUT 0").await;
     assert_eq!(
-        run(&mut killer, "SELECT a FROM D.dbo.T").await.errors(),
+        run(&mut *killer, "SELECT a FROM D.dbo.T").await.errors(),
         [1222]
     );
-    run(&mut killer, &format!("KILL {id}")).await;
+    run(&mut *killer, &format!("KILL {id}")).await;
     sleep(Duration::from_secs(1)).await;
-    assert_eq!(run(&mut killer, "SELECT a FROM D.dbo.T").await.integer(), 1);
-    let left = run(&mut killer, &format!("KILL {id}")).await;
+    assert_eq!(
+        run(&mut *killer, "SELECT a FROM D.dbo.T").await.integer(),
+        1
+    );
+    let left = run(&mut *killer, &format!("KILL {id}")).await;
     assert_eq!(left.errors(), [6106], "nothing of it is left");
 }
 
@@ -128,7 +126,7 @@ async fn a_running_session_is_told_and_its_batch_is_taken_back() {
     let world = slow().await;
     let mut killer = connect(&world, "sa", SA).await;
     let mut victim = connect(&world, "sa", SA).await;
-    let id = spid(&mut victim).await;
+    let id = spid(&mut *victim).await;
     let mut told = Collected::default();
     let working = victim.execute(
         SqlBatch::open("USE D; BEGIN TRAN; UPDATE T SET a = 2; WAITFOR DELAY '01:00:00'; COMMIT"),
@@ -136,9 +134,9 @@ async fn a_running_session_is_told_and_its_batch_is_taken_back() {
     );
     let killing = async {
         sleep(Duration::from_secs(60)).await;
-        run(&mut killer, &format!("KILL {id}")).await;
+        run(&mut *killer, &format!("KILL {id}")).await;
         sleep(Duration::from_secs(1)).await;
-        run(&mut killer, "SELECT a FROM D.dbo.T").await.integer()
+        run(&mut *killer, "SELECT a FROM D.dbo.T").await.integer()
     };
     let (ended, value) = tokio::join!(working, killing);
     assert_eq!(ended.unwrap_err().kind(), TransportErrorKind::Interrupted);
@@ -151,12 +149,12 @@ async fn a_running_session_is_told_and_its_batch_is_taken_back() {
 async fn kill_amid(world: &World, statement: &str) -> Collected {
     let mut killer = connect(world, "sa", SA).await;
     let mut victim = connect(world, "sa", SA).await;
-    let id = spid(&mut victim).await;
+    let id = spid(&mut *victim).await;
     let mut told = Collected::default();
     let working = victim.execute(SqlBatch::open(statement), &mut told);
     let killing = async {
         sleep(Duration::from_secs(30)).await;
-        run(&mut killer, &format!("KILL {id}")).await;
+        run(&mut *killer, &format!("KILL {id}")).await;
     };
     let (ended, ()) = tokio::join!(working, killing);
     assert!(ended.is_err(), "{statement}");
@@ -243,7 +241,7 @@ async fn after_100_percent_there_can_be_a_long_silence() {
         sleep(Duration::from_secs(1700)).await;
         let percent = "SELECT CAST(percent_complete AS int) FROM sys.dm_exec_requests \
                        WHERE command = 'RESTORE DATABASE'";
-        run(&mut watcher, percent).await.integer()
+        run(&mut *watcher, percent).await.integer()
     };
     let (ended, percent) = tokio::join!(restoring, watching);
     ended.unwrap();
@@ -274,7 +272,7 @@ async fn a_batch_that_outlives_its_client_does_its_work_to_the_end() {
     assert_eq!(world.sql("SQL01", None, running).await.rows.len(), 0);
     // And it can be killed as any other.
     let mut client = connect(&world, "sa", SA).await;
-    let id = spid(&mut client).await;
+    let id = spid(&mut *client).await;
     let batch = SqlBatch::open("WAITFOR DELAY '00:10:00'; CREATE DATABASE Second");
     let gone = tokio::time::timeout(Duration::from_secs(60), client.execute(batch, &mut ignored));
     assert!(gone.await.is_err());

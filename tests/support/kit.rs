@@ -4,8 +4,10 @@
 #[path = "simulated.rs"]
 pub(crate) mod simulated;
 
-use scorch_recovery::sql::{Database, KeyBackup, RestoreServiceMasterKey, ServiceMasterKey};
-use scorch_recovery::{Error, Operation, SecretRef};
+use scorch_recovery::sql::{
+    Database, Dependents, KeyBackup, RestoreServiceMasterKey, RestoredKey, ServiceMasterKey,
+};
+use scorch_recovery::{Context, Error, Operation, SecretRef};
 
 use simulated::{World, named};
 
@@ -25,6 +27,18 @@ pub(crate) fn restore_key(instance: &str, file: &str) -> RestoreServiceMasterKey
     ServiceMasterKey::restore(&named(instance))
         .from_file(named(file))
         .decrypted_by(SecretRef::named("key"))
+}
+
+/// Restores the key of SQL01 on SQL02 once more, with all that a replacement wants to see.
+pub(crate) async fn restore_key_again(world: &World, cx: &Context) -> RestoredKey {
+    let dependents = Dependents::inspect(&named("SQL02")).run(cx).await.unwrap();
+    let own = back_up_key(world, "SQL02", r"\\vault\keys\own.key").await;
+    restore_key("SQL02", KEY)
+        .replacing(&dependents)
+        .keeping(&own)
+        .run(cx)
+        .await
+        .unwrap()
 }
 
 /// SQL01 with an Orchestrator database, its key and database backed up to the vault; SQL02 empty.

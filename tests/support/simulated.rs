@@ -11,7 +11,7 @@ use scorch_recovery::simulator::{
 };
 use scorch_recovery::sql::{DatabaseKeys, EncryptedColumn, StoredForm, VerifyDatabaseKeys};
 use scorch_recovery::transport::{
-    SqlBatch, SqlColumn, SqlMessage, SqlSink, SqlTransport, SqlValue,
+    SqlBatch, SqlColumn, SqlMessage, SqlSession, SqlSink, SqlTransport, SqlValue,
 };
 use scorch_recovery::{Context, ContextBuilder, Observer, Progress, Secret, SecretRef};
 
@@ -31,6 +31,16 @@ pub(crate) struct World {
 
 pub(crate) fn named<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().unwrap()
+}
+
+/// Runs a batch in a session that goes on.
+pub(crate) async fn run(session: &mut dyn SqlSession, text: &str) -> Collected {
+    let mut collected = Collected::default();
+    session
+        .execute(SqlBatch::open(text), &mut collected)
+        .await
+        .unwrap();
+    collected
 }
 
 impl World {
@@ -127,12 +137,7 @@ impl World {
             .connect(&named(name), database.as_ref())
             .await
             .unwrap();
-        let mut collected = Collected::default();
-        session
-            .execute(SqlBatch::open(text), &mut collected)
-            .await
-            .unwrap();
-        collected
+        run(&mut *session, text).await
     }
 
     /// Puts the Orchestrator database on an instance.
