@@ -144,15 +144,11 @@ impl Question {
         }
         let port = value("tcp")?.ok_or("the instance does not listen on TCP")?;
         match port.parse() {
-            Ok(port @ 1..) if port_is_plain(value("tcp")?) => Ok(port),
+            // `parse` takes a sign too.
+            Ok(number @ 1..) if port.bytes().all(|digit| digit.is_ascii_digit()) => Ok(number),
             _ => Err(broken()),
         }
     }
-}
-
-/// `parse` takes a sign too.
-fn port_is_plain(port: Option<&str>) -> bool {
-    port.is_some_and(|port| port.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 #[cfg(test)]
