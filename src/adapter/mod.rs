@@ -5,6 +5,8 @@ mod browser;
 #[cfg(any(feature = "mssql-tds", feature = "tiberius"))]
 mod contained;
 #[cfg(any(feature = "mssql-tds", feature = "tiberius"))]
+mod ear;
+#[cfg(any(feature = "mssql-tds", feature = "tiberius"))]
 mod endpoint;
 #[cfg(feature = "tiberius")]
 mod guarded;

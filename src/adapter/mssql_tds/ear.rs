@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Event, Level, Subscriber};
+
+use crate::adapter::ear::Ear;
 
 /// Hears one thing of the driver's log, and nothing else: that the server sent it on. The driver
 /// follows such a word without asking and says it nowhere else.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct RedirectionEar(Arc<Heard>);
 
 #[derive(Debug, Default)]
@@ -39,39 +40,29 @@ impl RedirectionEar {
         }
     }
 
+    /// Takes the driver's log events.
+    pub(super) fn listening(&self) -> impl Subscriber + Send + Sync + use<> {
+        let heard = Arc::clone(&self.0);
+        Ear {
+            speaker: SPEAKER,
+            level: Level::INFO,
+            hear: move |event: &Event<'_>| {
+                let mut message = Message::default();
+                event.record(&mut message);
+                let Some(words) = message.0.strip_prefix(WORDS) else {
+                    return;
+                };
+                let mut place = heard.place.lock().unwrap_or_else(PoisonError::into_inner);
+                place.get_or_insert_with(|| read(words).unwrap_or_default());
+                heard.said.notify_one();
+            },
+        }
+    }
+
     fn place(&self) -> Option<(String, u16)> {
         let place = self.0.place.lock().unwrap_or_else(PoisonError::into_inner);
         place.clone()
     }
-}
-
-impl Subscriber for RedirectionEar {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && *metadata.level() == Level::INFO && metadata.target() == SPEAKER
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        let mut message = Message::default();
-        event.record(&mut message);
-        let Some(words) = message.0.strip_prefix(WORDS) else {
-            return;
-        };
-        let mut place = self.0.place.lock().unwrap_or_else(PoisonError::into_inner);
-        place.get_or_insert_with(|| read(words).unwrap_or_default());
-        self.0.said.notify_one();
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
 }
 
 /// `host", 1433, database: …`. A host with escapes in it is no host.
@@ -118,7 +109,7 @@ mod tests {
     #[tokio::test]
     async fn hears_that_word_only() {
         let ear = RedirectionEar::default();
-        tracing::subscriber::with_default(ear.clone(), || {
+        tracing::subscriber::with_default(ear.listening(), || {
             tracing::info!(target: SPEAKER, "TLS config: password");
             tracing::info!("Redirection to: {:?}, {:?}, database: None", "elsewhere", 1);
             let (host, port) = ("sql02", 5000);

@@ -241,7 +241,10 @@ async fn sign_in(
     let context = context(endpoint, door, pin, login, database, &source);
     let ear = RedirectionEar::default();
     let provider = TdsConnectionProvider::new();
-    let connecting = contained_in(ear.clone(), provider.create_client(context, &source, None));
+    let connecting = contained_in(
+        ear.listening(),
+        provider.create_client(context, &source, None),
+    );
     // How long it may take is bounded above.
     let mut bounds = Bounds::with_idle_deadline(None);
     let connecting = bounds.keep(Box::pin(connecting));

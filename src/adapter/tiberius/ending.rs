@@ -4,12 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::field::{Field, Visit};
 use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Event, Level, Subscriber};
+
+use crate::adapter::ear::Ear;
 
 /// Hears one thing of the driver's log: whether the last statement of an answer said that it is the
 /// last. The driver takes an answer for whole when its message ends, and tells it nowhere else.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct EndingEar(Arc<AtomicBool>);
 
 /// The module of the driver that says it, and how it begins and goes on.
@@ -25,35 +26,25 @@ impl EndingEar {
     pub(super) fn missed_the_end(&self) -> bool {
         LevelFilter::TRACE <= STATIC_MAX_LEVEL && !self.0.load(Ordering::Relaxed)
     }
-}
 
-impl Subscriber for EndingEar {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && *metadata.level() == Level::TRACE && metadata.target() == SPEAKER
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        let mut beginning = Beginning::default();
-        event.record(&mut beginning);
-        if let Some(status) = beginning.0.strip_prefix(WORDS) {
-            self.0.store(!status.contains(NOT_LAST), Ordering::Relaxed);
-        } else if !beginning.0.is_empty() {
-            // Rows and columns that come after an end are not at an end.
-            self.0.store(false, Ordering::Relaxed);
+    /// Takes the driver's log events.
+    pub(super) fn listening(&self) -> impl Subscriber + Send + Sync + use<> {
+        let ended = Arc::clone(&self.0);
+        Ear {
+            speaker: SPEAKER,
+            level: Level::TRACE,
+            hear: move |event: &Event<'_>| {
+                let mut beginning = Beginning::default();
+                event.record(&mut beginning);
+                if let Some(status) = beginning.0.strip_prefix(WORDS) {
+                    ended.store(!status.contains(NOT_LAST), Ordering::Relaxed);
+                } else if !beginning.0.is_empty() {
+                    // Rows and columns that come after an end are not at an end.
+                    ended.store(false, Ordering::Relaxed);
+                }
+            },
         }
     }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
 }
 
 /// The beginning of what is said. The rest is not even put into words.
@@ -90,7 +81,7 @@ mod tests {
     fn an_answer_ends_with_a_statement_that_is_the_last() {
         let ear = EndingEar::default();
         let say = |words: &str| tracing::trace!(target: SPEAKER, "{words}");
-        tracing::subscriber::with_default(ear.clone(), || {
+        tracing::subscriber::with_default(ear.listening(), || {
             assert!(ear.missed_the_end());
             say("Done with status BitFlags<DoneStatus>(0b10001, More | Count) (5 rows left)");
             assert!(ear.missed_the_end());

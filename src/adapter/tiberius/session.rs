@@ -5,12 +5,11 @@ use futures_util::TryStreamExt as _;
 use tiberius::error::{Error, IoErrorKind, TokenError};
 use tiberius::{Client, QueryItem};
 use tokio_util::compat::Compat;
-use tracing::instrument::WithSubscriber as _;
 
 use super::ending::EndingEar;
 use super::value::value;
 use crate::adapter::Login;
-use crate::adapter::contained::contained;
+use crate::adapter::contained::contained_in;
 use crate::adapter::guarded::{Guarded, Meter};
 use crate::transport::{
     SqlBatch, SqlColumn, SqlMessage, SqlSession, SqlSink, TransportError, TransportErrorKind, Wire,
@@ -60,7 +59,7 @@ impl SqlSession for TiberiusSession {
         };
         let ear = EndingEar::default();
         let answer = answer(&mut client, &self.meter, &batch, sink);
-        match contained(answer.with_subscriber(ear.clone())).await {
+        match contained_in(ear.listening(), answer).await {
             Ok(Ok(())) if ear.missed_the_end() => {
                 return Err(TransportError::new(
                     TransportErrorKind::Interrupted,
