@@ -19,33 +19,40 @@ class Connection:
     def good(self, sql, **how):
         """Runs what must go well."""
         answer = self.run(sql, **how)
-        if answer.errors or answer.failed or answer.unsupported:
+        if answer.errors or answer.failed:
             raise Miss(f"{sql[:100]}: {answer}")
         return answer
 
     def transaction(self, step):
         answer = self._bench.ask({"do": "transaction", "step": step})
-        if answer.failed or answer.unsupported:
+        if answer.failed:
             raise Miss(f"{step}: {answer}")
 
 
 class Bench:
     """One client and one check."""
 
-    def __init__(self, client, simulators):
+    def __init__(self, client, simulators, tls, ours):
         self.client = client
         self._simulators = simulators
+        # Where the check does not ask for a way of encryption.
+        self.tls = tls
+        self.ours = ours
         # For whoever must show that a hole is the client's own.
         self.answers = []
         self._used = {}
 
-    def simulator(self, tls="off"):
+    def simulator(self, name=None):
+        name = name or self.tls
         try:
-            simulator = self._simulators[tls]
+            simulator = self._simulators[name]
         except NotStarted as error:
             raise Miss(str(error)) from error
-        self._used.setdefault(tls, (simulator, len(simulator.witness.conversations)))
+        self._used.setdefault(name, (simulator, len(simulator.witness.conversations)))
         return simulator
+
+    def another_instance(self, beside):
+        return self._simulators.another(beside)
 
     def conversations(self):
         """What went over the wire since the check began."""
@@ -57,18 +64,18 @@ class Bench:
         self.answers.append(answer)
         return answer
 
-    def sign_in(self, at="off", **changes):
+    def sign_in(self, at=None, **changes):
         """Signs in, or shows how that failed."""
         simulator = self.simulator(at)
         return self.ask({"do": "connect", "host": simulator.host, "port": simulator.port, "user": "sa",
-                         "password": simulator.password, "database": None, "tls": at,
+                         "password": simulator.password, "database": None, "tls": simulator.tls,
                          "ca": simulator.ca, **changes})
 
-    def connection(self, tls="off", **changes):
-        answer = self.sign_in(tls, **changes)
-        if answer.failed or answer.errors or answer.unsupported:
+    def connection(self, at=None, **changes):
+        answer = self.sign_in(at, **changes)
+        if answer.failed or answer.errors:
             raise Miss(f"signing in: {answer}")
-        return Connection(self, self.simulator(tls))
+        return Connection(self, self.simulator(at))
 
     def end(self):
         """Closes what the check left open."""

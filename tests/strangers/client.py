@@ -44,8 +44,6 @@ class Answer:
     results: list = field(default_factory=list)
     messages: list = field(default_factory=list)
     failed: str | None = None
-    # The client can't do what was asked, as its adapter says.
-    unsupported: str | None = None
     cancelled: bool = False
     digest: dict | None = None
     ended_at: float = 0.0
@@ -72,7 +70,7 @@ class Answer:
 
     def __str__(self):
         shown = {"results": self.results, "messages": [(m.number, m.text) for m in self.messages],
-                 "failed": self.failed, "unsupported": self.unsupported}
+                 "failed": self.failed}
         return json.dumps({name: value for name, value in shown.items() if value}, ensure_ascii=False)[:600]
 
 
@@ -115,7 +113,7 @@ class Client:
     def _done(answer, done, at):
         answer.ended_at = at
         answer.messages += [Message(**{"severity": 16, **each}, shown_at=at) for each in done.get("messages", [])]
-        for name in ("results", "failed", "unsupported", "cancelled", "digest"):
+        for name in ("results", "failed", "cancelled", "digest"):
             if done.get(name) is not None:
                 setattr(answer, name, done[name])
         number = done.get("failed_number")

@@ -8,6 +8,7 @@ import struct
 
 from witness import ATTENTION, ERROR_TOKEN, RPC, SQL_BATCH, TRANSACTION
 
+KINDS = {"attention": ATTENTION, "call": RPC, "transaction": TRANSACTION}
 ENCRYPTION = {"off": 0, "on": 1, "not supported": 2, "required": 3}
 
 
@@ -20,7 +21,7 @@ def _sent(bench):
 
 
 def _said(bench):
-    return "\n".join(text for each in bench.answers for text in (each.failed, each.unsupported) if text)
+    return "\n".join(each.failed for each in bench.answers if each.failed)
 
 
 def client_refuses(bench, says):
@@ -35,16 +36,6 @@ def client_refuses_first(bench, says):
     if any(each.client.first for each in bench.conversations()):
         return "the client sent something"
     return client_refuses(bench, says)
-
-
-def client_has_no_way(bench, says):
-    """The adapter says what the client's interface lacks, and indeed nothing of the kind was sent."""
-    unsupported = [each.unsupported for each in bench.answers if each.unsupported]
-    if not any(says in each for each in unsupported):
-        return f"the adapter did not say {says!r}: {unsupported}"
-    if set(_sent(bench)) & {ATTENTION, RPC, TRANSACTION}:
-        return "the client did send it"
-    return None
 
 
 def server_sent(bench, numbers):
@@ -91,11 +82,10 @@ def server_sent_results(bench, count):
 
 def client_never_sends(bench, kind):
     """In all that the client sent, no packet of this kind is found; it did send others."""
-    kinds = {"attention": ATTENTION, "call": RPC, "transaction": TRANSACTION}
     sent = _sent(bench)
     if SQL_BATCH not in sent and RPC not in sent:
         return "the client sent no request at all"
-    return f"the client did send {kind}" if kinds[kind] in sent else None
+    return f"the client did send {kind}" if KINDS[kind] in sent else None
 
 
 def client_connects_again(bench):
@@ -115,11 +105,6 @@ def client_begins_in_the_clear(bench):
     if not conversations:
         return "the client sent nothing"
     return "the client began with TLS" if any(each.opens_with_tls() for each in conversations) else None
-
-
-def client_accepted_certificate(bench):
-    """The client went on behind the TLS handshake, to the login."""
-    return None if any(each.client.records for each in bench.conversations()) else "the client did not go on"
 
 
 def all_errors_sent(bench, numbers):

@@ -6,16 +6,15 @@ a reason. Exit code 1: something was missed. The last line is the figure, `N of 
 """
 
 import argparse
-import json
 import os
 import re
 import secrets
-import subprocess
 import sys
 import tempfile
 
 import pytds
 from client import Client
+from ours import Ours
 from simulators import Simulator, random_name, random_password
 
 ROWS_OF_STATE = {
@@ -103,12 +102,6 @@ class Probe:
         self._connection.close()
 
 
-def path(simulator, leaf):
-    """A file in a folder of the share, as paths of our operations have one: for the server, and here."""
-    leaf = random_name(leaf).lower()
-    return f"\\\\{simulator.share}\\kit\\{leaf}", os.path.join(simulator.share_folder, "kit", leaf)
-
-
 def flatten(into, name, rows):
     into[f"{name}, rows"] = len(rows)
     for number, row in enumerate(rows):
@@ -152,25 +145,6 @@ class Smo:
             raise RuntimeError(f"{what}: {answer}")
         result = answer.results[0]
         return [dict(zip(result["columns"], row)) for row in result["rows"]]
-
-
-class Ours:
-    """Our operations, as the examples run them."""
-
-    def __init__(self, folder):
-        self._folder = folder
-
-    def run(self, example, simulator, key_password, key, backup):
-        done = subprocess.run(
-            [os.path.join(self._folder, example), "--instance", simulator.name,
-             "--address", f"{simulator.host}:{simulator.own_port}", "--ca", simulator.ca, "--user", "sa",
-             "--password-env", "SA", "--key-password-env", "KEY", "--key-file", key, "--backup-file", backup,
-             "--allow-unc-host", simulator.share],
-            capture_output=True, text=True, timeout=120,
-            env={**os.environ, "SA": simulator.password, "KEY": key_password})
-        if done.returncode != 0:
-            raise RuntimeError(f"{example}: {done.stderr}")
-        return json.loads(done.stdout)
 
 
 def check_server(checks, smo, probe):
@@ -273,23 +247,22 @@ def run(checks, arguments, folder):
     client.errors_file = sys.stderr if arguments.verbose else None
     source = start("source", None, "--orchestrator", "--seed", str(secrets.randbelow(1000)))
     share = (source.share, source.share_folder)
-    os.mkdir(os.path.join(source.share_folder, "kit"))
     simulators = [source] + [start(name, share) for name in ("by-smo", "by-ours", "reverse")]
     probes = [Probe(simulator) for simulator in simulators]
     try:
         _, by_smo, by_ours, reverse = simulators
         at_source, at_smo, at_ours, at_reverse = probes
         smo = Smo(client, source)
-        kept = {"key password": random_password(), "key": path(source, "key")[0]}
-        kept["backup"], kept["backup file"] = path(source, "backup")
+        kept = {"key password": random_password(), "key": source.path("key", "kit")[0]}
+        kept["backup"], kept["backup file"] = source.path("backup", "kit")
         counted = at_source.counted()
         checks.check("values at the source decrypt", counted[0] == counted[1] > 0, counted)
         check_server(checks, smo, at_source)
-        files = check_backup(checks, smo, path(source, "nothing")[0], path(source, "damaged"), kept)
+        files = check_backup(checks, smo, source.path("nothing", "kit")[0], source.path("damaged", "kit"), kept)
         kept["logical names"] = [row["LogicalName"] for row in files]
 
         # The same by our operations, as far as they are the same.
-        own = {"key password": random_password(), "key": path(source, "key")[0], "backup": path(source, "backup")[0]}
+        own = {"key password": random_password(), "key": source.path("key", "kit")[0], "backup": source.path("backup", "kit")[0]}
         ours.run("back_up_parts", source, own["key password"], own["key"], own["backup"])
         sets = at_source.backup_sets()
         two = [{}, {}]
@@ -299,7 +272,7 @@ def run(checks, arguments, folder):
         compare(checks, "msdb after Backup.SqlBackup and after our backup", *two)
 
         # What SMO made, restored by SMO and by our operations.
-        check_restore(checks, Smo(client, by_smo), at_smo, files, kept, path(source, "missing")[0])
+        check_restore(checks, Smo(client, by_smo), at_smo, files, kept, source.path("missing", "kit")[0])
         told = ours.run("restore_from_parts", by_ours, kept["key password"], kept["key"], kept["backup"])
         checks.check("our restore of SMO's files: all values decrypt",
                      told == {"values_checked": counted[0], "values_decrypted": counted[0]}, told)

@@ -1,5 +1,6 @@
 """The simulator, run as a process of its own for each way of encryption."""
 
+import contextlib
 import json
 import os
 import secrets
@@ -67,13 +68,18 @@ class Simulator:
         self.witness = Witness(self.own_port)
         self.port = self.witness.port
 
-    def path(self, leaf):
+    def path(self, leaf, *folders):
         """A file as the server sees it, and as it lies here."""
         # In lower case, as the simulated Windows keeps names that it doesn't tell apart.
         leaf = random_name(leaf).lower()
-        return f"\\\\{self.share}\\{leaf}", os.path.join(self.share_folder, host_name(leaf))
+        folder = os.path.join(self.share_folder, *folders)
+        os.makedirs(folder, exist_ok=True)
+        return "\\\\" + "\\".join((self.share, *folders, leaf)), os.path.join(folder, host_name(leaf))
 
     def stop(self):
+        # It ends in one of two ways.
+        if self.tls == "full":
+            self.process.terminate()
         self.process.stdin.close()
         try:
             return self.process.wait(20)
@@ -83,20 +89,31 @@ class Simulator:
 
 
 class Simulators:
-    """One for each way of encryption, begun when it is first needed."""
+    """One for each way of encryption, and `orchestrator`, which has such a database; begun when first needed."""
 
     def __init__(self, binary, options=()):
         self._binary, self._options = binary, options
         self._folder = tempfile.TemporaryDirectory()
         self._running = {}
 
-    def __getitem__(self, tls):
-        if tls not in self._running:
-            folder = os.path.join(self._folder.name, tls)
-            self._running[tls] = Simulator(self._binary, folder, tls, options=self._options)
-        return self._running[tls]
+    def __getitem__(self, name):
+        if name not in self._running:
+            tls, more = (name, []) if name != "orchestrator" else ("full", ["--orchestrator", "--seed", str(secrets.randbelow(1000))])
+            folder = os.path.join(self._folder.name, name)
+            self._running[name] = Simulator(self._binary, folder, tls, options=[*self._options, *more])
+        return self._running[name]
+
+    @contextlib.contextmanager
+    def another(self, beside):
+        """One more instance, which sees the share of that one."""
+        with tempfile.TemporaryDirectory() as folder:
+            simulator = Simulator(self._binary, folder, "full", (beside.share, beside.share_folder), self._options)
+            try:
+                yield simulator
+            finally:
+                simulator.stop()
 
     def stop(self):
-        codes = {tls: simulator.stop() for tls, simulator in self._running.items()}
+        codes = {name: simulator.stop() for name, simulator in self._running.items()}
         self._folder.cleanup()
         return codes

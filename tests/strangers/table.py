@@ -5,9 +5,9 @@ must be good is none.
 """
 
 import argparse
+import concurrent.futures
 import os
 import sys
-import tempfile
 import time
 import tomllib
 
@@ -15,6 +15,7 @@ import evidence
 from bench import Bench
 from checks import CHECKS
 from client import HERE, Client, Miss
+from ours import Ours
 from simulators import Simulators
 
 TABLE = os.path.join(HERE, "TABLE.md")
@@ -51,9 +52,7 @@ def load(file):
         return tomllib.load(source)
 
 
-def try_cell(check, client, simulators, hole, planted_columns):
-    bench = Bench(client, simulators)
-    bench.planted_columns = planted_columns
+def try_cell(check, bench, hole):
     try:
         check.run(bench)
         return Cell(check, hole=hole)
@@ -65,6 +64,42 @@ def try_cell(check, client, simulators, hole, planted_columns):
     finally:
         bench.end()
     return Cell(check, found, hole, hole and evidence.shown(bench, hole))
+
+
+class Row:
+    """All that is asked of one client. Each has simulators of its own, so that some can run side by side."""
+
+    def __init__(self, arguments, checks, holes):
+        self._arguments, self._checks, self._holes = arguments, checks, holes
+        self._ours = Ours(os.path.dirname(arguments.simulator))
+
+    def run(self, known):
+        """The cells, and a line for each that is wrong."""
+        arguments, cells, wrong = self._arguments, [], []
+        client = Client(cache=arguments.cache, python=sys.executable, **known)
+        client.errors_file = sys.stderr if arguments.verbose else None
+        simulators = Simulators(arguments.simulator, arguments.simulator_option)
+        started = time.monotonic()
+        try:
+            for tls in arguments.tls:
+                for check in self._checks:
+                    about = f"{client.name}, {check.name}" + ("" if tls == "off" else f", --tls {tls}")
+                    bench = Bench(client, simulators, tls, self._ours)
+                    bench.planted_columns = ["Planted"] if arguments.plant_fault else []
+                    at = time.monotonic()
+                    cell = try_cell(check, bench, self._holes.get((client.name, check.name)))
+                    took = time.monotonic() - at
+                    cells.append(cell)
+                    if cell.complaint:
+                        wrong.append(f"{about}: {cell.complaint}")
+                    if cell.complaint or took > 10 or arguments.verbose:
+                        print(f"{'MISS' if cell.complaint else 'ok  '} {about} ({took:.1f} s): {cell.complaint or ''}", flush=True)
+            client.stop()
+        finally:
+            codes = simulators.stop()
+        wrong += [f"{client.name}: the simulator {name} ended with {code}" for name, code in codes.items() if code != 0]
+        print(f"-- {client.name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+        return cells, wrong
 
 
 def table(names, holes):
@@ -104,6 +139,9 @@ def main():
     parser.add_argument("--cache", default="", help="the folder that the clients were installed to")
     parser.add_argument("--clients", type=lambda text: text.split(","), help="only these")
     parser.add_argument("--checks", type=lambda text: text.split(","), help="only these")
+    parser.add_argument("--tls", type=lambda text: text.split(","), default=["off"],
+                        help="the ways of encryption for checks that don't name theirs; holes can only be shown with off")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="as many clients at a time")
     parser.add_argument("--write", action="store_true", help="write TABLE.md from the lists, and run nothing")
     parser.add_argument("--simulator-option", action="append", default=[], help="given to the simulator")
     parser.add_argument("--plant-fault", action="store_true",
@@ -130,33 +168,14 @@ def main():
     if not arguments.clients and not arguments.checks:
         print(expected)
 
-    cells, simulators = {}, Simulators(arguments.simulator, arguments.simulator_option)
-    planted = ["Planted"] if arguments.plant_fault else []
-    try:
-        for each in known:
-            client = Client(cache=arguments.cache, python=sys.executable, **each)
-            client.errors_file = sys.stderr if arguments.verbose else None
-            started = time.monotonic()
-            for check in checks:
-                at = time.monotonic()
-                hole = holes.get((client.name, check.name))
-                cell = try_cell(check, client, simulators, hole, planted)
-                cells[client.name, check.name] = cell
-                took = time.monotonic() - at
-                if cell.complaint or took > 10 or arguments.verbose:
-                    print(f"{'MISS' if cell.complaint else 'ok  '} {client.name}, {check.name} ({took:.1f} s): "
-                          f"{cell.complaint or ''}", flush=True)
-            client.stop()
-            print(f"-- {client.name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
-    finally:
-        codes = simulators.stop()
-
-    wrong = [f"{name}, {check}: {cell.complaint}" for (name, check), cell in cells.items() if cell.complaint]
-    wrong += [f"the simulator with --tls {tls} ended with {code}" for tls, code in codes.items() if code != 0]
+    row = Row(arguments, checks, holes)
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        rows = list(pool.map(row.run, known))
+    cells = [cell for done, _ in rows for cell in done]
+    wrong = [line for _, lines in rows for line in lines]
     for line in wrong:
         print(f"WRONG {line}")
-    good = sum(cell.is_good for cell in cells.values())
-    shown_holes = sum(cell.is_hole for cell in cells.values())
+    good, shown_holes = sum(cell.is_good for cell in cells), sum(cell.is_hole for cell in cells)
     print(f"{good} cells good, {shown_holes} holes that are the clients' own, {len(wrong)} wrong")
     sys.exit(bool(wrong))
 

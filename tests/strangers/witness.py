@@ -15,6 +15,9 @@ KNOWN = {SQL_BATCH, RPC, REPLY, ATTENTION, 0x07, TRANSACTION, LOGIN7, 0x11, PREL
 MOST_KEPT = 4 * 1024 * 1024
 
 ENCRYPTION_OPTION = 1
+# Procedures that have a number instead of a name, as MS-TDS has them.
+NUMBERED = {10: "sp_executesql", 11: "sp_prepare", 12: "sp_execute", 13: "sp_prepexec", 15: "sp_unprepare"}
+BY_NUMBER = 0xFFFF
 ERROR_TOKEN, INFO_TOKEN = 0xAA, 0xAB
 
 
@@ -70,6 +73,19 @@ class Conversation:
 
     def requests(self, kind):
         return [body for each, body in self.client.kept if each == kind]
+
+    def calls(self):
+        """The procedures that the client calls, in order: the first one of each request."""
+        found = []
+        for body in self.requests(RPC):
+            # Headers come first, whose length they tell.
+            at = struct.unpack_from("<I", body)[0]
+            letters, number = struct.unpack_from("<HH", body, at)
+            if letters == BY_NUMBER:
+                found.append(NUMBERED.get(number, str(number)))
+            else:
+                found.append(body[at + 2:at + 2 + 2 * letters].decode("utf-16-le").removeprefix("sys."))
+        return found
 
     def replies(self):
         return b"".join(body for kind, body in self.server.kept if kind == REPLY)

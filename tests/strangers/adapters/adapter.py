@@ -11,10 +11,6 @@ import threading
 from dataclasses import dataclass, field
 
 
-class Unsupported(Exception):
-    """The client has no way to do what is asked."""
-
-
 class Refused(Exception):
     """The client did not get in."""
 
@@ -137,6 +133,28 @@ def rows_of(cursor):
         yield row
 
 
+DECLARED = {"int": "int", "bit": "bit", "nvarchar": "nvarchar(4000)", "varbinary": "varbinary(8000)"}
+
+
+def run_by_calls(batch, value, handle, call, show_all):
+    """Runs a statement with parameters where the client's own way is to call procedures: `handle` is what
+    it wants for an output that is a whole number, `call` calls, `show_all` shows what came of it."""
+    declared = ", ".join(f"@P{at} {DECLARED[kind]}" for at, (kind, _) in enumerate(batch.parameters[0], 1))
+    rows = [tuple(value(*each) for each in row) for row in batch.parameters]
+    if not batch.is_prepared:
+        for row in rows:
+            call("sp_executesql", (batch.sql, declared, *row))
+            show_all()
+        return
+    prepared = call("sp_prepare", (handle, declared, batch.sql))[0]
+    show_all()
+    for row in rows:
+        call("sp_execute", (prepared, *row))
+        show_all()
+    call("sp_unprepare", (prepared,))
+    show_all()
+
+
 def cancel_later(seconds, cancel):
     timer = threading.Timer(seconds, cancel)
     timer.daemon = True
@@ -177,7 +195,7 @@ def _one(client, asked, say):
             client.close()
             return {}
         case other:
-            raise Unsupported(f"the adapter knows no request {other!r}")
+            raise ValueError(f"the adapter knows no request {other!r}")
 
 
 def serve(client):
@@ -193,8 +211,6 @@ def serve(client):
     for line in sys.stdin:
         try:
             done = _one(client, json.loads(line), say)
-        except Unsupported as error:
-            done = {"unsupported": str(error)}
         except Refused as error:
             done = {"failed": str(error), "messages": error.messages}
         except Exception as error:  # noqa: BLE001 (whatever a client raises is its answer)

@@ -4,14 +4,14 @@ answer by what they print."""
 import os
 import queue
 import re
+import signal
 import subprocess
-import tempfile
 import threading
 import uuid
 
-from adapter import Refused, Unsupported
+from adapter import Refused, cancel_later
+from freetds_config import Configuration
 
-ENCRYPTION = {"off": "off", "login": "request", "full": "require"}
 # Between the cells of a row: nothing that is asked for has it.
 BETWEEN = "\x1f"
 MARK_COLUMN = "column_of_the_mark"
@@ -28,7 +28,7 @@ class Tool:
     name = ""
 
     def __init__(self):
-        self.folder = tempfile.TemporaryDirectory()
+        self.configuration = Configuration()
         self.to = self.environment = self.process = self.lines = self.failed = None
 
     def command(self):
@@ -46,33 +46,28 @@ class Tool:
 
     def connect(self, to):
         self.close()
-        if to.tls not in ENCRYPTION:
-            raise Unsupported("FreeTDS 1.3 knows encryption off, request and require")
-        file = os.path.join(self.folder.name, "freetds.conf")
-        with open(file, "w", encoding="utf-8") as config:
-            config.write(f"[simulator]\nhost = {to.host}\nport = {to.port}\ntds version = 7.4\n"
-                         f"client charset = UTF-8\ntext size = 2147483647\nencryption = {ENCRYPTION[to.tls]}\n")
-            if to.ca:
-                config.write(f"ca file = {to.ca}\ncheck certificate hostname = yes\n")
-        self.environment = {**os.environ, "FREETDSCONF": file, "LC_ALL": "C.UTF-8"}
+        self.configuration.write(to, "simulator", host=to.host, port=to.port, client_charset="UTF-8", text_size=2147483647)
+        self.environment = {**os.environ, **self.configuration.environment, "LC_ALL": "C.UTF-8"}
         self.to = to
         said, printed = [], []
         self._ask("SELECT 1 AS one", lambda *message: said.append(message), printed.append)
         if not any("1" == line.strip() for line in printed):
-            raise Refused(f"{self.name} ended", [
+            raise Refused(self.configuration.refused() or f"{self.name} ended", [
                 {"text": text, "number": number, "severity": severity, "state": state}
                 for text, number, severity, state in said if number])
 
     def run(self, batch, answer):
-        if batch.parameters:
-            raise Unsupported(f"{self.name} has no parameters: it runs what it reads")
-        if batch.cancel_after is not None:
-            raise Unsupported(f"{self.name} has no way to cancel a batch but to be ended")
         if batch.is_digested:
             answer.result([], self._rows(batch, answer), batch)
             return
         self.failed, lines = None, []
+        # As somebody at a terminal would stop it.
+        timer = batch.cancel_after and cancel_later(
+            batch.cancel_after, lambda process=self.process: process.send_signal(signal.SIGINT))
+        # It has no parameters: it runs what it reads.
         self._ask(batch.sql, answer.message, lines.append)
+        if timer:
+            timer.cancel()
         for columns, rows in self.results(lines):
             answer.result(columns, rows, batch)
         answer.failed = self.failed

@@ -1,18 +1,14 @@
 """pymssql: FreeTDS, as its wheel brings it."""
 
 import os
-import tempfile
 
-from adapter import Refused, Unsupported, cancel_later, serve
+from adapter import Refused, cancel_later, run_by_calls, serve
+from freetds_config import Configuration
 
-# FreeTDS knows an authority only from its configuration file, which it looks up when it is loaded.
-FOLDER = tempfile.TemporaryDirectory()
-CONFIG = os.path.join(FOLDER.name, "freetds.conf")
-os.environ["FREETDSCONF"] = CONFIG
+CONFIGURATION = Configuration()
+os.environ.update(CONFIGURATION.environment)
 
 import pymssql  # noqa: E402
-
-ENCRYPTION = {"off": "off", "login": "request", "full": "require"}
 
 
 class Pymssql:
@@ -22,12 +18,7 @@ class Pymssql:
 
     def connect(self, to):
         self.close()
-        if to.tls not in ENCRYPTION:
-            raise Unsupported("pymssql.connect() knows encryption off, request and require")
-        with open(CONFIG, "w", encoding="utf-8") as config:
-            config.write(f"[global]\ntds version = 7.4\nencryption = {ENCRYPTION[to.tls]}\n")
-            if to.ca:
-                config.write(f"ca file = {to.ca}\ncheck certificate hostname = yes\n")
+        CONFIGURATION.write(to, "global")
         try:
             self.connection = pymssql.connect(
                 server=to.host, port=to.port, user=to.user, password=to.password, database=to.database or "",
@@ -42,23 +33,24 @@ class Pymssql:
             self.answer.message(text.decode(), severity=severity, state=state)
 
     def run(self, batch, answer):
-        if batch.is_prepared:
-            raise Unsupported("pymssql prepares no statements")
         self.answer = answer
         timer = batch.cancel_after and cancel_later(batch.cancel_after, self.connection._conn.cancel)
         cursor = self.connection.cursor()
         try:
-            for parameters in batch.parameters or [()]:
-                values = tuple(_value(*each) for each in parameters)
-                sql = _percent(batch.sql, len(values))
-                self._step(lambda: cursor.execute(sql, values) or True if values else cursor.execute(sql) or True,
-                           cursor, answer, batch)
-                while self._step(cursor.nextset, cursor, answer, batch):
-                    pass
+            if batch.parameters:
+                # Its execute() puts values into the statement's text.
+                run_by_calls(batch, _value, pymssql.output(int), cursor.callproc,
+                             lambda: self._all(lambda: True, cursor, answer, batch))
+            else:
+                self._all(lambda: cursor.execute(batch.sql) or True, cursor, answer, batch)
         finally:
             if timer:
                 timer.cancel()
             self.answer = None
+
+    def _all(self, step, cursor, answer, batch):
+        while self._step(step, cursor, answer, batch):
+            step = cursor.nextset
 
     @staticmethod
     def _step(step, cursor, answer, batch):
@@ -108,12 +100,6 @@ def _value(kind, value):
             return value if value is None else bytes.fromhex(value[2:])
         case _:
             return value
-
-
-def _percent(sql, count):
-    for number in range(count, 0, -1):
-        sql = sql.replace(f"@P{number}", "%s")
-    return sql
 
 
 serve(Pymssql())

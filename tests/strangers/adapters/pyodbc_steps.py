@@ -30,11 +30,14 @@ class Odbc(DbApi):
     def run(self, batch, answer):
         cursor = self.connection.cursor()
         try:
+            # The same object each time: that is how it knows a statement that it has prepared.
+            sql = re.sub(r"@P\d+", "?", batch.sql) if batch.parameters else batch.sql
             for parameters in batch.parameters or [()]:
                 if batch.cancel_after:
                     self._cancel(cursor, batch, answer)
                     break
-                self._step(lambda row=parameters: self._execute(cursor, batch, row), cursor, answer, batch)
+                values = [_value(*each) for each in parameters]
+                self._step(lambda row=values: cursor.execute(sql, *row) or True, cursor, answer, batch)
                 while self._step(cursor.nextset, cursor, answer, batch):
                     pass
         finally:
@@ -47,13 +50,6 @@ class Odbc(DbApi):
         time.sleep(batch.cancel_after)
         cursor.cancel()
         answer.cancelled = True
-
-    @staticmethod
-    def _execute(cursor, batch, row):
-        values = [_value(*each) for each in row]
-        sql = re.sub(r"@P\d+", "?", batch.sql) if values else batch.sql
-        cursor.execute(sql, *values)
-        return True
 
     @staticmethod
     def _step(step, cursor, answer, batch):

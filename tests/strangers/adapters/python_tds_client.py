@@ -3,7 +3,7 @@
 import time
 
 import pytds
-from adapter import DbApi, Refused, Unsupported, rows_of, serve, show
+from adapter import DbApi, Refused, rows_of, run_by_calls, serve, show
 
 
 class PythonTds(DbApi):
@@ -14,8 +14,6 @@ class PythonTds(DbApi):
     def connect(self, to):
         self.close()
         tls = {}
-        if to.tls == "strict":
-            raise Unsupported("pytds.connect() knows no strict encryption")
         if to.tls != "off":
             tls = {"cafile": to.ca, "validate_host": True, "enc_login_only": to.tls == "login"}
         try:
@@ -28,18 +26,22 @@ class PythonTds(DbApi):
             raise Refused(str(error), [{"number": number, "text": str(error)}] if number else []) from error
 
     def run(self, batch, answer):
-        if batch.is_prepared:
-            raise Unsupported("pytds prepares no statements")
         cursor = self.connection.cursor()
+        if batch.is_prepared:
+            run_by_calls(batch, _value, pytds.output(param_type="int"), cursor.callproc,
+                         lambda: self._all(lambda: True, cursor, answer, batch))
+            return
         for parameters in batch.parameters or [()]:
             self.said = 0
             values = tuple(_value(*each) for each in parameters)
             sql = batch.sql
             for number in range(len(values), 0, -1):
                 sql = sql.replace(f"@P{number}", "%s")
-            self._step(lambda: cursor.execute(sql, values or None) or True, cursor, answer, batch)
-            while self._step(cursor.nextset, cursor, answer, batch):
-                pass
+            self._all(lambda: cursor.execute(sql, values or None) or True, cursor, answer, batch)
+
+    def _all(self, step, cursor, answer, batch):
+        while self._step(step, cursor, answer, batch):
+            step = cursor.nextset
 
     def _step(self, step, cursor, answer, batch):
         """Goes to the next result; whether there may be more."""

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 
-from adapter import Refused, Unsupported, cancel_later, serve
+from adapter import Refused, cancel_later, serve
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "dotnet"))
@@ -100,18 +100,18 @@ class SqlToolsService:
 
     def connect(self, to):
         self.close()
-        if to.tls == "strict":
-            raise Unsupported("its connection details have encrypt, true or false, and nothing beyond")
         # It learns at its start whom to trust.
         if self.service and self.service.ca != to.ca:
             self.service.stop()
             self.service = None
         self.service = self.service or Service(self.folder, to.ca)
         owner = f"check{next(self._owners)}"
+        # Beyond true and false there is only the text that it hands down.
+        more = {"connectionString": "Encrypt=Strict"} if to.tls == "strict" else {}
         self.service.call("connection/connect", ownerUri=owner, connection={
             "serverName": f"{to.host},{to.port}", "databaseName": to.database or "", "userName": to.user,
             "password": to.password, "authenticationType": "SqlLogin", "encrypt": to.tls == "full",
-            "trustServerCertificate": False, "connectTimeout": 20, "pooling": False})
+            "trustServerCertificate": False, "connectTimeout": 20, "pooling": False, **more})
         _, complete = self.service.next_told("connection/complete")
         if not complete.get("connectionId"):
             text = complete.get("errorMessage") or complete.get("messages") or ""
@@ -143,7 +143,8 @@ class SqlToolsService:
             for result in summary["resultSetSummaries"] or []:
                 columns = [column["columnName"] for column in result["columnInfo"]]
                 try:
-                    answer.result(columns, self._rows(summary["id"], result), batch)
+                    answer.result(columns, self._rows(summary["id"], result), batch,
+                                  [column["allowDBNull"] for column in result["columnInfo"]])
                 except RuntimeError:
                     # Of a result that it could not read it has half a row.
                     if not answer.failed:
@@ -169,10 +170,21 @@ class SqlToolsService:
             for row in subset["rows"]:
                 yield [None if cell["isNull"] else cell["displayValue"] for cell in row]
 
-    def begin(self):
-        raise Unsupported("its protocol has no transactions")
+    # Its protocol has batches, and transactions are some.
 
-    commit = rollback = begin
+    def begin(self):
+        self._quiet("BEGIN TRANSACTION")
+
+    def commit(self):
+        self._quiet("COMMIT")
+
+    def rollback(self):
+        self._quiet("ROLLBACK")
+
+    def _quiet(self, sql):
+        self.service.call("query/executeString", ownerUri=self.owner, query=sql)
+        self.service.next_told("query/complete")
+        self.service.call("query/dispose", ownerUri=self.owner)
 
     def close(self):
         if self.owner:

@@ -24,6 +24,13 @@ BackupSizeInBytes SourceBlockSize FileGroupId LogGroupGUID DifferentialBaseLSN D
 IsPresent TDEThumbprint SnapshotUrl
 """.split()
 
+DECRYPTING = r"""
+USE Orchestrator
+OPEN SYMMETRIC KEY ORCHESTRATOR_SYM_KEY DECRYPTION BY ASYMMETRIC KEY ORCHESTRATOR_ASYM_KEY
+SELECT COUNT(DECRYPTBYKEY(CONVERT(varbinary(8000), SUBSTRING(Value, 11, LEN(Value) - 20), 2))) AS decrypting
+FROM dbo.VARIABLES WHERE Value LIKE N'\`d.T.~De/%'
+"""
+
 # What a path may hold, for one that doesn't quote it.
 LEAF = "ba'ck ]ü漢;--"
 
@@ -120,11 +127,28 @@ def backup_messages(bench):
 @check("shows these messages while the server is still at work")
 def live_messages(bench):
     example = Example(bench.connection())
-    answer = example.connection.good(
-        f"BACKUP DATABASE {example.quoted} TO {example.device} WITH STATS = 10; WAITFOR DELAY '00:00:02'")
-    before_end = [answer.ended_at - each.shown_at for each in answer.messages if "percent processed." in each.text]
-    want(len(before_end) == 10, answer)
-    want(min(before_end) >= 1, f"shown {min(before_end):.3f} s before the end, of 2 s")
+    for statement in (f"BACKUP DATABASE {example.quoted} TO {example.device} WITH STATS = 10",
+                      f"RESTORE DATABASE {example.quoted} FROM {example.device} WITH REPLACE, STATS = 10"):
+        answer = example.connection.good(f"{statement}; WAITFOR DELAY '00:00:02'")
+        before_end = [answer.ended_at - each.shown_at for each in answer.messages if "percent processed." in each.text]
+        want(len(before_end) == 10, answer)
+        want(min(before_end) >= 1, f"{statement[:7]}: shown {min(before_end):.3f} s before the end, of 2 s")
+
+
+@check("keys and a database that it backs up, our operations restore on another instance: all values decrypt", must=True)
+def our_restore(bench):
+    connection = bench.connection("orchestrator")
+    source = connection.simulator
+    key, backup = (source.path(LEAF, "kit")[0] for _ in ("key", "backup"))
+    password = random_password()
+    connection.good(f"BACKUP SERVICE MASTER KEY TO FILE = {literal(key)} ENCRYPTION BY PASSWORD = {literal(password)}")
+    connection.good(f"BACKUP DATABASE Orchestrator TO DISK = {literal(backup)}")
+    # As the client counts them, in words of its own.
+    counted = int(connection.good(DECRYPTING).rows[-1][0])
+    want(counted > 0, "nothing decrypts at the source")
+    with bench.another_instance(source) as target:
+        told = bench.ours.run("restore_from_parts", target, password, key, backup)
+    want(told == {"values_checked": counted, "values_decrypted": counted}, (told, counted))
 
 
 @check("RESTORE HEADERONLY gives 59 columns by name, and the database", must=True)

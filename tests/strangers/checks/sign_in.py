@@ -52,7 +52,7 @@ def start_up(bench):
 
 @check("no encryption at all, where the server has none")
 def tls_off(bench):
-    bench.connection().good("SELECT 1 AS one")
+    bench.connection("off").good("SELECT 1 AS one")
     for conversation in bench.conversations():
         want(not conversation.client.records, "something was encrypted")
 

@@ -108,7 +108,12 @@ public static class Batch
             {
                 if (reader.FieldCount == 0) continue;
                 var columns = new JArray();
-                for (int at = 0; at < reader.FieldCount; at++) columns.Add(reader.GetName(at));
+                var nullable = new JArray();
+                foreach (DataRow column in reader.GetSchemaTable().Rows)
+                {
+                    columns.Add(column["ColumnName"]);
+                    nullable.Add(column["AllowDBNull"]);
+                }
                 var rows = new JArray();
                 while (NextRow(reader, isAwaited))
                 {
@@ -121,7 +126,8 @@ public static class Batch
                     for (int at = 0; at < reader.FieldCount; at++) row.Add(Shown(reader, at));
                     rows.Add(row);
                 }
-                results.Add(new JObject(new JProperty("columns", columns), new JProperty("rows", rows)));
+                results.Add(new JObject(
+                    new JProperty("columns", columns), new JProperty("nullable", nullable), new JProperty("rows", rows)));
             }
             while (NextResult(reader, isAwaited));
         }

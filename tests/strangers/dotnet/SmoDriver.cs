@@ -65,7 +65,7 @@ public static class SmoDriver
             case "read files": Objects.Table(Objects.Reader(asked).ReadFileList(server), done); break;
             case "export key": server.ServiceMasterKey.Export(Text(asked, "path"), Text(asked, "password")); break;
             case "import key": server.ServiceMasterKey.Import(Text(asked, "path"), Text(asked, "password")); break;
-            default: done["unsupported"] = "the adapter knows no such request"; break;
+            default: throw new ArgumentException("the adapter knows no such request");
         }
     }
 

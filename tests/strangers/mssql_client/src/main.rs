@@ -61,7 +61,7 @@ async fn answer(connection: &mut Option<Connection>, asked: &Value) -> Value {
             *connection = None;
             json!({})
         }
-        other => json!({ "unsupported": format!("the adapter knows no request {other:?}") }),
+        other => json!({ "failed": format!("the adapter knows no request {other:?}") }),
     }
 }
 
