@@ -5,7 +5,8 @@ import re
 from adapter import serve
 from freetds_tool import BETWEEN, MARK_COLUMN, Tool
 
-HEADER = re.compile(r"Msg (\d+) \(severity (\d+), state (\d+)\) from ")
+# It counts the seconds while it signs in, and does not end that line.
+HEADER = re.compile(r"(?: *\d+)*Msg (\d+) \(severity (\d+), state (\d+)\) from ")
 PROMPTS = re.compile(r"^(\d+> )+")
 FOOTER = re.compile(r"^\(\d+ rows? affected\)$")
 # What it says of itself.
