@@ -12,6 +12,7 @@ mod query;
 mod run;
 mod session;
 mod table_store;
+mod temporary;
 #[cfg(test)]
 mod test_kit;
 mod value;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::frame::MemoryTable;
 use super::run;
+use super::temporary::TemporaryObjects;
 use super::views::Language;
 use crate::simulator::catalog::{DatabaseState, Guid, UserAccess};
 use crate::simulator::instance::{Instance, SessionInfo, State, now};
@@ -134,10 +134,10 @@ pub(crate) struct SessionMemory {
     pub(crate) language: Language,
     /// SET LOCK_TIMEOUT, in milliseconds; `None` waits without end.
     pub(crate) lock_timeout: Option<u64>,
-    /// `#t`, by lower-case name.
-    pub(crate) temporary_tables: BTreeMap<String, MemoryTable>,
+    /// `#t` and `#p`.
+    pub(crate) temporary: TemporaryObjects,
     /// What they were when the open transaction began.
-    pub(crate) tables_before: Option<BTreeMap<String, MemoryTable>>,
+    pub(crate) temporary_before: Option<TemporaryObjects>,
     /// `SCOPE_IDENTITY()`.
     pub(crate) identity: Option<i64>,
     /// The single-user database, in lower case, that the session has by having entered it: leaving

@@ -19,7 +19,7 @@ impl<'a> Context<'a> {
         if key.starts_with('@') {
             self.frame.tables.get(&key)
         } else {
-            self.session.memory.temporary_tables.get(&key)
+            self.session.memory.temporary.tables.get(&key)
         }
     }
 

@@ -230,7 +230,7 @@ impl Runner<'_> {
             StatementKind::Table(table) => self.table(table, frame).await?,
             StatementKind::Database(database) => self.database(database, frame).await?,
             StatementKind::Security(security) => self.security(security, frame).await?,
-            StatementKind::Procedure(procedure) => self.define_procedure(procedure).await?,
+            StatementKind::Procedure(procedure) => self.define_procedure(procedure, frame).await?,
             StatementKind::Execute(execute) => self.execute(execute, frame).await?,
             StatementKind::Key(key) => {
                 self.ends += 1;

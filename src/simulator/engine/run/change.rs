@@ -181,7 +181,7 @@ impl Runner<'_> {
         if name.starts_with('@') {
             frame.tables.get_mut(name)
         } else {
-            self.session.memory.temporary_tables.get_mut(name)
+            self.session.memory.temporary.tables.get_mut(name)
         }
     }
 

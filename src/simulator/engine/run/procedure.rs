@@ -4,6 +4,7 @@ use super::{Runner, Signal, command};
 use crate::simulator::catalog::Procedure;
 use crate::simulator::engine::evaluate::text;
 use crate::simulator::engine::frame::Frame;
+use crate::simulator::engine::temporary::TemporaryObjects;
 use crate::simulator::engine::value::{Conversion, convert};
 use crate::simulator::engine::{Caller, Session};
 use crate::simulator::instance::same_name;
@@ -64,9 +65,7 @@ impl Session {
         self.line = site.line;
         self.procedure = site.procedure;
         self.database = site.database;
-        self.memory
-            .temporary_tables
-            .retain(|_, table| table.depth < depth);
+        self.memory.temporary.end_call(depth);
         while self.memory.impersonations.len() > site.impersonations {
             if let Some(before) = self.memory.impersonations.pop() {
                 self.login = before.login;
@@ -174,7 +173,7 @@ impl Runner<'_> {
         });
     }
 
-    /// Ends a call: its temporary tables go, and the session is where and who it was before.
+    /// Ends a call: its temporary objects go, and the session is where and who it was before.
     async fn come_back(&mut self, depth: u32) -> Result<(), Failure> {
         let Some(site) = self.session.memory.calls.pop() else {
             return Ok(());
@@ -235,6 +234,14 @@ impl Runner<'_> {
     }
 
     fn find_procedure(&self, name: &ObjectName) -> Result<Found> {
+        if TemporaryObjects::is_own_procedure(name) {
+            let known = &self.session.memory.temporary.procedures;
+            let known = known.get(&name.name().to_lowercase());
+            return Ok(Found {
+                database: self.session.database.clone(),
+                procedure: known.ok_or_else(|| not_found(name))?.procedure.clone(),
+            });
+        }
         let state = self.session.instance.state();
         let database = match name.database() {
             None => self.session.database.clone(),

@@ -1,9 +1,11 @@
 //! Procedures: defined and dropped.
 
-use super::table::{already_an_object, free_id, has_object, no_schema};
+use super::table::{already_an_object, cannot_drop, free_id, has_object, no_schema};
 use super::{Runner, command};
 use crate::simulator::catalog::Procedure;
 use crate::simulator::engine::Caller;
+use crate::simulator::engine::frame::Frame;
+use crate::simulator::engine::temporary::{TemporaryObjects, TemporaryProcedure};
 use crate::simulator::instance::same_name;
 use crate::simulator::server_error::{Failure, Result, ServerError};
 use crate::simulator::tsql::ast::{DefinitionKind, ObjectName, ProcedureStatement};
@@ -12,6 +14,7 @@ impl Runner<'_> {
     pub(super) async fn define_procedure(
         &mut self,
         statement: &ProcedureStatement,
+        frame: &Frame,
     ) -> Result<(), Failure> {
         match statement {
             ProcedureStatement::Create {
@@ -20,7 +23,11 @@ impl Runner<'_> {
                 kind,
                 ..
             } => {
-                self.create_procedure(name, definition, *kind)?;
+                if TemporaryObjects::is_own_procedure(name) {
+                    self.create_temporary_procedure(name, definition, *kind, frame)?;
+                } else {
+                    self.create_procedure(name, definition, *kind)?;
+                }
             }
             ProcedureStatement::Drop { names, if_exists } => {
                 for name in names {
@@ -29,6 +36,44 @@ impl Runner<'_> {
             }
         }
         Ok(self.done(command::NONE, None).await?)
+    }
+
+    /// Every login may; it is the session's alone, and goes with it or with the call that made it.
+    fn create_temporary_procedure(
+        &mut self,
+        name: &ObjectName,
+        definition: &str,
+        kind: DefinitionKind,
+        frame: &Frame,
+    ) -> Result<()> {
+        let temporary = &mut self.session.memory.temporary;
+        let key = name.name().to_lowercase();
+        let is_taken = temporary.has(&key);
+        match (temporary.procedures.get_mut(&key), kind) {
+            (Some(known), DefinitionKind::Alter | DefinitionKind::CreateOrAlter) => {
+                definition.clone_into(&mut known.procedure.definition);
+                return Ok(());
+            }
+            (None, DefinitionKind::Alter) => {
+                return Err(crate::simulator::engine::query::invalid_object(name));
+            }
+            _ if is_taken => return Err(already_an_object(name.name())),
+            _ => {}
+        }
+        let procedure = Procedure {
+            // Nothing is found by it: such a procedure has no row in a view.
+            id: 0,
+            schema: "dbo".to_owned(),
+            name: name.name().to_owned(),
+            definition: definition.to_owned(),
+            grants: std::collections::BTreeMap::new(),
+        };
+        let made = TemporaryProcedure {
+            procedure,
+            depth: frame.depth,
+        };
+        temporary.procedures.insert(key, made);
+        Ok(())
     }
 
     fn create_procedure(
@@ -89,6 +134,13 @@ impl Runner<'_> {
     }
 
     fn drop_procedure(&mut self, name: &ObjectName, if_exists: bool) -> Result<()> {
+        if TemporaryObjects::is_own_procedure(name) {
+            let known = &mut self.session.memory.temporary.procedures;
+            return match known.remove(&name.name().to_lowercase()) {
+                None if !if_exists => Err(cannot_drop("procedure", name)),
+                _ => Ok(()),
+            };
+        }
         let database = self.session.database.clone();
         let schema = name.schema().unwrap_or("dbo").to_owned();
         let is_it = |known: &Procedure| {
@@ -106,16 +158,7 @@ impl Runner<'_> {
         };
         match may {
             None if if_exists => Ok(()),
-            None | Some(false) => Err(ServerError::new(
-                3701,
-                11,
-                5,
-                format!(
-                    "Cannot drop the procedure '{}', because it does not exist or you do not have \
-                     permission.",
-                    name.name()
-                ),
-            )),
+            None | Some(false) => Err(cannot_drop("procedure", name)),
             Some(true) => self.change_database(&database, |open| {
                 open.contents.procedures.retain(|known| !is_it(known));
                 Ok(())

@@ -96,8 +96,8 @@ impl Runner<'_> {
         self.session.memory.row_count = i64::try_from(count).unwrap_or(i64::MAX);
         if name.name().starts_with('#') {
             let key = name.name().to_lowercase();
-            let tables = &mut self.session.memory.temporary_tables;
-            if tables.contains_key(&key) {
+            let temporary = &mut self.session.memory.temporary;
+            if temporary.has(&key) {
                 return Err(super::table::already_an_object(name.name()));
             }
             let table = MemoryTable {
@@ -106,7 +106,7 @@ impl Runner<'_> {
                 next_identity: 1,
                 depth: frame.depth,
             };
-            tables.insert(key, table);
+            temporary.tables.insert(key, table);
         } else {
             self.create_table(name, &definition, rowset.rows, frame)?;
         }

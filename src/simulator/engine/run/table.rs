@@ -126,9 +126,9 @@ impl Runner<'_> {
         definition: &TableDefinition,
         frame: &Frame,
     ) -> Result<()> {
-        let tables = &mut self.session.memory.temporary_tables;
+        let temporary = &mut self.session.memory.temporary;
         let key = name.name().to_lowercase();
-        if tables.contains_key(&key) {
+        if temporary.has(&key) {
             return Err(already_an_object(name.name()));
         }
         let table = MemoryTable {
@@ -137,7 +137,7 @@ impl Runner<'_> {
             next_identity: super::insert::identity_seed(definition),
             depth: frame.depth,
         };
-        tables.insert(key, table);
+        temporary.tables.insert(key, table);
         Ok(())
     }
 
@@ -195,7 +195,7 @@ impl Runner<'_> {
     fn drop_table(&mut self, name: &ObjectName, if_exists: bool, frame: &Frame) -> Result<()> {
         if name.name().starts_with('#') {
             let key = name.name().to_lowercase();
-            let dropped = self.session.memory.temporary_tables.remove(&key);
+            let dropped = self.session.memory.temporary.tables.remove(&key);
             return if dropped.is_some() || if_exists {
                 Ok(())
             } else {

@@ -3,12 +3,10 @@
 //! While one is open, the databases that it changed belong to it: other sessions' statements on
 //! their tables wait. (SQL Server locks rows; who waits there waits here too, and some others.)
 
-use std::collections::BTreeMap;
-
 use super::{Runner, command};
 use crate::simulator::catalog::Contents;
 use crate::simulator::engine::Session;
-use crate::simulator::engine::frame::MemoryTable;
+use crate::simulator::engine::temporary::TemporaryObjects;
 use crate::simulator::instance::{Instance, OpenDatabase, State, same_name};
 use crate::simulator::output::TransactionChange;
 use crate::simulator::server_error::{Failure, Result, ServerError};
@@ -28,8 +26,8 @@ pub(crate) struct Savepoint {
     name: String,
     /// Those that had been changed before it, as they were there.
     databases: Vec<ChangedDatabase>,
-    /// The session's temporary tables, as they were there.
-    tables: BTreeMap<String, MemoryTable>,
+    /// The session's temporary objects, as they were there.
+    temporary: TemporaryObjects,
 }
 
 impl Runner<'_> {
@@ -42,7 +40,7 @@ impl Runner<'_> {
                 if self.session.transactions == 0 {
                     let memory = &mut self.session.memory;
                     memory.transaction.clone_from(name);
-                    memory.tables_before = Some(memory.temporary_tables.clone());
+                    memory.temporary_before = Some(memory.temporary.clone());
                     self.session.transaction_log.begun(self.session.spid);
                 }
                 self.session.transactions = self.session.transactions.saturating_add(1);
@@ -83,7 +81,7 @@ impl Runner<'_> {
         let mut state = instance.state();
         let changed = std::mem::take(&mut self.session.memory.changed_databases);
         self.session.memory.savepoints.clear();
-        self.session.memory.tables_before = None;
+        self.session.memory.temporary_before = None;
         self.session.transactions = 0;
         let result = commit_databases(&instance, &mut state, &changed);
         release(&mut state, self.session.spid);
@@ -123,7 +121,7 @@ impl Runner<'_> {
         memory.savepoints.push(Savepoint {
             name: name.to_owned(),
             databases,
-            tables: memory.temporary_tables.clone(),
+            temporary: memory.temporary.clone(),
         });
         Ok(())
     }
@@ -157,7 +155,7 @@ impl Runner<'_> {
         };
         memory.savepoints.truncate(place + 1);
         let savepoint = &memory.savepoints[place];
-        memory.temporary_tables.clone_from(&savepoint.tables);
+        memory.temporary.clone_from(&savepoint.temporary);
         let back = format!("ROLLBACK TO s{place}");
         let mut result = Ok(());
         memory.changed_databases.retain(|changed| {
@@ -267,8 +265,8 @@ pub(crate) fn abandon(session: &mut Session, state: &mut State) {
     }
     session.transactions = 0;
     session.memory.savepoints.clear();
-    if let Some(before) = session.memory.tables_before.take() {
-        session.memory.temporary_tables = before;
+    if let Some(before) = session.memory.temporary_before.take() {
+        session.memory.temporary = before;
     }
     for changed in std::mem::take(&mut session.memory.changed_databases) {
         if let Some(open) = state.databases.get_mut(&changed.name) {

@@ -64,11 +64,16 @@ fn contents<'a>(call: &Call<'a>, name: Option<&str>) -> Option<&'a Contents> {
 /// The id of an object, and its type as `sys.objects` has it.
 fn find_object(call: &Call<'_>, name: &ObjectName) -> Option<(i32, &'static str)> {
     if name.name().starts_with('#') {
-        let tables = &call.context.session.memory.temporary_tables;
-        let place = tables
-            .keys()
-            .position(|table| same_name(table, name.name()))?;
-        return Some((i32::try_from(place).ok()?.checked_sub(1_000_000)?, "U"));
+        let temporary = &call.context.session.memory.temporary;
+        let key = name.name().to_lowercase();
+        let (place, first, kind) = match temporary.tables.keys().position(|table| *table == key) {
+            Some(place) => (place, -1_000_000, "U"),
+            None => {
+                let mut names = temporary.procedures.keys();
+                (names.position(|name| *name == key)?, -2_000_000, "P")
+            }
+        };
+        return Some((i32::try_from(place).ok()?.checked_add(first)?, kind));
     }
     let contents = contents(call, name.database())?;
     let schema = name.schema().unwrap_or("dbo");

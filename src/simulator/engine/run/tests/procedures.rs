@@ -31,6 +31,58 @@ async fn procedures_take_and_give_values() {
 }
 
 #[tokio::test]
+async fn temporary_procedures_are_their_session_s() {
+    let mut server = Server::new();
+    let mut other = sign_in(&server.instance, "sa", SA_PASSWORD);
+    server.run("CREATE PROCEDURE #speaks AS SELECT 1").await;
+    assert_eq!(
+        server.errors("CREATE PROC #Speaks AS SELECT 2").await,
+        [2714]
+    );
+    assert_eq!(server.errors("CREATE TABLE #speaks (a int)").await, [2714]);
+    // Another session has its own, or none.
+    assert_eq!(run(&mut other, "EXEC #speaks").await.errors(), [2812]);
+    let made = run(&mut other, "CREATE PROCEDURE #speaks AS SELECT 3").await;
+    assert!(made.errors().is_empty(), "{:?}", made.messages);
+    assert_eq!(run(&mut other, "EXEC #speaks").await.rows, [["3"]]);
+    // It is the session's in every database, and listed in none.
+    assert_eq!(
+        server
+            .run("USE tempdb; EXEC #speaks; USE master")
+            .await
+            .rows,
+        [["1"]]
+    );
+    let listed = "SELECT COUNT(*) FROM sys.procedures WHERE name LIKE N'#%'";
+    assert_eq!(server.value(listed).await, "0");
+    let known = "SELECT CASE WHEN OBJECT_ID(N'tempdb..#speaks', N'P') IS NULL THEN 0 ELSE 1 END";
+    assert_eq!(server.value(known).await, "1");
+    server.run("ALTER PROCEDURE #speaks AS SELECT 4").await;
+    assert_eq!(server.value("EXEC #speaks").await, "4");
+    server.run("DROP PROCEDURE #speaks").await;
+    assert_eq!(server.value(known).await, "0");
+    assert_eq!(server.errors("DROP PROCEDURE #speaks").await, [3701]);
+    assert_eq!(
+        server.errors("ALTER PROCEDURE #speaks AS SELECT 5").await,
+        [208]
+    );
+    assert_eq!(run(&mut other, "EXEC #speaks").await.rows, [["3"]]);
+}
+
+#[tokio::test]
+async fn temporary_procedures_go_with_what_made_them() {
+    let mut server = Server::new();
+    let answer = server
+        .run("EXEC(N'CREATE PROCEDURE #inner AS SELECT 1'); SELECT OBJECT_ID(N'tempdb..#inner')")
+        .await;
+    assert_eq!(answer.rows, [["NULL"]]);
+    server.run("BEGIN TRANSACTION").await;
+    server.run("CREATE PROCEDURE #undone AS SELECT 1").await;
+    server.run("ROLLBACK").await;
+    assert_eq!(server.errors("EXEC #undone").await, [2812]);
+}
+
+#[tokio::test]
 async fn text_is_run_with_parameters() {
     let mut server = Server::new();
     let answer = server
