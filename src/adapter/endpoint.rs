@@ -173,7 +173,7 @@ impl Endpoint {
             TransportErrorKind::Connect,
             format!(
                 "the server sends clients on to {}:{port}, which was not allowed: name that instance itself, or call Endpoint::may_route_to",
-                shown(host)
+                bounded(host)
             ),
         ))
     }
@@ -216,19 +216,19 @@ impl Door {
             TransportErrorKind::Connect,
             format!(
                 "{}:{} was where the server sent this connection, and sends it on again: not followed",
-                shown(&self.host),
-                self.port
+                self.host, self.port
             ),
         )
     }
 }
 
-/// A name that a server chose, safe to show: a name of a host has no control characters.
-fn shown(host: &str) -> String {
-    host.chars()
-        .take(255)
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
+/// A name that a server chose, as long as the name of a host can be. What a terminal would obey in it
+/// is escaped by [`TransportError::new`].
+fn bounded(host: &str) -> &str {
+    const LONGEST: usize = 255;
+    host.char_indices()
+        .nth(LONGEST)
+        .map_or(host, |(end, _)| &host[..end])
 }
 
 #[cfg(test)]
@@ -249,7 +249,10 @@ mod tests {
         );
         let error = endpoint.routed("evil\u{1b}[2J", 1433).unwrap_err();
         assert_eq!(error.kind(), TransportErrorKind::Connect);
-        assert!(error.detail().contains("evil?[2J:1433"), "{error}");
+        assert!(error.detail().contains(r"evil\u{1b}[2J:1433"), "{error}");
+        let endless = "\u{fc}".repeat(30_000);
+        let error = endpoint.routed(&endless, 1433).unwrap_err();
+        assert!(error.detail().len() < 1000, "{}", error.detail().len());
     }
 
     #[tokio::test(start_paused = true)]
