@@ -5,17 +5,11 @@ use std::task::Poll;
 
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
-use tracing::subscriber::NoSubscriber;
 
-/// Runs a future of the driver: a panic in it is an answer, and its log events go nowhere.
+/// Runs a future of the driver: a panic in it is an answer, and its log events go to `ear` only.
 ///
 /// Drivers panic on tokens they do not know; what they held is dropped with them, so nothing is
 /// seen half-changed. Their events hold the server's words, which can echo a secret, and SQL text.
-pub(super) async fn contained<F: Future>(work: F) -> Result<F::Output, String> {
-    contained_in(NoSubscriber::default(), work).await
-}
-
-/// The same, with somebody who hears the events.
 pub(super) async fn contained_in<F: Future>(
     ear: impl Into<Dispatch>,
     work: F,
@@ -42,15 +36,20 @@ fn words(panic: &(dyn std::any::Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tracing::subscriber::NoSubscriber;
+
     use super::*;
 
     #[tokio::test]
     async fn a_panic_is_an_answer() {
-        let result = contained(async { panic!("token 0x99") }).await;
+        let result = contained_in(NoSubscriber::default(), async { panic!("token 0x99") }).await;
         let Err::<(), _>(words) = result else {
             unreachable!("it panicked")
         };
         assert!(words.contains("does not know"), "{words}");
-        assert_eq!(contained(async { 7 }).await, Ok(7));
+        assert_eq!(
+            contained_in(NoSubscriber::default(), async { 7 }).await,
+            Ok(7)
+        );
     }
 }

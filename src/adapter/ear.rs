@@ -1,18 +1,28 @@
+use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// Hears what one module of a driver logs at one level, and nothing else: the rest goes nowhere.
+/// Hears what certain modules of a driver log, each at one level, and nothing else: the rest goes
+/// nowhere.
 ///
 /// For what a driver says in its log and tells nobody in its interface.
 pub(super) struct Ear<H> {
-    pub(super) speaker: &'static str,
-    pub(super) level: Level,
+    /// The modules, by name, and their levels.
+    pub(super) speakers: &'static [(&'static str, Level)],
     pub(super) hear: H,
 }
 
 impl<H: Fn(&Event<'_>) + 'static> Subscriber for Ear<H> {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && *metadata.level() == self.level && metadata.target() == self.speaker
+        metadata.is_event()
+            && self
+                .speakers
+                .contains(&(metadata.target(), *metadata.level()))
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        let levels = self.speakers.iter().map(|(_, level)| *level);
+        levels.max().map(LevelFilter::from_level)
     }
 
     fn event(&self, event: &Event<'_>) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, Sleep};
 
+use super::ear::DriverEar;
 use crate::transport::{TransportError, TransportErrorKind};
 
 /// How often a call of the driver may use up what a task may read in one turn (128 reads, so a
@@ -13,30 +14,45 @@ use crate::transport::{TransportError, TransportErrorKind};
 /// messages of a statement; nothing that we read comes near this.
 const MOST_TORRENTS: u32 = 32;
 
-/// What a server may do within one call of the driver: be silent for so long, and say so much.
+/// What a server may do within one call of the driver: be silent for so long, say so much, and
+/// answer in packets of answers.
 ///
 /// The driver does not tell when bytes come. But whenever they do, its future is woken and polled:
 /// one that was not polled for the whole deadline got nothing, and one that uses up its budget at
 /// every poll gets a stream without end.
-pub(super) struct Bounds(Option<(Duration, Pin<Box<Sleep>>)>);
+pub(super) struct Bounds {
+    idle: Option<(Duration, Pin<Box<Sleep>>)>,
+    ear: DriverEar,
+}
 
 impl Bounds {
-    pub(super) fn with_idle_deadline(deadline: Option<Duration>) -> Self {
-        Self(deadline.map(|deadline| (deadline, Box::pin(tokio::time::sleep(deadline)))))
+    /// Bounds for calls whose log events `ear` takes.
+    pub(super) fn new(idle_deadline: Option<Duration>, ear: DriverEar) -> Self {
+        let idle = idle_deadline.map(|deadline| (deadline, Box::pin(tokio::time::sleep(deadline))));
+        Self { idle, ear }
     }
 
-    /// Runs a call of the driver. `Err`: it was dropped in the middle.
+    /// Runs a call of the driver. `Err`: it was dropped in the middle, or its outcome is worth
+    /// nothing. The connection is not to be used again.
     pub(super) async fn keep<T>(
         &mut self,
         work: impl Future<Output = T> + Send,
     ) -> Result<T, TransportError> {
         let mut work = pin!(work);
         let mut torrents = 0;
-        if let Some((deadline, sleep)) = &mut self.0 {
+        let Self { idle, ear } = self;
+        if let Some((deadline, sleep)) = idle {
             sleep.as_mut().reset(Instant::now() + *deadline);
         }
         poll_fn(|cx| {
-            if let Poll::Ready(output) = work.as_mut().poll(cx) {
+            let polled = work.as_mut().poll(cx);
+            if ear.met_a_strange_packet() {
+                return Poll::Ready(Err(TransportError::new(
+                    TransportErrorKind::Interrupted,
+                    "the server sent a packet that is not one of an answer",
+                )));
+            }
+            if let Poll::Ready(output) = polled {
                 return Poll::Ready(Ok(output));
             }
             if !has_budget_remaining() {
@@ -48,7 +64,7 @@ impl Bounds {
                     "the server sent more than a row or the messages of a statement can be",
                 )));
             }
-            let Some((deadline, sleep)) = &mut self.0 else {
+            let Some((deadline, sleep)) = idle else {
                 return Poll::Pending;
             };
             if sleep.as_mut().poll(cx).is_ready() {
@@ -76,9 +92,13 @@ fn silent(deadline: Duration) -> TransportError {
 mod tests {
     use super::*;
 
+    fn within(idle_deadline: Option<Duration>) -> Bounds {
+        Bounds::new(idle_deadline, DriverEar::default())
+    }
+
     #[tokio::test(start_paused = true)]
     async fn only_silence_is_bounded_by_time() {
-        let mut bounds = Bounds::with_idle_deadline(Some(Duration::from_secs(10)));
+        let mut bounds = within(Some(Duration::from_secs(10)));
         let talkative = async {
             for _ in 0..5 {
                 tokio::time::sleep(Duration::from_secs(9)).await;
@@ -91,7 +111,7 @@ mod tests {
         let error = bounds.keep(quiet).await.unwrap_err();
         assert_eq!(error.kind(), TransportErrorKind::Timeout);
         assert_eq!(begun.elapsed().as_secs(), 10);
-        let patient = Bounds::with_idle_deadline(None)
+        let patient = within(None)
             .keep(tokio::time::sleep(Duration::from_secs(3600)))
             .await;
         assert!(patient.is_ok());
@@ -99,7 +119,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_without_end_ends() {
-        let mut bounds = Bounds::with_idle_deadline(None);
+        let mut bounds = within(None);
         let endless = async {
             loop {
                 tokio::task::coop::consume_budget().await;

@@ -1,4 +1,5 @@
-use std::fmt;
+use std::fmt::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
@@ -8,29 +9,39 @@ use tracing::{Event, Level, Subscriber};
 
 use crate::adapter::ear::Ear;
 
-/// Hears one thing of the driver's log, and nothing else: that the server sent it on. The driver
-/// follows such a word without asking and says it nowhere else.
-#[derive(Debug, Default)]
-pub(super) struct RedirectionEar(Arc<Heard>);
+/// Hears two things of the driver's log, which it says nowhere else, and nothing beside them:
+/// * that the server sent it on, which it follows without asking;
+/// * of which kind the server's packets are, at which it does not look.
+#[derive(Clone, Debug, Default)]
+pub(super) struct DriverEar(Arc<Heard>);
 
 #[derive(Debug, Default)]
 struct Heard {
     place: Mutex<Option<(String, u16)>>,
     said: Notify,
+    is_strange: AtomicBool,
 }
 
-/// The module of the driver that says it, and how.
-const SPEAKER: &str = "mssql_tds::connection_provider::tds_connection_provider";
-const WORDS: &str = "Redirection to: \"";
+/// The module of the driver that says that it was sent on, and how.
+const GUIDE: &str = "mssql_tds::connection_provider::tds_connection_provider";
+const SENT_ON: &str = "Redirection to: \"";
+/// The module that shows each packet, and how: its bytes in lines of hexadecimal numbers.
+const READER: &str = "mssql_tds::connection::transport::network_transport";
+const PACKET: &str = "Packet content: ";
+const FIRST_LINE: &str = "0000:   ";
+/// What a packet of an answer begins with: its kind, as the driver shows it.
+const ANSWER: &str = "04";
+/// By then the kind of a packet was told. What follows is not even put into words.
+const LONGEST: usize = 80;
 
-impl RedirectionEar {
-    /// Whether this program was built with log events of the level that it is said at.
-    pub(super) fn can_hear() -> bool {
+impl DriverEar {
+    /// Whether this program was built with log events of the level at which a redirection is told.
+    pub(super) fn can_hear_of_places() -> bool {
         LevelFilter::INFO <= STATIC_MAX_LEVEL
     }
 
-    /// Waits for the first such word. A place that can't be read from it is an empty name.
-    pub(super) async fn heard(&self) -> (String, u16) {
+    /// Waits until the server sent the driver on. A place that can't be read is an empty name.
+    pub(super) async fn sent_on(&self) -> (String, u16) {
         loop {
             let said = self.0.said.notified();
             if let Some(place) = self.place() {
@@ -40,21 +51,23 @@ impl RedirectionEar {
         }
     }
 
+    /// Whether a packet came that is none of an answer. Never where this program was built without
+    /// the log events that tell it.
+    pub(super) fn met_a_strange_packet(&self) -> bool {
+        self.0.is_strange.load(Ordering::Relaxed)
+    }
+
     /// Takes the driver's log events.
     pub(super) fn listening(&self) -> impl Subscriber + Send + Sync + use<> {
         let heard = Arc::clone(&self.0);
         Ear {
-            speaker: SPEAKER,
-            level: Level::INFO,
+            speakers: &[(GUIDE, Level::INFO), (READER, Level::DEBUG)],
             hear: move |event: &Event<'_>| {
-                let mut message = Message::default();
-                event.record(&mut message);
-                let Some(words) = message.0.strip_prefix(WORDS) else {
-                    return;
-                };
-                let mut place = heard.place.lock().unwrap_or_else(PoisonError::into_inner);
-                place.get_or_insert_with(|| read(words).unwrap_or_default());
-                heard.said.notify_one();
+                if event.metadata().target() == GUIDE {
+                    heard.of_a_place(event);
+                } else {
+                    heard.of_a_packet(event);
+                }
             },
         }
     }
@@ -62,6 +75,33 @@ impl RedirectionEar {
     fn place(&self) -> Option<(String, u16)> {
         let place = self.0.place.lock().unwrap_or_else(PoisonError::into_inner);
         place.clone()
+    }
+}
+
+impl Heard {
+    fn of_a_place(&self, event: &Event<'_>) {
+        let mut message = Message::default();
+        event.record(&mut message);
+        let Some(words) = message.0.strip_prefix(SENT_ON) else {
+            return;
+        };
+        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        place.get_or_insert_with(|| read(words).unwrap_or_default());
+        self.said.notify_one();
+    }
+
+    fn of_a_packet(&self, event: &Event<'_>) {
+        let mut beginning = Beginning::default();
+        event.record(&mut beginning);
+        let Some(shown) = beginning.0.strip_prefix(PACKET) else {
+            return;
+        };
+        let bytes = shown
+            .split_once('\n')
+            .and_then(|(_, lines)| lines.strip_prefix(FIRST_LINE));
+        if bytes.is_none_or(|bytes| !bytes.starts_with(ANSWER)) {
+            self.is_strange.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -86,6 +126,28 @@ impl Visit for Message {
     }
 }
 
+/// The beginning of what is said.
+#[derive(Default)]
+struct Beginning(String);
+
+impl Write for Beginning {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        self.0.push_str(part);
+        if self.0.len() < LONGEST {
+            Ok(())
+        } else {
+            Err(fmt::Error)
+        }
+    }
+}
+
+impl Visit for Beginning {
+    fn record_debug(&mut self, _: &Field, value: &dyn fmt::Debug) {
+        // An error is the wish to hear no more.
+        let _ = write!(self, "{value:?}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,15 +169,45 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn hears_that_word_only() {
-        let ear = RedirectionEar::default();
+    async fn hears_where_it_was_sent_and_that_only() {
+        let ear = DriverEar::default();
         tracing::subscriber::with_default(ear.listening(), || {
-            tracing::info!(target: SPEAKER, "TLS config: password");
+            tracing::info!(target: GUIDE, "TLS config: password");
             tracing::info!("Redirection to: {:?}, {:?}, database: None", "elsewhere", 1);
             let (host, port) = ("sql02", 5000);
-            tracing::info!(target: SPEAKER, "Redirection to: {:?}, {:?}, database: None", host, port);
-            tracing::info!(target: SPEAKER, "Redirection to: {:?}, {:?}, database: None", "sql03", 1);
+            tracing::info!(target: GUIDE, "Redirection to: {:?}, {:?}, database: None", host, port);
+            tracing::info!(target: GUIDE, "Redirection to: {:?}, {:?}, database: None", "sql03", 1);
         });
-        assert_eq!(ear.heard().await, ("sql02".to_owned(), 5000));
+        assert_eq!(ear.sent_on().await, ("sql02".to_owned(), 5000));
+    }
+
+    #[test]
+    fn only_packets_of_answers_are_no_strangers() {
+        let is_strange = |shown: &str| {
+            let ear = DriverEar::default();
+            tracing::subscriber::with_default(ear.listening(), || {
+                tracing::debug!(target: READER, "Received packet of size: 21");
+                tracing::debug!("Packet content: of another module");
+                tracing::debug!(target: READER, "{shown}");
+            });
+            ear.met_a_strange_packet()
+        };
+        let packet = |bytes: &str| {
+            let more = "00 ".repeat(500);
+            format!("Packet content: Length: 1492 (0x5d4) bytes\n0000:   {bytes} {more}")
+        };
+        assert!(!is_strange(&packet("04 01 05 d4")));
+        assert!(is_strange(&packet("7e 01 05 d4")));
+        assert!(is_strange(&packet("12 04 04 04")));
+        // What can't be read is no answer.
+        assert!(is_strange("Packet content: 04 01 05 d4"));
+    }
+
+    /// Not even a formatter that goes on regardless brings more than the beginning into memory.
+    #[test]
+    fn little_of_a_packet_is_put_into_words() {
+        let mut beginning = Beginning::default();
+        assert!(write!(beginning, "{:?}", [0_u8; 4096]).is_err());
+        assert!(beginning.0.len() < 2 * LONGEST, "{}", beginning.0.len());
     }
 }

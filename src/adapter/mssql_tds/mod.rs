@@ -12,6 +12,9 @@
 //!   then takes exactly that certificate. SQL Server may log that a client left before signing in.
 //! * The driver follows any redirection. Its word about it ends that connection; where
 //!   [`Endpoint::may_route_to`] allows the name, a new one is made there.
+//! * The driver takes a packet of any kind for one of an answer. Its log tells of which kind each
+//!   is, and another than an answer's ends the connection: not in a program that was built without
+//!   log events of level DEBUG.
 //! * The driver's log holds SQL text and the server's words. It never reaches a subscriber.
 //!
 //! # Integrated authentication
@@ -45,7 +48,7 @@ use mssql_tds::error::Error as DriverError;
 pub use super::{Endpoint, Login, Tls};
 
 use self::bounds::Bounds;
-use self::ear::RedirectionEar;
+use self::ear::DriverEar;
 use self::pins::{Pin, Pins};
 use self::session::MssqlTdsSession;
 use super::contained::contained_in;
@@ -231,7 +234,7 @@ async fn sign_in(
 ) -> Result<Entry, TransportError> {
     let failed = |problem: &str| TransportError::new(TransportErrorKind::Connect, problem);
     let is_verified = endpoint.tls.wire() == Wire::Verified;
-    if !is_verified && !RedirectionEar::can_hear() {
+    if !is_verified && !DriverEar::can_hear_of_places() {
         return Err(TransportError::new(
             TransportErrorKind::Unsupported,
             "this program was built without log events of level INFO (a `max_level` feature of tracing), by which a redirection is noticed; so a certificate must be verified",
@@ -239,18 +242,18 @@ async fn sign_in(
     }
     let source = data_source(door)?;
     let context = context(endpoint, door, pin, login, database, &source);
-    let ear = RedirectionEar::default();
+    let ear = DriverEar::default();
     let provider = TdsConnectionProvider::new();
     let connecting = contained_in(
         ear.listening(),
         provider.create_client(context, &source, None),
     );
     // How long it may take is bounded above.
-    let mut bounds = Bounds::with_idle_deadline(None);
+    let mut bounds = Bounds::new(None, ear.clone());
     let connecting = bounds.keep(Box::pin(connecting));
     let client: Result<Result<TdsClient, DriverError>, String> = tokio::select! {
         biased;
-        (host, port) = ear.heard() => return Ok(Entry::SentOn { host, port }),
+        (host, port) = ear.sent_on() => return Ok(Entry::SentOn { host, port }),
         client = connecting => client.map_err(|error| failed(error.detail()))?,
     };
     match client {

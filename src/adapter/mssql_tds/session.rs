@@ -8,9 +8,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::bounds::Bounds;
+use super::ear::DriverEar;
 use super::worker::{Command, Event, work};
 use crate::adapter::Login;
-use crate::adapter::contained::contained;
+use crate::adapter::contained::contained_in;
 use crate::transport::{SqlBatch, SqlSession, SqlSink, TransportError, TransportErrorKind, Wire};
 
 /// Rows that wait for a slow sink.
@@ -27,10 +29,13 @@ pub(super) struct MssqlTdsSession {
 impl MssqlTdsSession {
     pub(super) fn begin(client: TdsClient, wire: Wire, idle_deadline: Option<Duration>) -> Self {
         let (commands, queue) = mpsc::channel(1);
+        let ear = DriverEar::default();
+        let listening = ear.listening();
+        let bounds = Bounds::new(idle_deadline, ear);
         let worker = tokio::spawn(async move {
             // A panic of the driver ends the task, and with it the connection: whoever waits for an
             // answer sees that none comes.
-            let _ = Box::pin(contained(work(client, queue, idle_deadline))).await;
+            let _ = Box::pin(contained_in(listening, work(client, queue, bounds))).await;
         });
         Self {
             commands,

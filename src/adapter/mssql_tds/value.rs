@@ -1,5 +1,6 @@
 use mssql_tds::datatypes::column_values::{ColumnValues, SqlMoney, SqlTime};
 use mssql_tds::datatypes::decoder::DecimalParts;
+use mssql_tds::datatypes::sql_string::SqlString;
 use time::{Date, Duration, PrimitiveDateTime, Time};
 
 use crate::transport::SqlValue;
@@ -17,7 +18,7 @@ pub(super) fn value(value: ColumnValues) -> Option<SqlValue> {
         ColumnValues::Float(value) => SqlValue::Float(value),
         ColumnValues::Decimal(value) | ColumnValues::Numeric(value) => decimal(&value)?,
         ColumnValues::Bit(value) => SqlValue::Bit(value),
-        ColumnValues::String(value) => SqlValue::Text(value.to_utf8_string()),
+        ColumnValues::String(value) => SqlValue::Text(text(value)?),
         ColumnValues::Bytes(value) => SqlValue::Bytes(value),
         ColumnValues::Uuid(value) => SqlValue::Guid(value.to_bytes_le()),
         ColumnValues::Xml(value) => SqlValue::Text(utf16(&value.bytes)?),
@@ -47,6 +48,15 @@ pub(super) fn value(value: ColumnValues) -> Option<SqlValue> {
         // Never sent to a client that did not ask for it.
         ColumnValues::Vector(_) => return None,
     })
+}
+
+/// What the encoding does not know becomes U+FFFD. The driver's own way to do this panics on bytes
+/// that are no UTF-8, and says them in the panic.
+fn text(value: SqlString) -> Option<String> {
+    let (bytes, encoding) = value.into_parts();
+    let encoding = encoding.resolved_encoding()?;
+    let (text, _) = encoding.decode_without_bom_handling(&bytes);
+    Some(text.into_owned())
 }
 
 fn decimal(value: &DecimalParts) -> Option<SqlValue> {
@@ -95,9 +105,26 @@ mod tests {
     use mssql_tds::datatypes::column_values::{
         SqlDateTime, SqlDateTime2, SqlSmallDateTime, SqlSmallMoney, SqlXml,
     };
+    use mssql_tds::datatypes::sql_string::EncodingType;
     use time::macros::datetime;
 
     use super::*;
+
+    #[test]
+    fn no_text_is_beyond_reading() {
+        let read = |bytes: &[u8], encoding| {
+            let text = SqlString::new(bytes.to_vec(), encoding);
+            super::value(ColumnValues::String(text))
+        };
+        let text = |text: &str| Some(SqlValue::Text(text.to_owned()));
+        let utf8 = EncodingType::Utf8;
+        assert_eq!(read("\u{fc}".as_bytes(), utf8), text("\u{fc}"));
+        assert_eq!(read(&[0x41, 0x80, 0xff], utf8), text("A\u{fffd}\u{fffd}"));
+        let utf16 = EncodingType::Utf16;
+        assert_eq!(read(&[0x41, 0, 0, 0xd8], utf16), text("A\u{fffd}"));
+        // A collation that never came.
+        assert_eq!(read(b"A", EncodingType::DelayedSet), None);
+    }
 
     fn time(value: ColumnValues) -> SqlValue {
         super::value(value).unwrap()

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use mssql_tds::connection::tds_client::{
     BatchErrorMode, ExecuteOptions, ResultSet as _, StatementResult, TdsClient,
 };
@@ -37,11 +35,10 @@ pub(super) enum Event {
 pub(super) async fn work(
     mut client: TdsClient,
     mut commands: mpsc::Receiver<Command>,
-    idle_deadline: Option<Duration>,
+    mut bounds: Bounds,
 ) {
     // Of the sign-in: nobody asked for them.
     client.take_info_messages();
-    let mut bounds = Bounds::with_idle_deadline(idle_deadline);
     while let Some(command) = commands.recv().await {
         let events = command.events.clone();
         let end = run(&mut client, command, &mut bounds).await;

@@ -31,8 +31,7 @@ impl EndingEar {
     pub(super) fn listening(&self) -> impl Subscriber + Send + Sync + use<> {
         let ended = Arc::clone(&self.0);
         Ear {
-            speaker: SPEAKER,
-            level: Level::TRACE,
+            speakers: &[(SPEAKER, Level::TRACE)],
             hear: move |event: &Event<'_>| {
                 let mut beginning = Beginning::default();
                 event.record(&mut beginning);

@@ -28,11 +28,12 @@ use async_trait::async_trait;
 use tiberius::{AuthMethod, Client, Config, EncryptionLevel};
 use tokio::net::TcpStream;
 use tokio_util::compat::TokioAsyncWriteCompatExt;
+use tracing::subscriber::NoSubscriber;
 
 pub use super::{Endpoint, Login, Tls};
 
 use self::session::TiberiusSession;
-use super::contained::contained;
+use super::contained::contained_in;
 use super::endpoint::Door;
 use super::guarded::{Guarded, Meter};
 use super::login;
@@ -95,7 +96,8 @@ impl TiberiusTransport {
         let meter = Meter::default();
         let stream = Guarded::new(stream, meter.clone()).compat_write();
         // The driver keeps its buffers in the future; on the heap it does not weigh on every caller.
-        let client = Box::pin(contained(Client::connect(config, stream))).await;
+        let connecting = contained_in(NoSubscriber::default(), Client::connect(config, stream));
+        let client = Box::pin(connecting).await;
         match client {
             Ok(Ok(client)) => {
                 let session = TiberiusSession::new(client, meter, endpoint.tls.wire());
