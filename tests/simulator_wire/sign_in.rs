@@ -1,7 +1,10 @@
 //! What a client can ask for as it signs in, and what it is told.
 
+use std::time::Duration;
+
 use scorch_recovery::simulator::{Listener, SqlBrowser, TlsMode, Version};
 use tokio::net::UdpSocket;
+use tokio::time::Instant;
 
 use crate::raw_client::{ENCRYPT_NOT_SUPPORTED, LOGIN7, Login, RawClient};
 use crate::tokens::{Token, errors, first_value, tokens};
@@ -332,4 +335,33 @@ async fn a_browser_s_port_is_taken_once() {
         .bind()
         .await;
     assert_eq!(second.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
+}
+
+#[tokio::test]
+async fn a_client_that_never_signs_in_is_not_kept_for_ever() {
+    let limit = Duration::from_secs(7);
+    let server = Server::start(
+        |instance| instance,
+        |listener| listener.sign_in_deadline(limit),
+    );
+    let server = server.await;
+    let address = server.listener.address();
+    let mut session = RawClient::sign_in(address, PASSWORD).await;
+    let mut mute = RawClient::open(address).await;
+    let (mut greeting, _) = RawClient::connect(address, ENCRYPT_NOT_SUPPORTED).await;
+    // The beginning of a login, and no more of it.
+    let (mut halfway, _) = RawClient::connect(address, ENCRYPT_NOT_SUPPORTED).await;
+    halfway.send_packet(LOGIN7, 0, &usual().bytes()[..40]).await;
+    tokio::time::pause();
+    let begun = Instant::now();
+    for client in [&mut mute, &mut greeting, &mut halfway] {
+        assert!(client.packet().await.is_none());
+        // Timers go by whole milliseconds.
+        assert_eq!(begun.elapsed().as_secs(), limit.as_secs());
+    }
+    // Who is in may be silent.
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    tokio::time::resume();
+    let answer = session.ask("SELECT 1").await;
+    assert!(first_value(&tokens(&answer)).is_some());
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,9 @@ use crate::simulator::tds::Endpoint;
 use crate::simulator::tls::{Certificates, TlsMode};
 use crate::simulator::wire_bug::WireBug;
 
+/// Our own choice: what a real server allows is unconfirmed.
+const SIGN_IN_DEADLINE: Duration = Duration::from_secs(60);
+
 /// Sets up a [`Listener`].
 #[derive(Debug)]
 #[must_use]
@@ -21,6 +25,7 @@ pub struct ListenerBuilder {
     instance: SimulatedInstance,
     port: u16,
     mode: TlsMode,
+    sign_in_deadline: Duration,
     browser_port: Option<u16>,
     browsers: Vec<SqlBrowser>,
     route: Option<(String, u16)>,
@@ -33,6 +38,7 @@ impl ListenerBuilder {
             instance: instance.clone(),
             port: 0,
             mode: TlsMode::Off,
+            sign_in_deadline: SIGN_IN_DEADLINE,
             browser_port: None,
             browsers: Vec::new(),
             route: None,
@@ -51,6 +57,13 @@ impl ListenerBuilder {
     /// With TLS, an authority and a certificate are made; see [`Listener::ca_pem`].
     pub const fn tls(mut self, mode: TlsMode) -> Self {
         self.mode = mode;
+        self
+    }
+
+    /// How long a connection is kept whose client did not ask to sign in yet. Default: 60 seconds,
+    /// which is our own choice: what a real server does is unconfirmed.
+    pub const fn sign_in_deadline(mut self, deadline: Duration) -> Self {
+        self.sign_in_deadline = deadline;
         self
     }
 
@@ -108,6 +121,7 @@ impl ListenerBuilder {
         let endpoint = Arc::new(Endpoint {
             instance,
             mode: self.mode,
+            sign_in_deadline: self.sign_in_deadline,
             tls,
             route: self.route,
             bug: self.bug,

@@ -2,9 +2,11 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 
 use crate::simulator::WireBug;
 use crate::simulator::engine::{Request, Session};
@@ -37,6 +39,8 @@ const MOST_WAITING: usize = 64 * 1024;
 pub(crate) struct Endpoint {
     pub(crate) instance: Arc<Instance>,
     pub(crate) mode: TlsMode,
+    /// How long a client may take until it asks to sign in.
+    pub(crate) sign_in_deadline: Duration,
     /// There where the mode needs it.
     pub(crate) tls: Option<Tls>,
     /// The server and port that clients are sent to.
@@ -54,14 +58,33 @@ impl Endpoint {
 pub(crate) async fn serve(endpoint: &Endpoint, stream: TcpStream) -> io::Result<()> {
     // Messages are sent when they are complete: waiting for more would only delay them.
     stream.set_nodelay(true)?;
-    match Box::pin(secure::open(endpoint, stream)).await? {
-        Some(opened) => converse(endpoint, opened).await,
+    let deadline = Instant::now().checked_add(endpoint.sign_in_deadline);
+    let opening = Box::pin(secure::open(endpoint, stream));
+    match in_time(deadline, opening).await? {
+        Some(opened) => converse(endpoint, opened, deadline).await,
         None => Ok(()),
     }
 }
 
-/// The conversation with a client that is ready to sign in.
-pub(super) async fn converse(endpoint: &Endpoint, opened: Opened) -> io::Result<()> {
+/// Waits for a client that did not ask to sign in yet.
+async fn in_time<T>(
+    deadline: Option<Instant>,
+    work: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    match deadline {
+        Some(deadline) => timeout_at(deadline, work)
+            .await
+            .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the client did not sign in"))?,
+        None => work.await,
+    }
+}
+
+/// The conversation with a client that is ready to sign in, until the deadline.
+pub(super) async fn converse(
+    endpoint: &Endpoint,
+    opened: Opened,
+    deadline: Option<Instant>,
+) -> io::Result<()> {
     let (read, write) = tokio::io::split(opened.stream);
     let mut connection = Connection {
         endpoint,
@@ -74,7 +97,7 @@ pub(super) async fn converse(endpoint: &Endpoint, opened: Opened) -> io::Result<
         },
         home: String::new(),
     };
-    if let Some(session) = connection.sign_in(opened.tls_first).await? {
+    if let Some(session) = connection.sign_in(opened.tls_first, deadline).await? {
         connection.serve_requests(session).await?;
     }
     // The last packets must arrive: closing without this may overtake them.
@@ -98,8 +121,12 @@ impl<'a> Connection<'a> {
         ReplyWriter::new(&self.endpoint.instance.name, shape, self.dialect)
     }
 
-    async fn sign_in(&mut self, tls_first: bool) -> io::Result<Option<Session>> {
-        let Some(message) = self.reader.next().await? else {
+    async fn sign_in(
+        &mut self,
+        tls_first: bool,
+        deadline: Option<Instant>,
+    ) -> io::Result<Option<Session>> {
+        let Some(message) = in_time(deadline, self.reader.next()).await? else {
             return Ok(None);
         };
         if message.kind != LOGIN7 {

@@ -8,6 +8,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
@@ -222,6 +223,7 @@ impl Server {
         let endpoint = |mode| Endpoint {
             instance: Arc::clone(&instance.inner),
             mode,
+            sign_in_deadline: Duration::MAX,
             tls: (mode != TlsMode::Off).then(|| certificates.tls.clone()),
             route: None,
             bug: None,
@@ -245,7 +247,7 @@ impl Server {
         {
             let serve = async {
                 if let Ok(Some(opened)) = open_as(endpoint, first, client.clone()).await {
-                    let _ = converse(endpoint, opened).await;
+                    let _ = converse(endpoint, opened, None).await;
                 }
             };
             let mut serve = pin!(serve);
