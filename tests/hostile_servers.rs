@@ -2,7 +2,7 @@
 //! ends within its time, and the child grows by no more than 64 MiB.
 //!
 //! This program is its own child. `SCORCH_CUT=all` ends sessions at every byte; `SCORCH_HOSTILE_FAULT`
-//! plants a fault into the driver (`hang`, `allocate`), which must be found.
+//! plants a fault into the driver (`hang`, `allocate`, `ignore-the-end`), which must be found.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 #[cfg(all(feature = "simulator", feature = "tiberius"))]

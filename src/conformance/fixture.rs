@@ -67,4 +67,9 @@ pub enum Protection {
     },
     /// Not at all.
     Plain,
+    /// As [`Tls`](Self::Tls), but in the manner of TDS 8.0: TLS comes before anything else.
+    Strict {
+        /// The authority's certificate.
+        ca_pem: String,
+    },
 }

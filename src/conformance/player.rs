@@ -8,7 +8,7 @@ mod served;
 pub(super) mod tokens;
 mod wire;
 
-pub(super) use certificate::Certificate;
+pub(super) use certificate::{Certificate, TDS_8};
 pub(super) use connection::{
     ENCRYPT_NOT_SUPPORTED, ENCRYPT_OFF, ENCRYPT_ON, Player, REPLY, packet,
 };

@@ -31,6 +31,10 @@ pub struct Finding {
     pub verdict: Verdict,
     /// How long it took.
     pub duration: Duration,
+    /// How many sessions with servers that the suite played came to an end.
+    pub ends: u32,
+    /// How long the longest of those sessions took.
+    pub slowest: Duration,
     /// How many bytes more the process took while the check ran: only where that can be measured
     /// ([`limit_memory`](super::Suite::limit_memory)).
     pub growth: Option<u64>,

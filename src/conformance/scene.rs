@@ -1,6 +1,6 @@
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
@@ -22,6 +22,16 @@ pub(super) struct Scene {
     pub(super) fixture: Arc<dyn SqlTransportFixture>,
     /// At which bytes of a session it is cut: every how many.
     pub(super) cut_step: usize,
+    pub(super) tally: Arc<Mutex<Tally>>,
+}
+
+/// How a check fared with the servers that it played.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    /// How many sessions came to an end, good or bad.
+    pub(super) ends: u32,
+    /// How long the longest of them took.
+    pub(super) slowest: Duration,
 }
 
 /// A session with the healthy server.
@@ -35,6 +45,17 @@ pub(super) struct Reached {
     pub(super) served: Served,
     /// The password that it signs in with, known nowhere else.
     pub(super) canary: String,
+    tally: Arc<Mutex<Tally>>,
+}
+
+impl Reached {
+    /// Counts the end of a session with the played server.
+    pub(super) fn ended(&self, took: Duration) {
+        if let Ok(mut tally) = self.tally.lock() {
+            tally.ends += 1;
+            tally.slowest = tally.slowest.max(took);
+        }
+    }
 }
 
 /// How a played server is to be reached.
@@ -42,17 +63,18 @@ pub(super) struct Reached {
 pub(super) enum Way {
     Tls,
     Plain,
+    Strict,
 }
 
 impl Scene {
     /// Plays a server, and has the fixture make a transport to it.
     pub(super) fn reach(&self, way: Way, cut: Cut, play: Play) -> Outcome<Reached> {
         let no_server = |error: std::io::Error| miss("a played server", error.to_string());
+        let ca_pem = Certificate::ca_pem().map_err(no_server)?.to_owned();
         let protection = match way {
-            Way::Tls => Protection::Tls {
-                ca_pem: Certificate::ca_pem().map_err(no_server)?.to_owned(),
-            },
+            Way::Tls => Protection::Tls { ca_pem },
             Way::Plain => Protection::Plain,
+            Way::Strict => Protection::Strict { ca_pem },
         };
         let served = Served::start(play, cut).map_err(no_server)?;
         let canary = canary();
@@ -67,6 +89,7 @@ impl Scene {
                 transport,
                 served,
                 canary,
+                tally: Arc::clone(&self.tally),
             }),
             None => not_applicable(format!("the fixture reaches no played server ({way:?})")),
         }

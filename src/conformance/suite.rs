@@ -7,7 +7,7 @@ use super::checks;
 use super::fixture::SqlTransportFixture;
 use super::memory;
 use super::report::{Finding, Report, Verdict};
-use super::scene::Scene;
+use super::scene::{Scene, Tally};
 
 /// How long one check may take, whatever happens. Cutting a session at every byte takes longer.
 const LIMIT: Duration = Duration::from_secs(40);
@@ -126,9 +126,11 @@ impl Suite {
             memory::resident()
         });
         let begun = Instant::now();
+        let tally = Arc::new(Mutex::new(Tally::default()));
         let scene = Scene {
             fixture: Arc::clone(&self.fixture),
             cut_step: self.cut_step,
+            tally: Arc::clone(&tally),
         };
         let mut verdict = Verdict::from(on_a_thread(check, scene));
         let duration = begun.elapsed();
@@ -147,10 +149,15 @@ impl Suite {
                 ),
             };
         }
+        let Tally { ends, slowest } = tally
+            .lock()
+            .map_or_else(|_| Tally::default(), |tally| *tally);
         Finding {
             check: check.name,
             verdict,
             duration,
+            ends,
+            slowest,
             growth,
         }
     }

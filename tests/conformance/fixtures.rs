@@ -113,7 +113,10 @@ pub(crate) const DRIVERS: &[&str] = &[
 ];
 
 fn over(driver: &str, port: u16, tls: Tls, login: Login) -> Option<Box<dyn SqlTransport>> {
-    let endpoint = Endpoint::new("127.0.0.1", port).tls(tls);
+    to(driver, Endpoint::new("127.0.0.1", port).tls(tls), login)
+}
+
+fn to(driver: &str, endpoint: Endpoint, login: Login) -> Option<Box<dyn SqlTransport>> {
     match driver {
         TIBERIUS => {
             let builder = TiberiusTransport::builder().instance(name(), endpoint, login);
@@ -131,13 +134,16 @@ fn over(driver: &str, port: u16, tls: Tls, login: Login) -> Option<Box<dyn SqlTr
 
 /// A transport over one of them to a server that the suite plays.
 pub(crate) fn reach(driver: &str, server: &PlayedServer) -> Option<Box<dyn SqlTransport>> {
-    let tls = match &server.protection {
-        Protection::Tls { ca_pem } => Tls::CaPem(ca_pem.as_bytes().to_vec()),
-        Protection::Plain => Tls::DangerPlaintext,
+    let endpoint = Endpoint::new("127.0.0.1", server.address.port());
+    let trusting = |ca_pem: &str| Tls::CaPem(ca_pem.as_bytes().to_vec());
+    let endpoint = match &server.protection {
+        Protection::Tls { ca_pem } => endpoint.tls(trusting(ca_pem)),
+        Protection::Strict { ca_pem } => endpoint.tls(trusting(ca_pem)).strict(),
+        Protection::Plain => endpoint.tls(Tls::DangerPlaintext),
         _ => return None,
     };
     let login = Login::sql_server(&server.login, server.password.clone());
-    over(driver, server.address.port(), tls, login)
+    to(driver, endpoint, login)
 }
 
 /// The same, but it believes whoever answers.
@@ -204,6 +210,8 @@ impl SqlSession for PlantedSession {
     ) -> Result<(), TransportError> {
         let end = self.inner.execute(batch, sink).await;
         match self.fault.as_str() {
+            // What came is taken for all that there is.
+            "ignore-the-end" => return Ok(()),
             // 100 MiB, each page of it touched.
             "allocate" => drop(std::hint::black_box(vec![1_u8; 100 << 20])),
             // It blocks its thread, so that no deadline helps.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::conformance::check::miss;
 use crate::conformance::check::{Check, Outcome, check, expect, expect_same, not_applicable};
 use crate::conformance::player::{
-    Certificate, Cut, ENCRYPT_NOT_SUPPORTED, ENCRYPT_ON, Play, tokens,
+    Certificate, Cut, ENCRYPT_NOT_SUPPORTED, ENCRYPT_ON, Play, TDS_8, tokens,
 };
 use crate::conformance::scene::{SOON, Scene, Way, told, within};
 use crate::transport::Wire;
@@ -43,6 +43,10 @@ async fn wire_of(scene: &Scene, way: Way) -> Outcome<(Wire, u32)> {
                 player.handshake(Certificate::Good.server()?)?;
             }
             Way::Plain => player.prelogin(Some(ENCRYPT_NOT_SUPPORTED))?,
+            Way::Strict => {
+                player.handshake_first(Certificate::Good.strict_server(TDS_8)?)?;
+                player.prelogin(Some(ENCRYPT_NOT_SUPPORTED))?;
+            }
         }
         player.until_batch()?;
         player.send(&tokens::done(0, None))?;

@@ -7,10 +7,13 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType,
 };
 use time::{Duration, OffsetDateTime};
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio_rustls::rustls::version::TLS12;
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion};
+
+/// What TDS 8.0 is called where TLS agrees on what is spoken over it.
+pub(in crate::conformance) const TDS_8: &[u8] = b"tds/8.0";
 
 /// What is wrong with the certificate that a played server shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,19 +78,51 @@ impl Certificate {
     /// TLS 1.2 with this certificate: TDS before 8.0 has its handshake end with the server's word.
     pub(in crate::conformance) fn server(self) -> io::Result<Arc<ServerConfig>> {
         static GOOD: OnceLock<Arc<ServerConfig>> = OnceLock::new();
-        if self == Self::Good
-            && let Some(config) = GOOD.get()
-        {
-            return Ok(Arc::clone(config));
-        }
-        let config = Arc::new(self.make().map_err(io::Error::other)?);
-        if self == Self::Good {
-            return Ok(Arc::clone(GOOD.get_or_init(|| config)));
-        }
-        Ok(config)
+        self.kept_if_good(&GOOD, || self.make(&TLS12))
     }
 
-    fn make(self) -> Result<ServerConfig, Box<dyn std::error::Error + Send + Sync>> {
+    /// TLS 1.3 with this certificate, as TDS 8.0 has it; but the server may speak something else
+    /// over it.
+    pub(in crate::conformance) fn strict_server(
+        self,
+        protocol: &[u8],
+    ) -> io::Result<Arc<ServerConfig>> {
+        static GOOD: OnceLock<Arc<ServerConfig>> = OnceLock::new();
+        let make = || {
+            let mut config = self.make(&TLS13)?;
+            config.alpn_protocols = vec![protocol.to_vec()];
+            Ok(config)
+        };
+        if protocol == TDS_8 {
+            return self.kept_if_good(&GOOD, make);
+        }
+        make().map(Arc::new)
+    }
+
+    /// A good one is made once: sessions by the thousand begin with it.
+    fn kept_if_good(
+        self,
+        kept: &OnceLock<Arc<ServerConfig>>,
+        make: impl FnOnce() -> io::Result<ServerConfig>,
+    ) -> io::Result<Arc<ServerConfig>> {
+        if self != Self::Good {
+            return make().map(Arc::new);
+        }
+        if let Some(config) = kept.get() {
+            return Ok(Arc::clone(config));
+        }
+        let config = Arc::new(make()?);
+        Ok(Arc::clone(kept.get_or_init(|| config)))
+    }
+
+    fn make(self, version: &'static SupportedProtocolVersion) -> io::Result<ServerConfig> {
+        self.try_make(version).map_err(io::Error::other)
+    }
+
+    fn try_make(
+        self,
+        version: &'static SupportedProtocolVersion,
+    ) -> Result<ServerConfig, Box<dyn std::error::Error + Send + Sync>> {
         let key = KeyPair::generate()?;
         let mut leaf = parameters("127.0.0.1", self);
         leaf.subject_alt_names = match self {
@@ -117,7 +152,7 @@ impl Certificate {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         Ok(
             ServerConfig::builder_with_provider(aws_lc_rs::default_provider().into())
-                .with_protocol_versions(&[&TLS12])?
+                .with_protocol_versions(&[version])?
                 .with_no_client_auth()
                 .with_single_cert(chain, key)?,
         )

@@ -210,6 +210,30 @@ impl Player {
         Ok(())
     }
 
+    /// The TLS handshake of TDS 8.0: before anything else, and in no packets.
+    pub(in crate::conformance) fn handshake_first(
+        &mut self,
+        config: Arc<ServerConfig>,
+    ) -> io::Result<()> {
+        let mut tls = ServerConnection::new(config).map_err(io::Error::other)?;
+        while tls.is_handshaking() || tls.wants_write() {
+            if let (0, 0) = tls.complete_io(&mut self.wire)? {
+                return Err(io::Error::other("the client left within the handshake"));
+            }
+        }
+        self.tls = Some(Box::new(tls));
+        self.note(|seen| seen.handshakes += 1);
+        Ok(())
+    }
+
+    /// The client's first bytes, as they are: whether it begins with TLS.
+    pub(in crate::conformance) fn hear_hello(&mut self) -> io::Result<bool> {
+        const TLS_HANDSHAKE: u8 = 0x16;
+        let mut bytes = [0; 4096];
+        let read = self.wire.read(&mut bytes)?;
+        Ok(read > 0 && bytes[0] == TLS_HANDSHAKE)
+    }
+
     /// From here on nothing is encrypted: what the client still encrypts is not understood.
     pub(in crate::conformance) fn end_tls(&mut self) {
         self.tls = None;

@@ -329,6 +329,7 @@ async fn never_acknowledged(scene: &Scene) -> Outcome {
         .ok();
     drop(session);
     let took = begun.elapsed();
+    reached.ended(took);
     expect(took < super::LIMIT, "an end within 5 s", || {
         format!("{took:?}")
     })?;

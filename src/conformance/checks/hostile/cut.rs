@@ -16,11 +16,31 @@ pub(super) const CHECKS: &[Check] = &[
     check!("hostile/ends-at-any-byte-of-its-messages", of_its_messages),
     check!("hostile/ends-at-any-byte-to-the-client", to_the_client),
     check!("hostile/ends-at-any-byte-to-the-server", to_the_server),
+    check!(
+        "hostile/ends-at-any-byte-to-the-strict-client",
+        to_the_strict_client
+    ),
+    check!(
+        "hostile/ends-at-any-byte-to-the-strict-server",
+        to_the_strict_server
+    ),
 ];
 
-/// A session of each kind of thing: columns, rows, NULL, a value in pieces, a notice, an error.
+/// A session in the manner of TDS 7.4.
 fn healthy(player: &mut Player) -> io::Result<()> {
     player.hear_batch()?;
+    answer_well(player)
+}
+
+/// A session in the manner of TDS 8.0.
+fn strict_healthy(player: &mut Player) -> io::Result<()> {
+    player.greet_strictly()?;
+    player.until_batch()?;
+    answer_well(player)
+}
+
+/// An answer of each kind of thing: columns, rows, NULL, a value in pieces, a notice, an error.
+fn answer_well(player: &mut Player) -> io::Result<()> {
     let columns = tokens::columns(&[
         ("n", Kind::Int),
         ("t", Kind::Text),
@@ -52,7 +72,7 @@ fn healthy(player: &mut Player) -> io::Result<()> {
 }
 
 async fn of_its_messages(scene: &Scene) -> Outcome {
-    ends_anywhere(scene, |answer| Cut {
+    ends_anywhere(scene, Way::Tls, |answer| Cut {
         answer,
         ..Cut::default()
     })
@@ -60,7 +80,7 @@ async fn of_its_messages(scene: &Scene) -> Outcome {
 }
 
 async fn to_the_client(scene: &Scene) -> Outcome {
-    ends_anywhere(scene, |to_client| Cut {
+    ends_anywhere(scene, Way::Tls, |to_client| Cut {
         to_client,
         ..Cut::default()
     })
@@ -68,7 +88,23 @@ async fn to_the_client(scene: &Scene) -> Outcome {
 }
 
 async fn to_the_server(scene: &Scene) -> Outcome {
-    ends_anywhere(scene, |to_server| Cut {
+    ends_anywhere(scene, Way::Tls, |to_server| Cut {
+        to_server,
+        ..Cut::default()
+    })
+    .await
+}
+
+async fn to_the_strict_client(scene: &Scene) -> Outcome {
+    ends_anywhere(scene, Way::Strict, |to_client| Cut {
+        to_client,
+        ..Cut::default()
+    })
+    .await
+}
+
+async fn to_the_strict_server(scene: &Scene) -> Outcome {
+    ends_anywhere(scene, Way::Strict, |to_server| Cut {
         to_server,
         ..Cut::default()
     })
@@ -77,13 +113,21 @@ async fn to_the_server(scene: &Scene) -> Outcome {
 
 /// Ends sessions at more and more bytes, until one is not cut any more: it must be whole then, and
 /// none before.
-async fn ends_anywhere(scene: &Scene, cut_after: impl Fn(usize) -> Cut + Send) -> Outcome {
-    let play: Play = Arc::new(healthy);
+async fn ends_anywhere(
+    scene: &Scene,
+    way: Way,
+    cut_after: impl Fn(usize) -> Cut + Send,
+) -> Outcome {
+    let play: Play = match way {
+        Way::Strict => Arc::new(strict_healthy),
+        _ => Arc::new(healthy),
+    };
     for bytes in (0..).step_by(scene.cut_step) {
-        let reached = scene.reach(Way::Tls, cut_after(bytes), Arc::clone(&play))?;
+        let reached = scene.reach(way, cut_after(bytes), Arc::clone(&play))?;
         let begun = Instant::now();
         let end = timeout(PATIENCE, talk(scene, &reached)).await.ok();
         let took = begun.elapsed();
+        reached.ended(took);
         let at = |problem: Miss| match problem {
             Miss::Failed { expected, seen } => {
                 miss(expected, format!("after {bytes} bytes: {seen}"))

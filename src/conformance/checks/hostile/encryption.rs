@@ -121,7 +121,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 /// Like a server that believes what it said: takes the login as it comes.
-fn go_on(player: &mut Player) -> io::Result<()> {
+pub(super) fn go_on(player: &mut Player) -> io::Result<()> {
     player.until_batch()?;
     player.send(&tokens::done(0, None))
 }

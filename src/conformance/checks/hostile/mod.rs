@@ -7,6 +7,7 @@ mod cut;
 mod encryption;
 mod greeting;
 mod sign_in;
+mod strict;
 mod value;
 
 use std::io;
@@ -17,7 +18,9 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::conformance::check::{Check, Outcome, expect, miss};
-use crate::conformance::player::{Cut, Player, Seen};
+use crate::conformance::player::{
+    Certificate, Cut, ENCRYPT_NOT_SUPPORTED, ENCRYPT_ON, Player, Seen, TDS_8,
+};
 use crate::conformance::scene::{Reached, Scene, Way, tells, told};
 use crate::transport::{
     SqlBatch, SqlColumn, SqlMessage, SqlSink, SqlValue, TransportError, TransportErrorKind,
@@ -27,6 +30,7 @@ use crate::transport::{
 pub(super) const CHECKS: &[&[Check]] = &[
     greeting::CHECKS,
     encryption::CHECKS,
+    strict::CHECKS,
     sign_in::CHECKS,
     answer::CHECKS,
     value::CHECKS,
@@ -94,9 +98,10 @@ pub(super) async fn talk(scene: &Scene, reached: &Reached) -> End {
 pub(super) async fn face(
     scene: &Scene,
     must: Must,
+    way: Way,
     play: fn(&mut Player) -> io::Result<()>,
 ) -> Outcome {
-    let reached = scene.reach(Way::Tls, Cut::default(), Arc::new(play))?;
+    let reached = scene.reach(way, Cut::default(), Arc::new(play))?;
     let begun = Instant::now();
     // With the future go its session and its connection.
     let end = timeout(PATIENCE, talk(scene, &reached)).await.ok();
@@ -111,6 +116,7 @@ pub(super) fn judge(must: Must, end: Option<&End>, took: Duration, reached: &Rea
         Some(End::NotAnswered(error)) => format!("no whole answer: {}", told(error)),
         Some(End::Answered) => "an answer, as if it were whole".to_owned(),
     };
+    reached.ended(took);
     expect(took <= LIMIT, format!("an end within {LIMIT:?}"), || {
         format!("it took {took:?}")
     })?;
@@ -167,15 +173,19 @@ fn expect_honest(error: &TransportError, is_sent: bool, secret: &str) -> Outcome
     Ok(())
 }
 
-/// A check that faces a server which goes on so.
+/// A check that faces a server which goes on so: in the manner of TDS 7.4 unless another is named.
 macro_rules! threat {
     ($name:literal, $must:ident, $play:expr) => {
+        threat!($name, $must, Tls, $play)
+    };
+    ($name:literal, $must:ident, $way:ident, $play:expr) => {
         $crate::conformance::check::Check {
             name: $name,
             run: |scene| {
                 Box::pin($crate::conformance::checks::hostile::face(
                     scene,
                     $crate::conformance::checks::hostile::Must::$must,
+                    $crate::conformance::scene::Way::$way,
                     $play,
                 ))
             },
@@ -187,8 +197,14 @@ use threat;
 impl Player {
     /// What a healthy server does until it reads the login.
     fn greet(&mut self) -> io::Result<()> {
-        self.prelogin(Some(crate::conformance::player::ENCRYPT_ON))?;
-        self.handshake(crate::conformance::player::Certificate::Good.server()?)
+        self.prelogin(Some(ENCRYPT_ON))?;
+        self.handshake(Certificate::Good.server()?)
+    }
+
+    /// The same in the manner of TDS 8.0, where PRELOGIN's word on encryption means nothing.
+    fn greet_strictly(&mut self) -> io::Result<()> {
+        self.handshake_first(Certificate::Good.strict_server(TDS_8)?)?;
+        self.prelogin(Some(ENCRYPT_NOT_SUPPORTED))
     }
 
     /// What a healthy server does until it has read a login.
