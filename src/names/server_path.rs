@@ -40,6 +40,12 @@ impl ServerPath {
             .and_then(|rest| rest.split('\\').next())
     }
 
+    /// Whether it is a path of Linux: it starts with `/`.
+    #[must_use]
+    pub fn is_posix(&self) -> bool {
+        self.0.starts_with('/')
+    }
+
     /// The same folder's `leaf`, which is checked as part of the path it makes.
     ///
     /// # Errors
@@ -62,7 +68,7 @@ impl ServerPath {
     }
 
     fn separator(&self) -> char {
-        if self.0.starts_with('/') { '/' } else { '\\' }
+        if self.is_posix() { '/' } else { '\\' }
     }
 }
 

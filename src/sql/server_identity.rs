@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::names::SqlInstance;
+use crate::names::{ServerPath, SqlInstance};
 use crate::sql::answer::Row;
 use crate::sql::statement::Statement;
 
@@ -23,6 +23,10 @@ pub struct ServerIdentity {
     pub engine_edition: i64,
     /// Whether availability groups are enabled on it.
     pub is_availability_groups_enabled: bool,
+    /// Whether it runs on Linux: `SERVERPROPERTY('PathSeparator')` is `/` (NULL before SQL Server
+    /// 2017, which ran on Windows only).
+    #[serde(default)]
+    pub is_on_linux: bool,
     /// When it was started (when its `tempdb` was made), server time.
     pub started: String,
 }
@@ -37,6 +41,7 @@ impl ServerIdentity {
              CAST(SERVERPROPERTY('Edition') AS nvarchar(128)) AS edition, \
              CAST(SERVERPROPERTY('EngineEdition') AS int) AS engine_edition, \
              CAST(SERVERPROPERTY('IsHadrEnabled') AS int) AS is_hadr_enabled, \
+             CAST(SERVERPROPERTY('PathSeparator') AS nvarchar(1)) AS path_separator, \
              (SELECT CONVERT(nvarchar(30), create_date, 126) FROM sys.databases WHERE name = N'tempdb') AS started, \
              @@SPID AS session_id",
         )
@@ -53,6 +58,7 @@ impl ServerIdentity {
             edition: text("edition")?,
             engine_edition: row.integer("engine_edition")?,
             is_availability_groups_enabled: row.is("is_hadr_enabled")?,
+            is_on_linux: text("path_separator")? == "/",
             started: text("started")?,
         })
     }
@@ -95,6 +101,27 @@ impl ServerIdentity {
                 "the server is {product}, which has no service master key files and no backups to files"
             ),
         ))
+    }
+
+    /// A path of the other platform leads elsewhere: Windows takes `/a/b` for a file of the drive
+    /// that it happens to be on, and Linux may take `C:\a` for one of its own folders.
+    pub(crate) fn refuse_foreign_path(&self, field: &str, path: &ServerPath) -> Result<()> {
+        if path.is_posix() == self.is_on_linux {
+            return Ok(());
+        }
+        let (of, on, form) = if self.is_on_linux {
+            ("Windows", "Linux", "/folder/file")
+        } else {
+            ("Linux", "Windows", r"C:\FOLDER\FILE or \\SERVER\SHARE\FILE")
+        };
+        let server = &self.property_server_name;
+        Err(Error::invalid(
+            field,
+            format!("{path} is a path of {of}, and {server} runs on {on}"),
+        )
+        .with_remedy(format!(
+            "give {field} the path as that server sees it, such as {form}"
+        )))
     }
 
     /// Keys belong to one instance: where availability groups are on, only its own name will do.

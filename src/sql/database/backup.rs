@@ -129,6 +129,8 @@ impl BackUpDatabase {
         let file = required(self.file.as_ref(), "to_file")?;
         cx.check_path("to_file", file)?;
         let mut connection = Connection::open(cx, &self.instance, None).await?;
+        let identity = connection.identity();
+        identity.refuse_foreign_path("to_file", file)?;
         let database = DatabaseInfo::require(&mut connection, &self.database).await?;
         if database.state != "ONLINE" {
             return Err(Error::new(
@@ -246,6 +248,8 @@ impl Operation for BackUpDatabase {
             let file = required(self.file.as_ref(), "to_file")?;
             cx.check_path("to_file", file)?;
             let mut connection = Connection::open(cx, &self.instance, None).await?;
+            let identity = connection.identity();
+            identity.refuse_foreign_path("to_file", file)?;
             match BackupSet::read(&mut connection, file, None).await {
                 Ok(set) => self.judge(&mut connection, file, &set).await,
                 Err(error) => match error.kind() {

@@ -143,6 +143,11 @@ impl RestoreDatabase {
             cx.check_path("overwriting", copy)?;
         }
         let mut connection = Connection::open(cx, &self.instance, None).await?;
+        let identity = connection.identity();
+        identity.refuse_foreign_path("from_file", file)?;
+        if let Some((copy, _)) = copy {
+            identity.refuse_foreign_path("overwriting", copy)?;
+        }
         connection
             .require_server_permission("CREATE ANY DATABASE")
             .await?;
@@ -400,6 +405,8 @@ impl Operation for RestoreDatabase {
             let file = required(self.file.as_ref(), "from_file")?;
             cx.check_path("from_file", file)?;
             let mut connection = Connection::open(cx, &self.instance, None).await?;
+            let identity = connection.identity();
+            identity.refuse_foreign_path("from_file", file)?;
             let set = BackupSet::read(&mut connection, file, self.position).await?;
             let names = if self.overwriting.is_some() {
                 vec![(self.database.clone(), true)]

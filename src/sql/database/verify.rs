@@ -60,6 +60,8 @@ impl VerifyBackup {
         let file = required(self.file.as_ref(), "file")?;
         cx.check_path("file", file)?;
         let mut connection = Connection::open(cx, &self.instance, None).await?;
+        let identity = connection.identity();
+        identity.refuse_foreign_path("file", file)?;
         let set = BackupSet::read(&mut connection, file, self.position).await?;
         verify_set(&mut connection, NAME, file, &set).await?;
         Ok(set)

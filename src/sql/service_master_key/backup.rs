@@ -102,7 +102,9 @@ impl BackUpServiceMasterKey {
                     return Err(error);
                 }
             };
-        connection.identity().refuse_listener(&self.instance)?;
+        let identity = connection.identity();
+        identity.refuse_listener(&self.instance)?;
+        identity.refuse_foreign_path("to_file", file)?;
         match Existence::read(&answer, 1)? {
             Some(existence) => existence.require_free("to_file", file)?,
             None => {
@@ -208,6 +210,8 @@ impl Operation for BackUpServiceMasterKey {
             let file = required(self.file.as_ref(), "to_file")?;
             cx.check_path("to_file", file)?;
             let mut connection = Connection::open(cx, &self.instance, None).await?;
+            let identity = connection.identity();
+            identity.refuse_foreign_path("to_file", file)?;
             Ok(
                 match FileExamination::of_key_file(&mut connection, file).await? {
                     FileExamination::Absent => Observation::NotDone,

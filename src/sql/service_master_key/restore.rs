@@ -165,7 +165,12 @@ impl RestoreServiceMasterKey {
         key_file_password::check_size("decrypted_by", decrypted_by, &password)?;
 
         let mut connection = Connection::open(cx, &self.instance, None).await?;
-        connection.identity().refuse_listener(&self.instance)?;
+        let identity = connection.identity();
+        identity.refuse_listener(&self.instance)?;
+        identity.refuse_foreign_path("from_file", file)?;
+        if let Some(kept) = &self.keeping {
+            identity.refuse_foreign_path("keeping", &kept.file)?;
+        }
         connection
             .require_server_permission("CONTROL SERVER")
             .await?;
