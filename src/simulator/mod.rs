@@ -8,6 +8,8 @@
 //! that `tsql` reads; `catalog` is what an instance and its databases know; `keys` is the
 //! cryptography; `media` is the format of backups; `storage` puts bytes on the disk so that a
 //! crash loses nothing acknowledged.
+#![doc = ""]
+#![doc = include_str!("differences.md")]
 
 mod catalog;
 mod edition;
