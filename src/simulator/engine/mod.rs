@@ -18,7 +18,7 @@ mod test_kit;
 mod value;
 mod views;
 
-pub(crate) use backup::create_history_tables;
+pub(crate) use backup::{create_history_procedures, create_history_tables};
 pub(crate) use permissions::{Caller, find_user};
 pub(crate) use session::{
     Isolation, LoginRequest, Parameter, Request, Session, TransactionRequest, machine_of,

@@ -12,7 +12,7 @@ use super::{
 use crate::names::NameError;
 use crate::secret::Secret;
 use crate::simulator::catalog::{Bytes, Catalog, DatabaseEntry, DatabaseFile, DatabaseState};
-use crate::simulator::engine::create_history_tables;
+use crate::simulator::engine::{create_history_procedures, create_history_tables};
 use crate::simulator::keys::{CryptographyFailed, KeyMaterial, Label, machine_secret};
 use crate::simulator::storage::{Disk, EnvelopeError, FileKind, OsError, unseal};
 use crate::simulator::{Faults, Platform};
@@ -160,6 +160,7 @@ impl Instance {
                 let (entry, mut database) = new.make(self, id)?;
                 if name == "msdb" {
                     create_history_tables(&mut database, self.version)?;
+                    create_history_procedures(&mut database);
                 }
                 edit.open(&entry, database);
             }

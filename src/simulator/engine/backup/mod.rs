@@ -5,6 +5,7 @@ mod cell;
 mod device;
 mod encryption;
 mod history;
+mod history_procedures;
 mod history_tables;
 mod inspect;
 mod media_message;
@@ -18,6 +19,7 @@ mod restore_database;
 mod restore_plan;
 mod rows;
 
+pub(crate) use self::history_procedures::create_procedures as create_history_procedures;
 pub(crate) use self::history_tables::create_tables as create_history_tables;
 use self::options::Options;
 use crate::simulator::CancelledBackup;

@@ -21,9 +21,7 @@ pub(super) fn backup(session: &Session, state: &State, database: &str, is_log: b
 
 /// CREATE DATABASE, which reading a backup needs too: 262.
 pub(super) fn create_database(session: &Session, state: &State) -> Result<()> {
-    let caller = Caller::new(state, session);
-    if caller.has_server("CREATE ANY DATABASE") || caller.has_database("master", "CREATE DATABASE")
-    {
+    if Caller::new(state, session).may_create_databases() {
         Ok(())
     } else {
         Err(message::permission_denied("CREATE DATABASE", "master"))
