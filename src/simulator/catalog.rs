@@ -223,6 +223,9 @@ pub(crate) struct AsymmetricKey {
     pub(crate) public_key: Bytes,
     pub(crate) private_key: Wrapped,
     pub(crate) protection: Protection,
+    /// Permissions on it by user or role.
+    #[serde(default)]
+    pub(crate) grants: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What wraps a private or symmetric key: `pvt_key_encryption_type`, `crypt_type`.
@@ -244,6 +247,9 @@ pub(crate) struct SymmetricKey {
     pub(crate) algorithm: String,
     pub(crate) created: PrimitiveDateTime,
     pub(crate) wrapped: Vec<(Protection, Wrapped)>,
+    /// Permissions on it by user or role.
+    #[serde(default)]
+    pub(crate) grants: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// A user table. Its rows are in the database's row store.

@@ -83,6 +83,11 @@ impl<'a> Caller<'a> {
             }
     }
 
+    /// Whether it may make databases: by the server's permission, or by CREATE DATABASE in `master`.
+    pub(crate) fn may_create_databases(&self) -> bool {
+        self.has_server("CREATE ANY DATABASE") || self.has_database("master", "CREATE DATABASE")
+    }
+
     /// The database user it is: dbo for sysadmins and the owner; guest where guests may enter.
     pub(crate) fn user(&self, database: &str) -> Option<&'a User> {
         let contents = &self.state.databases.get(&database.to_lowercase())?.contents;
@@ -168,6 +173,7 @@ impl<'a> Caller<'a> {
         granted(permission)
             || granted("CONTROL")
             || match permission {
+                "ALTER" => self.has_server("ALTER ANY DATABASE"),
                 "CONNECT" => !principals.is_empty(),
                 "BACKUP DATABASE" | "BACKUP LOG" => by_role("db_backupoperator"),
                 "SELECT" => by_role("db_datareader"),
@@ -179,6 +185,9 @@ impl<'a> Caller<'a> {
                 | "ALTER ANY ASYMMETRIC KEY"
                 | "ALTER ANY SYMMETRIC KEY"
                 | "ALTER ANY CERTIFICATE" => by_role("db_ddladmin") || granted("ALTER"),
+                "CREATE ASYMMETRIC KEY" => self.has_database(database, "ALTER ANY ASYMMETRIC KEY"),
+                "CREATE CERTIFICATE" => self.has_database(database, "ALTER ANY CERTIFICATE"),
+                "CREATE SYMMETRIC KEY" => self.has_database(database, "ALTER ANY SYMMETRIC KEY"),
                 "ALTER ANY USER" => by_role("db_accessadmin") || granted("ALTER"),
                 "ALTER ANY ROLE" => by_role("db_securityadmin") || granted("ALTER"),
                 "VIEW DEFINITION" => {

@@ -1,5 +1,7 @@
 //! CREATE and DROP of asymmetric keys and certificates.
 
+use std::collections::BTreeMap;
+
 use super::hierarchy::{self, change_contents};
 use super::{file, message, permission};
 use crate::simulator::catalog::{AsymmetricKey, Contents, Protection};
@@ -23,6 +25,14 @@ impl PairKind {
         match self {
             Self::AsymmetricKey => "asymmetric key",
             Self::Certificate => "certificate",
+        }
+    }
+
+    /// What a database allows who may make one (documented).
+    const fn permission_to_create(self) -> &'static str {
+        match self {
+            Self::AsymmetricKey => "CREATE ASYMMETRIC KEY",
+            Self::Certificate => "CREATE CERTIFICATE",
         }
     }
 
@@ -104,7 +114,7 @@ fn create(
     let (instance, database) = (&session.instance, &session.database);
     {
         let state = instance.state();
-        permission::control_database(session, &state)?;
+        permission::database(session, &state, kind.permission_to_create())?;
         if kind
             .find(&state.database(database)?.contents, "find", name)
             .is_ok()
@@ -147,6 +157,7 @@ fn create(
             public_key: pair.public_key.clone(),
             private_key,
             protection,
+            grants: BTreeMap::new(),
         });
         Ok(())
     })

@@ -46,7 +46,7 @@ pub(super) fn create(
     secret: Option<&str>,
 ) -> Result<()> {
     let mut state = session.instance.state();
-    permission::control_server(session, &state)?;
+    permission::credentials(session, &state)?;
     if state
         .catalog
         .credentials
@@ -74,7 +74,7 @@ pub(super) fn alter(
     secret: Option<&str>,
 ) -> Result<()> {
     let mut state = session.instance.state();
-    permission::control_server(session, &state)?;
+    permission::credentials(session, &state)?;
     let stored = state
         .catalog
         .credentials
@@ -100,7 +100,7 @@ pub(super) fn alter(
 
 pub(super) fn drop(session: &Session, name: &str) -> Result<()> {
     let mut state = session.instance.state();
-    permission::control_server(session, &state)?;
+    permission::credentials(session, &state)?;
     if !state
         .catalog
         .credentials

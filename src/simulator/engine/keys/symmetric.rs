@@ -1,5 +1,7 @@
 //! CREATE, OPEN, CLOSE and DROP SYMMETRIC KEY.
 
+use std::collections::BTreeMap;
+
 use super::asymmetric::PairKind;
 use super::hierarchy::{self, change_contents};
 use super::{file, message, permission};
@@ -30,7 +32,7 @@ pub(super) fn create(
     let material = KeyMaterial::random(length)?;
     let guid = random_guid()?;
     let mut state = instance.state();
-    permission::control_database(session, &state)?;
+    permission::database(session, &state, "ALTER ANY SYMMETRIC KEY")?;
     let contents = &state.database(database)?.contents;
     let wrapped = protectors
         .iter()
@@ -58,6 +60,7 @@ pub(super) fn create(
             algorithm,
             created: now(),
             wrapped,
+            grants: BTreeMap::new(),
         });
         Ok(())
     })
@@ -97,6 +100,9 @@ pub(super) fn open(session: &mut Session, name: &str, decryption: &KeyProtector)
     let instance = session.instance.clone();
     let mut state = instance.state();
     let key = find(&state.database(&session.database)?.contents, "find", name)?.clone();
+    if !permission::may_see_key(session, &state, &key.grants) {
+        return Err(message::not_found("find", "symmetric key", name));
+    }
     // A stored password is used once: this wraps the master key anew.
     hierarchy::master_key(session, &mut state, &session.database);
     let material = match decryption {
@@ -148,6 +154,9 @@ pub(super) fn open_by_pair(
     let pair = kind
         .find(&state.database(database)?.contents, "find", pair_name)?
         .clone();
+    if !permission::may_use_pair(session, state, &pair.grants) {
+        return Err(message::not_found("find", kind.name(), pair_name));
+    }
     let wrapped = key
         .wrapped
         .iter()

@@ -135,7 +135,7 @@ impl Runner<'_> {
         let instance = &self.session.instance;
         let mut state = instance.state();
         let caller = Caller::new(&state, self.session);
-        if !caller.has_server("CREATE ANY DATABASE") {
+        if !caller.may_create_databases() {
             return Err(denied("CREATE DATABASE", "master"));
         }
         if state.entry(name).is_some() {
@@ -277,11 +277,14 @@ impl Runner<'_> {
             )
         };
         let known = state.entry(name).map(|entry| entry.name.clone());
-        let may = caller.has_server("ALTER ANY DATABASE") || caller.is_owner(name);
-        let Some(name) = known.filter(|_| may) else {
+        let Some(name) = known.filter(|name| caller.has_database(name, "TAKE OWNERSHIP")) else {
             return Err(cannot_find("database", name));
         };
-        let Some(owner) = state.login(login).map(|login| login.sid.clone()) else {
+        // Whom one gives it to one must be able to act as, but for oneself.
+        let may_give = caller.has_server("IMPERSONATE ANY LOGIN");
+        let own = caller.login().map(|login| login.sid.clone());
+        let owner = state.login(login).map(|login| login.sid.clone());
+        let Some(owner) = owner.filter(|sid| may_give || own.as_ref() == Some(sid)) else {
             return Err(cannot_find("principal", login));
         };
         let contents = &state.database(&name)?.contents;

@@ -43,10 +43,8 @@ impl Runner<'_> {
                     PermissionTarget::Schema(name) => {
                         self.on_schema(action, permission, name, principal)?;
                     }
-                    PermissionTarget::Other { class, .. } => {
-                        return Err(ServerError::unsupported(format_args!(
-                            "permissions on the class {class}"
-                        )));
+                    PermissionTarget::Other { class, name } => {
+                        self.on_key(action, permission, (class, name), principal)?;
                     }
                 }
             }
@@ -168,6 +166,51 @@ impl Runner<'_> {
             };
             let Some(grants) = grants else {
                 return Err(missing("find", "object", &object));
+            };
+            apply_to_object(action, permission, grants, &principal);
+            Ok(())
+        })
+    }
+
+    /// On a symmetric key, an asymmetric key or a certificate.
+    fn on_key(
+        &mut self,
+        action: PermissionAction,
+        permission: &str,
+        (class, name): (&str, &str),
+        principal: &str,
+    ) -> Result<()> {
+        let database = self.session.database.clone();
+        self.check_grantor(&database)?;
+        self.change_database(&database, |open| {
+            let contents = &mut open.contents;
+            let Some(user) = find_user(contents, principal) else {
+                return Err(missing("find", "user", principal));
+            };
+            let principal = user.name.clone();
+            let grants = match class {
+                "SYMMETRIC KEY" => {
+                    let mut keys = contents.symmetric_keys.iter_mut();
+                    let known = keys.find(|key| same_name(&key.name, name));
+                    known.map(|key| &mut key.grants)
+                }
+                "ASYMMETRIC KEY" | "CERTIFICATE" => {
+                    let pairs = if class == "CERTIFICATE" {
+                        &mut contents.certificates
+                    } else {
+                        &mut contents.asymmetric_keys
+                    };
+                    let known = pairs.iter_mut().find(|pair| same_name(&pair.name, name));
+                    known.map(|pair| &mut pair.grants)
+                }
+                _ => {
+                    return Err(ServerError::unsupported(format_args!(
+                        "permissions on the class {class}"
+                    )));
+                }
+            };
+            let Some(grants) = grants else {
+                return Err(missing("find", &class.to_lowercase(), name));
             };
             apply_to_object(action, permission, grants, &principal);
             Ok(())

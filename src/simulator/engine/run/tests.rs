@@ -3,12 +3,15 @@ use crate::simulator::engine::Session;
 use crate::simulator::engine::test_kit::{Answer, SA_PASSWORD, run, sign_in, start};
 
 mod differences;
+mod history;
 mod holders;
+mod permissions;
 mod procedures;
 mod properties;
 mod queries;
 mod security;
 mod statements;
+mod switches;
 mod tools;
 
 /// An instance, and `sa` in it.

@@ -98,7 +98,8 @@ impl Runner<'_> {
 
     fn map_user(&mut self, name: &str, login: &str) -> Result<()> {
         let sid = self.sid_of(login)?;
-        self.edit_users("ALTER ANY USER", |contents| {
+        // Not ALTER ANY USER, which a change of the name needs (documented).
+        self.edit_users("CONTROL", |contents| {
             let is_taken = contents
                 .users
                 .iter()
