@@ -22,7 +22,7 @@ use fixtures::{InProcess, OverWire, Server};
 use scorch_recovery::conformance::{Report, sql_transport};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use ways::{Case, FAILS_TIMES, IN_PROCESS, NOT_BROKEN, ON_THE_WIRE};
+use ways::{Case, FAILS_ALONE, IN_PROCESS, NOT_BROKEN, ON_THE_WIRE};
 
 /// One suite at a time: some of its checks tell a late answer from none.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -170,7 +170,7 @@ fn cases() -> Vec<(&'static Case, Inner)> {
     // Faults of this test itself, planted by the demonstration. Each must be told of.
     match std::env::var("SCORCH_PLANT_WAY").as_deref() {
         Ok("breaks nothing") => vec![(&NOT_BROKEN, Inner::InProcess)],
-        Ok("is left out") => cases.filter(|(case, _)| case.way != FAILS_TIMES).collect(),
+        Ok("is left out") => cases.filter(|(case, _)| case.way != FAILS_ALONE).collect(),
         Ok(other) => panic!("there is no fault named {other}"),
         Err(_) => cases.collect(),
     }

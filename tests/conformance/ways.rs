@@ -261,8 +261,8 @@ pub(crate) const NOT_BROKEN: Case = case(
     &["session/keeps-its-settings"],
 );
 
-/// The only way that fails `value/times`.
-pub(crate) const FAILS_TIMES: Way = Way::Answer(Bend::WholeSeconds);
+/// The only way that fails `wire/stays-the-same`.
+pub(crate) const FAILS_ALONE: Way = Way::ChangesItsWire;
 
 /// Around tiberius, with the servers that the suite plays.
 pub(crate) const ON_THE_WIRE: &[Case] = &[
