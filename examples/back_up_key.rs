@@ -15,7 +15,7 @@ use clap::Parser;
 use scorch_recovery::Operation;
 use scorch_recovery::names::ServerPath;
 use scorch_recovery::sql::ServiceMasterKey;
-use server::{Server, key_password};
+use server::{Server, end, key_password};
 
 /// Backs a service master key up to a file of the server.
 #[derive(Debug, Parser)]
@@ -29,16 +29,7 @@ struct Arguments {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
-        Ok(written) => {
-            println!("{written}");
-            ExitCode::SUCCESS
-        }
-        Err(problem) => {
-            eprintln!("{problem}");
-            ExitCode::FAILURE
-        }
-    }
+    end(run(Arguments::parse()).await)
 }
 
 async fn run(arguments: Arguments) -> Result<String, Box<dyn std::error::Error>> {

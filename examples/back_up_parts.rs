@@ -7,58 +7,48 @@
 //!     --backup-file '\\vault\backups\Orchestrator.bak' --allow-unc-host vault
 //! ```
 
+#[path = "support/parts.rs"]
+mod parts;
 #[path = "support/server.rs"]
 mod server;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use parts::Parts;
 use scorch_recovery::Operation;
-use scorch_recovery::names::{DatabaseName, ServerPath};
 use scorch_recovery::sql::{Database, ServiceMasterKey};
-use server::{Server, key_password};
+use server::{end, key_password};
 
 /// Backs a service master key and a database up to files of the server.
 #[derive(Debug, Parser)]
 struct Arguments {
     #[command(flatten)]
-    server: Server,
-    /// The key file to write, as the server sees it.
-    #[arg(long)]
-    key_file: ServerPath,
-    /// The backup to write, as the server sees it.
-    #[arg(long)]
-    backup_file: ServerPath,
-    /// The name of the database.
-    #[arg(long, default_value = "Orchestrator")]
-    database: DatabaseName,
+    parts: Parts,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
-        Ok(written) => {
-            println!("{written}");
-            ExitCode::SUCCESS
-        }
-        Err(problem) => {
-            eprintln!("{problem}");
-            ExitCode::FAILURE
-        }
-    }
+    end(run(Arguments::parse()).await)
 }
 
 async fn run(arguments: Arguments) -> Result<serde_json::Value, Box<dyn std::error::Error>> {
-    let instance = arguments.server.instance.clone();
-    let cx = arguments.server.context()?;
+    let Parts {
+        server,
+        key_file,
+        backup_file,
+        database,
+    } = arguments.parts;
+    let instance = server.instance.clone();
+    let cx = server.context()?;
     let key = ServiceMasterKey::backup(&instance)
-        .to_file(arguments.key_file)
+        .to_file(key_file)
         .encrypted_by(key_password())
         .run(&cx)
         .await?;
-    let database = Database::backup(&instance, &arguments.database)
-        .to_file(arguments.backup_file)
+    let backup = Database::backup(&instance, &database)
+        .to_file(backup_file)
         .run(&cx)
         .await?;
-    Ok(serde_json::json!({"key": key, "database": database}))
+    Ok(serde_json::json!({"key": key, "database": backup}))
 }

@@ -10,6 +10,8 @@
 
 #[path = "support/orchestrator.rs"]
 mod orchestrator;
+#[path = "support/parts.rs"]
+mod parts;
 #[path = "support/server.rs"]
 mod server;
 
@@ -17,52 +19,45 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use orchestrator::verify_variables;
+use parts::Parts;
 use scorch_recovery::Operation;
-use scorch_recovery::names::{DatabaseName, ServerPath};
 use scorch_recovery::sql::{Database, DatabaseKeysVerified, ServiceMasterKey};
-use server::{Server, key_password};
+use server::{end, key_password};
 
 /// Restores a key file and a backup, and counts the values that decrypt.
 #[derive(Debug, Parser)]
 struct Arguments {
     #[command(flatten)]
-    server: Server,
-    /// The key file, as the server sees it.
-    #[arg(long)]
-    key_file: ServerPath,
-    /// The backup, as the server sees it.
-    #[arg(long)]
-    backup_file: ServerPath,
-    /// The name of the database.
-    #[arg(long, default_value = "Orchestrator")]
-    database: DatabaseName,
+    parts: Parts,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
-        Ok(proof) => {
-            let line = serde_json::json!({"values_checked": proof.values(), "values_decrypted": proof.decrypted()});
-            println!("{line}");
-            ExitCode::from(u8::from(!proof.is_whole()))
-        }
-        Err(problem) => {
-            eprintln!("{problem}");
-            ExitCode::FAILURE
-        }
-    }
+    let proof = run(Arguments::parse()).await;
+    let is_whole = proof.as_ref().is_ok_and(DatabaseKeysVerified::is_whole);
+    let told = proof.map(|proof| {
+        serde_json::json!({"values_checked": proof.values(), "values_decrypted": proof.decrypted()})
+    });
+    let code = end(told);
+    if is_whole { code } else { ExitCode::FAILURE }
 }
 
 async fn run(arguments: Arguments) -> Result<DatabaseKeysVerified, Box<dyn std::error::Error>> {
-    let instance = arguments.server.instance.clone();
-    let cx = arguments.server.context()?;
+    let Parts {
+        server,
+        key_file,
+        backup_file,
+        database,
+    } = arguments.parts;
+    let instance = server.instance.clone();
+    let cx = server.context()?;
     ServiceMasterKey::restore(&instance)
-        .from_file(arguments.key_file)
+        .from_file(key_file)
         .decrypted_by(key_password())
         .run(&cx)
         .await?;
-    let restored = Database::restore(&instance, &arguments.database)
-        .from_file(arguments.backup_file)
+    let restored = Database::restore(&instance, &database)
+        .from_file(backup_file)
         .run(&cx)
         .await?;
     let proof = verify_variables(&instance, &restored.name)?;

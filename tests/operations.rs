@@ -12,7 +12,9 @@ use scorch_recovery::sql::{
 use scorch_recovery::{Effect, ErrorKind, Observation, Operation};
 
 use kit::simulated::{News, SA, choices, named, verify};
-use kit::{BAK, KEY, after_backup, back_up_key, restore_key, restore_key_again, run_error};
+use kit::{
+    BAK, KEY, after_backup, assert_error, back_up_key, restore_key, restore_key_again, run_error,
+};
 
 #[tokio::test]
 async fn key_and_database_recover_on_another_instance() {
@@ -85,10 +87,10 @@ async fn without_the_key_nothing_decrypts_and_the_reason_is_said() {
     let recovering = || consented().recovering(&named("Orchestrator"));
     if choices().foreign_master_key_stops_key_restore {
         let error = run_error(&world, recovering()).await;
-        assert_eq!(
-            (error.kind(), error.effect()),
+        assert_error(
+            &error,
             (ErrorKind::ConsentRequired, Effect::None),
-            "{error}"
+            "a foreign copy",
         );
         return;
     }
@@ -120,10 +122,10 @@ async fn an_existing_database_is_restored_beside_and_overwritten_only_with_evide
     );
     assert_eq!(target().observe(&cx).await.unwrap(), Observation::Done);
     let error = run_error(&world, target()).await;
-    assert_eq!(
-        (error.kind(), error.effect()),
+    assert_error(
+        &error,
         (ErrorKind::AlreadyExists, Effect::None),
-        "{error}"
+        "both names are taken",
     );
     target().beside_as(named("Third")).run(&cx).await.unwrap();
 
@@ -256,11 +258,7 @@ async fn a_target_in_use_is_busy_and_untouched() {
         .from_file(named(BAK))
         .overwriting(&existing, Some(&copy));
     let error = run_error(&world, over.clone()).await;
-    assert_eq!(
-        (error.kind(), error.effect()),
-        (ErrorKind::Busy, Effect::None),
-        "{error}"
-    );
+    assert_error(&error, (ErrorKind::Busy, Effect::None), "somebody is in it");
     drop(user);
     assert!(
         verify("SQL02", "Orchestrator")
@@ -277,10 +275,10 @@ async fn a_newer_backup_is_refused_before_anything_is_touched() {
     world.add("OLD", |builder| builder.version(Version::Sql2019));
     let restore = Database::restore(&named("OLD"), &named("Orchestrator")).from_file(named(BAK));
     let error = run_error(&world, restore.clone()).await;
-    assert_eq!(
-        (error.kind(), error.effect()),
+    assert_error(
+        &error,
         (ErrorKind::Incompatible, Effect::None),
-        "{error}"
+        "a newer backup",
     );
     assert_eq!(
         restore.observe(&world.context()).await.unwrap(),

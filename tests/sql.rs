@@ -14,6 +14,8 @@
 
 #[path = "bad_input.rs"]
 mod bad_input;
+#[path = "bad_luck.rs"]
+mod bad_luck;
 #[path = "operations.rs"]
 mod operations;
 #[path = "simulator_backup.rs"]
@@ -28,8 +30,9 @@ use std::process::Command;
 use scorch_recovery::simulator::ModellingChoices;
 
 /// What of this program runs under other choices.
-const FAMILIES: [&str; 5] = [
+const FAMILIES: [&str; 6] = [
     "bad_input::",
+    "bad_luck::",
     "operations::",
     "simulator_backup::",
     "simulator_keys::",
@@ -137,5 +140,5 @@ fn every_test_holds_under_each_switch_alone() {
 #[ignore = "takes some minutes"]
 fn every_test_holds_under_every_two_switches() {
     let choices = ModellingChoices::pairwise().into_iter();
-    all_pass(choices, &FAMILIES, &["a_deployment_moves_under"]);
+    all_pass(choices, &FAMILIES, &LONG);
 }

@@ -1,6 +1,10 @@
-//! How an example reaches one instance, from its command line. Passwords come from the environment.
+//! How an example reaches one instance, from its command line, and how it ends. Passwords come from
+//! the environment.
 
+use std::error::Error;
+use std::fmt::Display;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::Args;
 use scorch_recovery::adapter::secrets::MapSecrets;
@@ -40,7 +44,7 @@ pub(crate) fn key_password() -> SecretRef {
 }
 
 impl Server {
-    pub(crate) fn context(self) -> Result<Context, Box<dyn std::error::Error>> {
+    pub(crate) fn context(self) -> Result<Context, Box<dyn Error>> {
         let (host, port) = self
             .address
             .rsplit_once(':')
@@ -58,6 +62,20 @@ impl Server {
             .into_iter()
             .fold(builder, |builder, host| builder.allow_unc_host(host));
         Ok(builder.build()?)
+    }
+}
+
+/// Prints what a program has to say, or why it failed, and gives the code that it ends with.
+pub(crate) fn end(told: Result<impl Display, Box<dyn Error>>) -> ExitCode {
+    match told {
+        Ok(told) => {
+            println!("{told}");
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -7,7 +7,7 @@ pub(crate) mod simulated;
 use scorch_recovery::sql::{
     Database, Dependents, KeyBackup, RestoreServiceMasterKey, RestoredKey, ServiceMasterKey,
 };
-use scorch_recovery::{Context, Error, Operation, SecretRef};
+use scorch_recovery::{Context, Effect, Error, ErrorKind, Operation, SecretRef};
 
 use simulated::{World, named};
 
@@ -59,4 +59,11 @@ where
     O::Output: std::fmt::Debug,
 {
     operation.run(&world.context()).await.unwrap_err()
+}
+
+/// That an error is of this kind and leaves this behind; `case` says of what it is.
+#[track_caller]
+pub(crate) fn assert_error(error: &Error, expected: (ErrorKind, Effect), case: &str) {
+    let seen = (error.kind(), error.effect());
+    assert_eq!(seen, expected, "{case}: {error}");
 }

@@ -9,6 +9,7 @@ mod frame;
 mod keys;
 mod permissions;
 mod query;
+mod request;
 mod run;
 mod session;
 mod table_store;
@@ -20,7 +21,6 @@ mod views;
 
 pub(crate) use backup::{create_history_procedures, create_history_tables};
 pub(crate) use permissions::{Caller, find_user};
-pub(crate) use session::{
-    Isolation, LoginRequest, Parameter, Request, Session, TransactionRequest, machine_of,
-};
+pub(crate) use request::{Isolation, LoginRequest, Parameter, Request, TransactionRequest};
+pub(crate) use session::{Session, machine_of};
 pub(crate) use value::{date_time_offset_text, parse_date_time_offset, to_text};

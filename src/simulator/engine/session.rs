@@ -1,91 +1,29 @@
 //! A session: one login, one current database, its open keys and what it remembers.
 
+mod access;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::request::{LoginRequest, Request};
 use super::run;
 use super::temporary::TemporaryObjects;
 use super::views::Language;
-use crate::simulator::catalog::{DatabaseState, Guid, UserAccess};
+use crate::simulator::catalog::Guid;
 use crate::simulator::instance::{Instance, SessionInfo, State, now};
 use crate::simulator::keys::KeyMaterial;
 use crate::simulator::output::{Gone, Output};
 use crate::simulator::server_error::{Result, ServerError};
-use crate::simulator::wire_type::WireType;
-use crate::transport::{SqlMessage, SqlValue};
+use crate::transport::SqlMessage;
+
+pub(crate) use access::take_single_user;
 
 /// The first id of a client's session; those below are the server's own.
 const FIRST_SPID: i16 = 51;
 /// No session's number.
 const NO_SPID: i16 = 0;
-
-/// What LOGIN7 asks for.
-#[derive(Debug)]
-pub(crate) struct LoginRequest {
-    pub(crate) user: String,
-    pub(crate) password: String,
-    /// The database to start in; the login's default where it is `None`.
-    pub(crate) database: Option<String>,
-    pub(crate) host_name: String,
-    pub(crate) program_name: String,
-    /// The language of the session; the usual one where it is `None`.
-    pub(crate) language: Option<String>,
-    /// What is to be the login's password from now on.
-    pub(crate) new_password: Option<String>,
-}
-
-/// A parameter of an RPC.
-#[derive(Clone, Debug)]
-pub(crate) struct Parameter {
-    /// With its `@`; empty where it is given by position.
-    pub(crate) name: String,
-    pub(crate) kind: WireType,
-    /// `None` leaves it at its default.
-    pub(crate) value: Option<SqlValue>,
-    pub(crate) is_output: bool,
-}
-
-/// What a client asks a session to run.
-#[derive(Clone, Debug)]
-pub(crate) enum Request {
-    Batch(String),
-    /// `sp_executesql` and other procedures called by name.
-    Rpc {
-        procedure: String,
-        parameters: Vec<Parameter>,
-    },
-    /// What drivers begin and end transactions by.
-    Transaction(Vec<TransactionRequest>),
-}
-
-/// A request about the session's transaction. Names are empty where none is given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum TransactionRequest {
-    Begin {
-        name: String,
-        isolation: Isolation,
-    },
-    Commit,
-    /// To the savepoint of that name, or all of it.
-    Rollback {
-        name: String,
-    },
-    Save {
-        name: String,
-    },
-}
-
-/// How a transaction is kept apart from others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Isolation {
-    /// As it was.
-    Unchanged,
-    ReadUncommitted,
-    /// Or stricter: here they are all the same.
-    ReadCommitted,
-}
 
 /// A session: dropped when its connection ends.
 #[derive(Debug)]
@@ -336,28 +274,6 @@ impl Session {
         Ok(())
     }
 
-    /// 924 where another session has a database for itself.
-    pub(crate) fn check_single_user(&self, state: &State, database: &str) -> Result<()> {
-        let holder = state.locks.single_user.get(&database.to_lowercase());
-        let entry = state
-            .entry(database)
-            .filter(|entry| entry.user_access == UserAccess::Single);
-        match entry {
-            Some(entry) if holder.is_some_and(|holder| *holder != self.spid) => {
-                Err(ServerError::new(
-                    924,
-                    14,
-                    1,
-                    format!(
-                        "Database '{}' is already open and can only have one user at a time.",
-                        entry.name
-                    ),
-                ))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Lets the views show that nothing runs.
     fn show_idle(&self, state: &mut State) {
         if let Some(info) = state.sessions.get_mut(&self.spid) {
@@ -365,61 +281,6 @@ impl Session {
             info.request = None;
         }
     }
-
-    /// The name of a database as it is spelled, if this session may use it now: 911, 916, 924, 927,
-    /// 942.
-    pub(crate) fn may_use(&self, state: &State, database: &str) -> Result<String> {
-        let caller = super::Caller::new(state, self);
-        state.database(database)?;
-        let Some(entry) = state.entry(database) else {
-            return Err(crate::simulator::instance::unknown_database(database));
-        };
-        if !caller.can_enter(&entry.name) {
-            return Err(no_access(&self.login, &entry.name));
-        }
-        // Documented: only sysadmins; which error others get is unconfirmed.
-        if entry.state == DatabaseState::Emergency && !caller.is_sysadmin() {
-            return Err(no_access(&self.login, &entry.name));
-        }
-        self.check_single_user(state, &entry.name)?;
-        match entry.user_access {
-            UserAccess::Restricted
-                if !caller.is_owner(&entry.name) && !caller.is_in_server_role("dbcreator") =>
-            {
-                if self.instance.choices.restricted_user_refusal == 916 {
-                    return Err(no_access(&self.login, &entry.name));
-                }
-                Err(restricted(&entry.name))
-            }
-            _ => Ok(entry.name.clone()),
-        }
-    }
-}
-
-/// 916.
-fn no_access(login: &str, database: &str) -> ServerError {
-    ServerError::new(
-        916,
-        14,
-        2,
-        format!(
-            "The server principal \"{login}\" is not able to access the database \"{database}\" \
-             under the current security context."
-        ),
-    )
-}
-
-/// 923.
-fn restricted(database: &str) -> ServerError {
-    ServerError::new(
-        923,
-        14,
-        1,
-        format!(
-            "Database '{database}' is in restricted mode. Only the database owner and members of \
-             the dbcreator and sysadmin roles can access it."
-        ),
-    )
 }
 
 /// The machine's name: what stands in front of the instance's.
@@ -436,19 +297,6 @@ fn free_spid(state: &State) -> i16 {
     (FIRST_SPID..i16::MAX)
         .find(|spid| !state.sessions.contains_key(spid))
         .unwrap_or(i16::MAX)
-}
-
-/// Who enters a single-user database that is free has it from then on. Whether it was free.
-pub(crate) fn take_single_user(state: &mut State, database: &str, spid: i16) -> bool {
-    let is_single = state
-        .entry(database)
-        .is_some_and(|entry| entry.user_access == UserAccess::Single);
-    let key = database.to_lowercase();
-    let is_free = is_single && !state.locks.single_user.contains_key(&key);
-    if is_free {
-        state.locks.single_user.insert(key, spid);
-    }
-    is_free
 }
 
 impl Drop for Session {

@@ -24,6 +24,7 @@ mod reply;
 mod request;
 mod rpc;
 mod secure;
+mod short_value;
 mod sign_in;
 #[cfg(test)]
 mod tests;

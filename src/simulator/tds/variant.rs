@@ -7,6 +7,7 @@ use crate::simulator::tds::column::{
 };
 use crate::simulator::tds::cursor::{Cursor, RequestError};
 use crate::simulator::tds::parameter;
+use crate::simulator::tds::short_value::short_value;
 use crate::simulator::tds::value::{decimal, short_bytes, utf16};
 use crate::simulator::wire_type::WireType;
 use crate::transport::SqlValue;
@@ -61,7 +62,7 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<SqlValue, RequestError> {
         WireType::VarBinary(_) | WireType::VarChar(_) | WireType::NVarChar(_) => {
             Ok(parameter::value_of(wire, Some(bytes))?.1)
         }
-        _ => parameter::short_value(wire, bytes),
+        _ => short_value(wire, bytes),
     }
 }
 
