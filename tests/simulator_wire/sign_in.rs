@@ -155,7 +155,7 @@ async fn what_is_not_had_here_is_refused_and_said() {
         ),
         (
             Login {
-                version: 0x7100_0001,
+                version: 0x7000_0000,
                 ..usual()
             },
             50_900,

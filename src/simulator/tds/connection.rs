@@ -134,6 +134,8 @@ impl<'a> Connection<'a> {
         }
         let opened = match Login::read(&message.body, tls_first) {
             Ok(login) => {
+                // What it is refused with must be read, too.
+                self.dialect.version = login.tds_version;
                 let session = sign_in::session_for(self.endpoint, &login).await;
                 session.map(|session| (login, session))
             }
@@ -153,7 +155,6 @@ impl<'a> Connection<'a> {
                 self.writer.flush().await?;
                 self.writer.set_packet_size(login.packet_size);
                 self.reader.trust();
-                self.dialect.version = login.tds_version;
                 self.home.clone_from(&session.database);
                 Ok(Some(session))
             }
@@ -180,7 +181,7 @@ impl<'a> Connection<'a> {
             if message.reset != Reset::No {
                 self.reset(&mut session, message.reset)?;
             }
-            match request::read(&message) {
+            match request::read(&message, self.dialect.version) {
                 Ok(ClientRequest::Run(mut run)) => {
                     if message.reset != Reset::No {
                         // Its transaction may have ended with that.
@@ -218,7 +219,7 @@ impl<'a> Connection<'a> {
             })?;
         self.prepared = PreparedStatements::default();
         let out = self.writer.body();
-        token::put_reset(out);
+        token::put_reset(out, self.dialect.version);
         if session.database != before {
             token::put_text_change(out, TextChange::Database, &session.database, &before);
         }
@@ -291,7 +292,7 @@ impl<'a> Connection<'a> {
                         }
                         let out = self.writer.body();
                         for (change, descriptor) in session.transaction_log.take_untold() {
-                            token::put_transaction(out, change, descriptor);
+                            token::put_transaction(out, change, descriptor, self.dialect.version);
                         }
                         self.acknowledge_attention(true);
                         return Ok(Course::Stopped(Box::new(session)));
@@ -332,6 +333,7 @@ impl<'a> Connection<'a> {
 
     fn acknowledge_attention(&mut self, was_running: bool) {
         let choices = &self.endpoint.instance.choices;
+        let version = self.dialect.version;
         let mut status = DONE_ATTENTION;
         if was_running && choices.attention_in_own_message {
             let out = self.writer.body();
@@ -341,13 +343,15 @@ impl<'a> Connection<'a> {
                 DONE_ERROR,
                 ATTENTION_COMMAND,
                 None,
+                version,
             );
             self.writer.end_message();
         } else if was_running {
             status |= DONE_ERROR;
         }
         let out = self.writer.body();
-        token::put_done(out, DoneKind::Statement, status, ATTENTION_COMMAND, None);
+        let (kind, command) = (DoneKind::Statement, ATTENTION_COMMAND);
+        token::put_done(out, kind, status, command, None, version);
         self.writer.end_message();
     }
 

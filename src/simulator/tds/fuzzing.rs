@@ -24,6 +24,7 @@ use crate::simulator::tds::prepared::PreparedStatements;
 use crate::simulator::tds::request::ClientRequest;
 use crate::simulator::tds::secure::open_as;
 use crate::simulator::tds::value::put_value;
+use crate::simulator::tds::version::TdsVersion;
 use crate::simulator::tds::{parameter, request};
 use crate::simulator::tls::Certificates;
 use crate::simulator::wire_type::WireType;
@@ -60,7 +61,7 @@ pub fn read_message(kind: u8, body: &[u8]) -> Seen {
         body: body.to_vec(),
         reset: Reset::No,
     };
-    let Ok(ClientRequest::Run(run)) = request::read(&message) else {
+    let Ok(ClientRequest::Run(run)) = request::read(&message, TdsVersion::V7_4) else {
         return Seen::Nothing;
     };
     let mut seen = Seen::Other;

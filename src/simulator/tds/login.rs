@@ -6,6 +6,8 @@ use crate::simulator::tds::cursor::{Cursor, RequestError, utf16_text};
 use crate::simulator::tds::version::TdsVersion;
 
 const FIXED_LENGTH: usize = 94;
+/// Before TDS 7.2, which brought new passwords.
+const SHORT_FIXED_LENGTH: usize = 86;
 const SMALLEST_PACKET: u32 = 512;
 const LARGEST_PACKET: u32 = 32_767;
 const INTEGRATED_SECURITY: u8 = 0x80;
@@ -51,12 +53,16 @@ impl Login {
         let length = fixed.length()?;
         let body = body
             .get(..length)
-            .filter(|body| body.len() >= FIXED_LENGTH)
+            .filter(|body| body.len() >= SHORT_FIXED_LENGTH)
             .ok_or(RequestError::Malformed("its login has another length"))?;
         let asked = fixed.u32()?;
         let tds_version = TdsVersion::agreed(asked, tls_first).ok_or_else(|| {
-            RequestError::Unsupported(format!("TDS before 7.2 (the client speaks {asked:#010x})"))
+            RequestError::Unsupported(format!("TDS before 7.1 (the client speaks {asked:#010x})"))
         })?;
+        let is_short = tds_version < TdsVersion::V7_2;
+        if !is_short && body.len() < FIXED_LENGTH {
+            return Err(RequestError::Malformed("its login has another length"));
+        }
         let packet_size = fixed.u32()?;
         let _client_version_process_connection: [u8; 12] = fixed.array()?;
         let [_, flags_2, _, flags_3] = fixed.array()?;
@@ -77,7 +83,13 @@ impl Login {
         let _client_id: [u8; 6] = fixed.array()?;
         let _sspi = Field::read(&mut fixed)?;
         let attached_file = Field::read(&mut fixed)?;
-        let new_password = Field::read(&mut fixed)?.password(body)?;
+        let new_password = if is_short {
+            Zeroizing::default()
+        } else {
+            Field::read(&mut fixed)?.password(body)?
+        };
+        // What other versions have these flags for is nothing to this one.
+        let flags_3 = if is_short { 0 } else { flags_3 };
 
         let features = (flags_3 & HAS_EXTENSION != 0)
             .then(|| extension.features(body))
@@ -251,9 +263,32 @@ mod tests {
         let old = Login::read(&login(0x7209_0002, 0, TEXTS, ""), true).unwrap();
         assert_eq!(old.tds_version, TdsVersion::V7_2);
         assert!(matches!(
-            Login::read(&login(0x7100_0001, 0, TEXTS, ""), true),
+            Login::read(&login(0x7000_0000, 0, TEXTS, ""), true),
             Err(RequestError::Unsupported(_))
         ));
+    }
+
+    #[test]
+    fn clients_of_sql_server_2000_have_a_shorter_login() {
+        let mut short = login(0x7100_0001, 0, TEXTS, "master");
+        // What behind their fields is not one of them.
+        short.drain(SHORT_FIXED_LENGTH..FIXED_LENGTH);
+        let length = u32::try_from(short.len()).unwrap();
+        short[..4].copy_from_slice(&length.to_le_bytes());
+        for at in (36..72).step_by(4) {
+            let offset = u16::from_le_bytes([short[at], short[at + 1]]) - 8;
+            short[at..at + 2].copy_from_slice(&offset.to_le_bytes());
+        }
+        let old = Login::read(&short, false).unwrap();
+        assert_eq!(old.tds_version, TdsVersion::V7_1);
+        assert_eq!(
+            (old.password.as_str(), old.database.as_deref()),
+            (TEXTS[2], Some("master"))
+        );
+        assert!(old.new_password.is_none() && old.features.is_none());
+        short[4..8].copy_from_slice(&0x7209_0002_u32.to_le_bytes());
+        short.truncate(FIXED_LENGTH - 1);
+        assert!(Login::read(&short, false).is_err());
     }
 
     #[test]

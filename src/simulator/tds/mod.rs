@@ -1,4 +1,4 @@
-//! The wire: TDS 7.2 to 8.0, by hand.
+//! The wire: TDS 7.1 to 8.0, by hand.
 //!
 //! `packet` cuts messages and puts them together; `secure`, `prelogin`, `handshake`,
 //! `login_stream`, `login` and `sign_in` bring a client in; `request`, `rpc`, `parameter` and `prepared` read what it asks; `token`,
@@ -16,6 +16,7 @@ pub mod fuzzing;
 mod handshake;
 mod login;
 mod login_stream;
+mod long_text;
 mod packet;
 mod parameter;
 mod prelogin;

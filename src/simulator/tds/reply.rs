@@ -64,21 +64,23 @@ impl<'a> ReplyWriter<'a> {
         if let Some(done) = self.held.take() {
             self.put_done(out, done, DONE_MORE);
         }
+        let version = self.dialect.version;
         let written = match reply {
             Reply::Columns(columns) => {
                 let known = self.dialect.columns(columns.clone());
-                token::put_columns(out, &known, self.dialect.tells_nullable);
+                token::put_columns(out, &known, self.dialect);
                 self.columns = columns;
                 self.known_columns = known;
                 Ok(())
             }
             Reply::Row(row) => {
                 let row = self.dialect.row(row, &self.columns);
-                token::put_row(out, &self.known_columns, &row).map_err(|error| error.to_string())
+                token::put_row(out, &self.known_columns, &row, version)
+                    .map_err(|error| error.to_string())
             }
             Reply::Message(message) => {
                 self.has_failed |= message.is_error();
-                token::put_message(out, &message, self.server);
+                token::put_message(out, &message, self.server, version);
                 Ok(())
             }
             Reply::Done {
@@ -96,7 +98,7 @@ impl<'a> ReplyWriter<'a> {
             }
             Reply::Killed => {
                 let status = DONE_ERROR | DONE_SERVER_ERROR;
-                token::put_done(out, DoneKind::Statement, status, KILLED, None);
+                token::put_done(out, DoneKind::Statement, status, KILLED, None, version);
                 Ok(())
             }
             Reply::Database { from, to } => {
@@ -108,7 +110,7 @@ impl<'a> ReplyWriter<'a> {
                 Ok(())
             }
             Reply::Transaction { change, descriptor } => {
-                token::put_transaction(out, change, descriptor);
+                token::put_transaction(out, change, descriptor, version);
                 Ok(())
             }
             Reply::ReturnValue {
@@ -119,7 +121,7 @@ impl<'a> ReplyWriter<'a> {
             } => {
                 let value = self.dialect.value(value, kind);
                 let kind = self.dialect.known(kind);
-                token::put_return_value(out, ordinal, &name, kind, &value)
+                token::put_return_value(out, ordinal, &name, kind, &value, version)
                     .map_err(|error| error.to_string())
             }
             Reply::ReturnStatus(status) => {
@@ -130,7 +132,7 @@ impl<'a> ReplyWriter<'a> {
         written.map_err(|text| {
             tracing::error!(%text, "the simulator made a reply that can't be sent");
             let text = format!("The simulator made a reply that can't be sent: {text}.");
-            token::put_message(out, &message(50_901, 20, 1, text), self.server);
+            token::put_message(out, &message(50_901, 20, 1, text), self.server, version);
             Broken
         })
     }
@@ -140,6 +142,7 @@ impl<'a> ReplyWriter<'a> {
     /// `returned` are values of a call that its session knows nothing of.
     pub(super) fn end(mut self, out: &mut Vec<u8>, returned: Vec<Reply>, more: bool) {
         let held = self.held.take();
+        let version = self.dialect.version;
         let error = if self.has_failed { DONE_ERROR } else { 0 };
         let status = if more { DONE_MORE } else { 0 };
         match (self.shape, held) {
@@ -152,11 +155,12 @@ impl<'a> ReplyWriter<'a> {
                     // Made by the wire itself, so that it can be sent.
                     let _ = self.put(out, reply);
                 }
-                token::put_done(out, DoneKind::Procedure, status | error, EXECUTE, None);
+                let status = status | error;
+                token::put_done(out, DoneKind::Procedure, status, EXECUTE, None, version);
             }
             (Shape::Batch, Some(done)) => self.put_done(out, done, status),
             (Shape::Batch, None) => {
-                token::put_done(out, DoneKind::Statement, status | error, 0, None);
+                token::put_done(out, DoneKind::Statement, status | error, 0, None, version);
             }
         }
     }
@@ -167,7 +171,8 @@ impl<'a> ReplyWriter<'a> {
             Shape::Batch => DoneKind::Statement,
         };
         let error = if done.is_error { DONE_ERROR } else { 0 };
-        token::put_done(out, kind, more | error, done.command, done.rows);
+        let version = self.dialect.version;
+        token::put_done(out, kind, more | error, done.command, done.rows, version);
     }
 }
 

@@ -7,6 +7,7 @@ use crate::simulator::tds::packet::{
 };
 use crate::simulator::tds::reply::Shape;
 use crate::simulator::tds::rpc;
+use crate::simulator::tds::version::TdsVersion;
 
 /// Requests of the transaction manager.
 const BEGIN: u16 = 5;
@@ -42,7 +43,7 @@ pub(super) struct Run {
     pub(super) transaction: Option<u64>,
 }
 
-pub(super) fn read(message: &Message) -> Result<ClientRequest, RequestError> {
+pub(super) fn read(message: &Message, version: TdsVersion) -> Result<ClientRequest, RequestError> {
     if message.kind == ATTENTION {
         return Ok(ClientRequest::Attention);
     }
@@ -54,13 +55,17 @@ pub(super) fn read(message: &Message) -> Result<ClientRequest, RequestError> {
     if !matches!(message.kind, SQL_BATCH | RPC | TRANSACTION_MANAGER) {
         return Err(RequestError::Malformed("its type is no request's"));
     }
-    let transaction = cursor.all_headers()?;
+    let transaction = if version >= TdsVersion::V7_2 {
+        cursor.all_headers()?
+    } else {
+        None
+    };
     let requests = match message.kind {
         SQL_BATCH => match cursor.rest_as_text()? {
             text if announces_bulk_load(&text) => return Err(bulk_load()),
             text => vec![Request::Batch(text)],
         },
-        RPC => rpc::read(&mut cursor)?,
+        RPC => rpc::read(&mut cursor, version)?,
         _ => vec![transaction_request(&mut cursor)?],
     };
     Ok(ClientRequest::Run(Run {
@@ -170,7 +175,7 @@ mod tests {
             body: [&[4, 0, 0, 0], body].concat(),
             reset: Reset::No,
         };
-        match read(&message)? {
+        match read(&message, TdsVersion::V7_4)? {
             ClientRequest::Run(run) => {
                 let [request] = <[_; 1]>::try_from(run.requests).unwrap();
                 Ok(request)

@@ -3,6 +3,7 @@
 use crate::simulator::engine::{Parameter, Request};
 use crate::simulator::tds::cursor::{Cursor, RequestError};
 use crate::simulator::tds::parameter;
+use crate::simulator::tds::version::TdsVersion;
 
 /// Procedures that clients call by number.
 const NUMBERED: [&str; 15] = [
@@ -27,18 +28,28 @@ const NUMBERED: [&str; 15] = [
 const BY_NUMBER: u16 = 0xFFFF;
 const OUTPUT: u8 = 1;
 const DEFAULT_VALUE: u8 = 2;
-/// Another call follows. (Before TDS 7.2 it was 0x80.)
+/// Another call follows.
 const NEXT_CALL: u8 = 0xFF;
+/// The same, before TDS 7.2.
+const NEXT_CALL_ONCE: u8 = 0x80;
 const NOT_TO_BE_RUN: u8 = 0xFE;
 
 /// How many calls one request may hold: what drivers send together is far below.
 const MOST_CALLS: usize = 10_000;
 
 /// Reads the calls of procedures in a request; in most there is one.
-pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Vec<Request>, RequestError> {
+pub(super) fn read(
+    cursor: &mut Cursor<'_>,
+    version: TdsVersion,
+) -> Result<Vec<Request>, RequestError> {
+    let separators = if version >= TdsVersion::V7_2 {
+        [NEXT_CALL, NOT_TO_BE_RUN]
+    } else {
+        [NEXT_CALL_ONCE; 2]
+    };
     let mut calls = Vec::new();
     loop {
-        calls.push(call(cursor)?);
+        calls.push(call(cursor, separators)?);
         if cursor.is_at_end() {
             return Ok(calls);
         }
@@ -58,13 +69,13 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Vec<Request>, RequestError
 }
 
 /// Reads a call, up to what separates it from the next one.
-fn call(cursor: &mut Cursor<'_>) -> Result<Request, RequestError> {
+fn call(cursor: &mut Cursor<'_>, separators: [u8; 2]) -> Result<Request, RequestError> {
     let procedure = procedure(cursor)?;
     let _options = cursor.u16()?;
     let mut parameters = Vec::new();
     while let Some(first) = cursor.peek() {
         // No name is as long as these numbers, so that they can separate calls.
-        if matches!(first, NEXT_CALL | NOT_TO_BE_RUN) {
+        if separators.contains(&first) {
             break;
         }
         let name = cursor.short_text()?;
@@ -107,7 +118,7 @@ mod tests {
     fn calls(parts: &[&[u8]]) -> Result<Vec<(String, Vec<Parameter>)>, RequestError> {
         let bytes = parts.concat();
         let mut cursor = Cursor::new(&bytes);
-        let calls = read(&mut cursor)?;
+        let calls = read(&mut cursor, TdsVersion::V7_4)?;
         assert!(cursor.is_at_end());
         let parts = calls.into_iter().map(|call| match call {
             Request::Rpc {

@@ -77,7 +77,7 @@ pub(super) fn put_elsewhere(
 ) {
     put_login_ack(out, endpoint, login);
     token::put_routing(out, host, port);
-    token::put_done(out, DoneKind::Statement, 0, 0, None);
+    token::put_done(out, DoneKind::Statement, 0, 0, None, login.tds_version);
 }
 
 fn put_login_ack(out: &mut Vec<u8>, endpoint: &Endpoint, login: &Login) {
@@ -99,12 +99,12 @@ pub(super) fn put_welcome(
     let Instance { name, version, .. } = &*endpoint.instance;
     token::put_text_change(out, TextChange::Database, &session.database, "master");
     let context = format!("Changed database context to '{}'.", session.database);
-    token::put_message(out, &message(5701, 0, 2, context), name);
+    token::put_message(out, &message(5701, 0, 2, context), name, login.tds_version);
     token::put_collation(out);
     let language = session.memory.language.name();
     token::put_text_change(out, TextChange::Language, language, "");
     let language = format!("Changed language setting to {language}.");
-    token::put_message(out, &message(5703, 0, 1, language), name);
+    token::put_message(out, &message(5703, 0, 1, language), name, login.tds_version);
     put_login_ack(out, endpoint, login);
     let (old, new) = (
         INITIAL_PACKET_SIZE.to_string(),
@@ -120,5 +120,5 @@ pub(super) fn put_welcome(
         };
         token::put_feature_ack(out, granted);
     }
-    token::put_done(out, DoneKind::Statement, 0, 0, None);
+    token::put_done(out, DoneKind::Statement, 0, 0, None, login.tds_version);
 }

@@ -7,6 +7,7 @@ use super::cursor::Cursor;
 use super::login::Login;
 use super::packet::{HEADER_LENGTH, Message, MessageReader, Reset, header};
 use super::prelogin::Prelogin;
+use super::version::TdsVersion;
 use super::{parameter, request};
 
 proptest! {
@@ -32,7 +33,10 @@ proptest! {
     ) {
         let headers: &[u8] = if has_headers { &[4, 0, 0, 0] } else { &[] };
         let body = [headers, &body].concat();
-        let _ = request::read(&Message { kind, body, reset: Reset::No });
+        let message = Message { kind, body, reset: Reset::No };
+        for version in [TdsVersion::V7_1, TdsVersion::V8_0] {
+            let _ = request::read(&message, version);
+        }
     }
 
     #[test]

@@ -3,7 +3,10 @@
 use crate::simulator::Version;
 use crate::simulator::output::TransactionChange;
 use crate::simulator::tds::column::{COLLATION, put_type};
+use crate::simulator::tds::dialect::Dialect;
+use crate::simulator::tds::long_text;
 use crate::simulator::tds::value::{Mismatch, put_value};
+use crate::simulator::tds::version::TdsVersion;
 use crate::simulator::wire_type::{Origin, WireColumn, WireType};
 use crate::transport::{SqlMessage, SqlValue};
 
@@ -48,16 +51,27 @@ pub(super) fn put_done(
     status: u16,
     command: u16,
     rows: Option<u64>,
+    version: TdsVersion,
 ) {
     let count = if rows.is_some() { DONE_COUNT } else { 0 };
     out.push(kind as u8);
     out.extend((status | count).to_le_bytes());
     out.extend(command.to_le_bytes());
-    out.extend(rows.unwrap_or(0).to_le_bytes());
+    let rows = rows.unwrap_or(0);
+    if version >= TdsVersion::V7_2 {
+        out.extend(rows.to_le_bytes());
+    } else {
+        out.extend(u32::try_from(rows).unwrap_or(u32::MAX).to_le_bytes());
+    }
 }
 
 /// Writes INFO or ERROR, by the message's class.
-pub(super) fn put_message(out: &mut Vec<u8>, message: &SqlMessage, server: &str) {
+pub(super) fn put_message(
+    out: &mut Vec<u8>,
+    message: &SqlMessage,
+    server: &str,
+    version: TdsVersion,
+) {
     out.push(if message.is_error() { ERROR } else { INFO });
     put_sized(out, |out| {
         out.extend(message.number.to_le_bytes());
@@ -67,7 +81,15 @@ pub(super) fn put_message(out: &mut Vec<u8>, message: &SqlMessage, server: &str)
         out.extend(text);
         put_short_text(out, server);
         put_short_text(out, &message.procedure);
-        out.extend(message.line.to_le_bytes());
+        if version >= TdsVersion::V7_2 {
+            out.extend(message.line.to_le_bytes());
+        } else {
+            out.extend(
+                u16::try_from(message.line)
+                    .unwrap_or(u16::MAX)
+                    .to_le_bytes(),
+            );
+        }
     });
 }
 
@@ -97,9 +119,12 @@ pub(super) fn put_collation(out: &mut Vec<u8>) {
     });
 }
 
-/// Writes ENVCHANGE for a session that was reset.
-pub(super) fn put_reset(out: &mut Vec<u8>) {
+/// Writes ENVCHANGE for a session that was reset, which clients before TDS 7.2 are not told.
+pub(super) fn put_reset(out: &mut Vec<u8>, version: TdsVersion) {
     const RESET_DONE: u8 = 18;
+    if version < TdsVersion::V7_2 {
+        return;
+    }
     out.push(ENV_CHANGE);
     put_sized(out, |out| out.extend([RESET_DONE, 0, 0]));
 }
@@ -122,8 +147,17 @@ pub(super) fn put_routing(out: &mut Vec<u8>, host: &str, port: u16) {
     });
 }
 
-/// Writes ENVCHANGE for a transaction. Its descriptor tells it apart from earlier ones.
-pub(super) fn put_transaction(out: &mut Vec<u8>, change: TransactionChange, descriptor: u64) {
+/// Writes ENVCHANGE for a transaction. Its descriptor tells it apart from earlier ones; before TDS 7.2
+/// there was none, and nothing is told.
+pub(super) fn put_transaction(
+    out: &mut Vec<u8>,
+    change: TransactionChange,
+    descriptor: u64,
+    version: TdsVersion,
+) {
+    if version < TdsVersion::V7_2 {
+        return;
+    }
     out.push(ENV_CHANGE);
     put_sized(out, |out| {
         let (change, new, old) = match change {
@@ -171,15 +205,30 @@ pub(super) fn put_feature_ack(out: &mut Vec<u8>, granted: &[(u8, &[u8])]) {
 }
 
 /// Writes COLMETADATA. Clients read a nullable type wrongly whose column doesn't tell that it is.
-pub(super) fn put_columns(out: &mut Vec<u8>, columns: &[WireColumn], tells_nullable: bool) {
+pub(super) fn put_columns(out: &mut Vec<u8>, columns: &[WireColumn], dialect: Dialect) {
     out.push(COLUMN_METADATA);
     out.extend(low_16(columns.len()).to_le_bytes());
     for column in columns {
-        out.extend([0; 4]);
-        let flags = if tells_nullable { flags(column) } else { 0 };
+        put_user_type(out, dialect.version);
+        let flags = if dialect.tells_nullable {
+            flags(column)
+        } else {
+            0
+        };
         out.extend(flags.to_le_bytes());
-        put_type(out, column.kind, column.nullable);
+        match long_text::of(column.kind, dialect.version) {
+            Some(old) => old.put_type(out),
+            None => put_type(out, column.kind, column.nullable),
+        }
         put_short_text(out, &column.name);
+    }
+}
+
+/// No type here is one of a user's own.
+fn put_user_type(out: &mut Vec<u8>, version: TdsVersion) {
+    out.extend([0; 2]);
+    if version >= TdsVersion::V7_2 {
+        out.extend([0; 2]);
     }
 }
 
@@ -201,6 +250,7 @@ pub(super) fn put_row(
     out: &mut Vec<u8>,
     columns: &[WireColumn],
     row: &[SqlValue],
+    version: TdsVersion,
 ) -> Result<(), RowError> {
     if row.len() != columns.len() {
         return Err(RowError::Width {
@@ -211,7 +261,11 @@ pub(super) fn put_row(
     let start = out.len();
     out.push(ROW);
     for (column, value) in columns.iter().zip(row) {
-        if let Err(mismatch) = put_value(out, column.kind, column.nullable, value) {
+        let written = match long_text::of(column.kind, version) {
+            Some(old) => old.put_value(out, column.kind, value),
+            None => put_value(out, column.kind, column.nullable, value),
+        };
+        if let Err(mismatch) = written {
             out.truncate(start);
             return Err(RowError::Value {
                 column: column.name.clone(),
@@ -243,13 +297,14 @@ pub(super) fn put_return_value(
     name: &str,
     kind: WireType,
     value: &SqlValue,
+    version: TdsVersion,
 ) -> Result<(), Mismatch> {
     const OUTPUT_PARAMETER: u8 = 1;
     let mut token = vec![RETURN_VALUE];
     token.extend(ordinal.to_le_bytes());
     put_short_text(&mut token, name);
     token.push(OUTPUT_PARAMETER);
-    token.extend([0; 4]);
+    put_user_type(&mut token, version);
     token.extend(NULLABLE.to_le_bytes());
     put_type(&mut token, kind, true);
     put_value(&mut token, kind, true, value)?;
@@ -289,6 +344,50 @@ fn low_16(length: usize) -> u16 {
 mod tests {
     use super::*;
     use crate::simulator::server_error::message;
+    use crate::simulator::tds::version::TdsVersion::{V7_1, V7_4};
+
+    const fn dialect(version: TdsVersion) -> Dialect {
+        Dialect {
+            version,
+            tells_nullable: true,
+        }
+    }
+
+    #[test]
+    fn clients_of_sql_server_2000_get_shorter_numbers_and_long_values_as_ntext() {
+        let columns = [
+            WireColumn::new("t", WireType::NVarChar(None)),
+            WireColumn::new("b", WireType::VarBinary(None)),
+        ];
+        assert_eq!(
+            written(|out| put_columns(out, &columns, dialect(V7_1))),
+            "810200 0000 0100 63 feffff7f 0904d00034 0000 017400 0000 0100 22 ffffff7f 0000 016200"
+                .replace(' ', "")
+        );
+        let pointer = "10 00000000000000000000000000000000 0000000000000000";
+        let row = [SqlValue::Text("ä".to_owned()), SqlValue::Null];
+        assert_eq!(
+            written(|out| put_row(out, &columns, &row, V7_1).unwrap()),
+            format!("d1 {pointer} 02000000 e400 00").replace(' ', "")
+        );
+        let wrong = [SqlValue::Int(1), SqlValue::Null];
+        assert!(put_row(&mut Vec::new(), &columns, &wrong, V7_1).is_err());
+        assert_eq!(
+            written(|out| put_done(out, DoneKind::Statement, 0, 193, Some(2), V7_1)),
+            "fd1000c10002000000"
+        );
+        assert!(
+            written(|out| put_message(out, &message(208, 16, 1, "x"), "", V7_1))
+                .ends_with("0000 0100".replace(' ', "").as_str())
+        );
+        let value = written(|out| {
+            put_return_value(out, 1, "@n", WireType::Int, &SqlValue::Int(7), V7_1).unwrap();
+        });
+        assert_eq!(
+            value,
+            "ac0100 02 40006e00 01 0000 0100 2604 0407000000".replace(' ', "")
+        );
+    }
 
     fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
         let mut out = Vec::new();
@@ -301,17 +400,18 @@ mod tests {
         let mut info = message(5701, 0, 2, "x");
         info.procedure = "p".to_owned();
         assert_eq!(
-            written(|out| put_message(out, &info, "S")),
+            written(|out| put_message(out, &info, "S", V7_4)),
             "ab1400 45160000 02 00 0100 7800 01 5300 01 7000 01000000".replace(' ', "")
         );
         let error = message(18456, 14, 1, "");
-        assert!(written(|out| put_message(out, &error, "")).starts_with("aa"));
+        assert!(written(|out| put_message(out, &error, "", V7_4)).starts_with("aa"));
     }
 
     #[test]
     fn long_messages_are_cut_and_their_length_is_right() {
         let mut out = Vec::new();
-        put_message(&mut out, &message(50_000, 16, 1, "x".repeat(100_000)), "S");
+        let long = message(50_000, 16, 1, "x".repeat(100_000));
+        put_message(&mut out, &long, "S", V7_4);
         let length = usize::from(u16::from_le_bytes([out[1], out[2]]));
         assert_eq!(length + 3, out.len());
     }
@@ -323,7 +423,7 @@ mod tests {
             "e30900 01 01 6100 02 62006300".replace(' ', "")
         );
         assert_eq!(written(put_collation), "e3080007050904d0003400");
-        assert_eq!(written(put_reset), "e30300120000");
+        assert_eq!(written(|out| put_reset(out, V7_4)), "e30300120000");
         assert_eq!(
             written(|out| put_routing(out, "ab", 1434)),
             "e30e00 14 0900 00 9a05 0200 61006200 0000".replace(' ', "")
@@ -331,11 +431,11 @@ mod tests {
         let long = written(|out| put_routing(out, &"x".repeat(70_000), 1));
         assert_eq!(long.len() / 2, 3 + 1 + 2 + 5 + 2048 + 2);
         assert_eq!(
-            written(|out| put_transaction(out, TransactionChange::Begun, 1)),
+            written(|out| put_transaction(out, TransactionChange::Begun, 1, V7_4)),
             "e30b0008 08 0100000000000000 00".replace(' ', "")
         );
         assert_eq!(
-            written(|out| put_transaction(out, TransactionChange::RolledBack, 1)),
+            written(|out| put_transaction(out, TransactionChange::RolledBack, 1, V7_4)),
             "e30b000a 00 08 0100000000000000".replace(' ', "")
         );
     }
@@ -366,15 +466,27 @@ mod tests {
             },
         ];
         assert_eq!(
-            written(|out| put_columns(out, &columns, true)),
+            written(|out| put_columns(out, &columns, dialect(V7_4))),
             "810200 00000000 0100 2604 016e00 00000000 1000 30 016200".replace(' ', "")
         );
         let mut out = vec![7];
-        put_row(&mut out, &columns, &[SqlValue::Null, SqlValue::Int(5)]).unwrap();
+        put_row(
+            &mut out,
+            &columns,
+            &[SqlValue::Null, SqlValue::Int(5)],
+            V7_4,
+        )
+        .unwrap();
         assert_eq!(out, [7, 0xD1, 0, 5]);
-        let error = put_row(&mut out, &columns, &[SqlValue::Int(1), SqlValue::Null]).unwrap_err();
+        let error = put_row(
+            &mut out,
+            &columns,
+            &[SqlValue::Int(1), SqlValue::Null],
+            V7_4,
+        )
+        .unwrap_err();
         assert!(error.to_string().contains("\"b\""), "{error}");
-        assert!(put_row(&mut out, &columns, &[]).is_err());
+        assert!(put_row(&mut out, &columns, &[], V7_4).is_err());
         assert_eq!(out.len(), 4);
     }
 
@@ -382,14 +494,14 @@ mod tests {
     fn calls_end_with_values_and_a_status() {
         assert_eq!(written(|out| put_return_status(out, -1)), "79ffffffff");
         let value = written(|out| {
-            put_return_value(out, 1, "@n", WireType::Int, &SqlValue::Int(7)).unwrap();
+            put_return_value(out, 1, "@n", WireType::Int, &SqlValue::Int(7), V7_4).unwrap();
         });
         assert_eq!(
             value,
             "ac0100 02 40006e00 01 00000000 0100 2604 0407000000".replace(' ', "")
         );
         assert_eq!(
-            written(|out| put_done(out, DoneKind::Statement, DONE_MORE, 230, Some(2))),
+            written(|out| put_done(out, DoneKind::Statement, DONE_MORE, 230, Some(2), V7_4)),
             "fd1100e6000200000000000000"
         );
     }

@@ -175,7 +175,7 @@ fn put_long(out: &mut Vec<u8>, greatest: Option<u16>, bytes: Vec<u8>) -> Option<
     Some(())
 }
 
-fn text(value: &SqlValue) -> Option<&str> {
+pub(super) fn text(value: &SqlValue) -> Option<&str> {
     match value {
         SqlValue::Text(text) => Some(text),
         _ => None,
@@ -191,7 +191,7 @@ pub(super) fn utf16(value: &SqlValue) -> Option<Vec<u8>> {
     )
 }
 
-fn binary(value: &SqlValue) -> Option<Vec<u8>> {
+pub(super) fn binary(value: &SqlValue) -> Option<Vec<u8>> {
     match value {
         SqlValue::Bytes(bytes) => Some(bytes.clone()),
         _ => None,

@@ -3,6 +3,8 @@
 /// A version of TDS that is spoken here, older ones first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum TdsVersion {
+    /// SQL Server 2000: no types without a greatest length; `text`, `ntext` and `image` stand for them.
+    V7_1,
     /// SQL Server 2005: the first with `ALL_HEADERS` and row counts of eight bytes.
     V7_2,
     /// SQL Server 2008: `date`, `time`, `datetime2`, `datetimeoffset`.
@@ -14,11 +16,11 @@ pub(super) enum TdsVersion {
     V8_0,
 }
 
-use TdsVersion::{V7_2, V7_3A, V7_3B, V7_4, V8_0};
+use TdsVersion::{V7_1, V7_2, V7_3A, V7_3B, V7_4, V8_0};
 
 impl TdsVersion {
     /// The older of the newest version that a client knows and of what is spoken here: TDS 8.0
-    /// only where TLS came first. `None` for clients before 7.2.
+    /// only where TLS came first. `None` for clients before 7.1.
     pub(super) const fn agreed(asked: u32, tls_first: bool) -> Option<Self> {
         // The number of 8.0 is below all others.
         match asked {
@@ -27,6 +29,8 @@ impl TdsVersion {
             0x730B_0003.. => Some(V7_3B),
             0x730A_0003.. => Some(V7_3A),
             0x7209_0002.. => Some(V7_2),
+            // With or without the second of its revisions, which changed nothing that is sent here.
+            0x7100_0000.. => Some(V7_1),
             _ => None,
         }
     }
@@ -34,6 +38,7 @@ impl TdsVersion {
     /// As LOGINACK has it.
     pub(super) const fn number(self) -> u32 {
         match self {
+            V7_1 => 0x7100_0001,
             V7_2 => 0x7209_0002,
             V7_3A => 0x730A_0003,
             V7_3B => 0x730B_0003,
@@ -50,8 +55,10 @@ mod tests {
     #[test]
     fn the_older_of_both_is_spoken() {
         for (asked, tls_first, agreed) in [
-            (0x7100_0001, false, None),
+            (0x7000_0000, false, None),
             (0x0700_0000, false, None),
+            (0x7100_0000, false, Some(V7_1)),
+            (0x7100_0001, true, Some(V7_1)),
             (0x7209_0002, false, Some(V7_2)),
             (0x730A_0003, true, Some(V7_3A)),
             (0x730B_0003, false, Some(V7_3B)),
@@ -66,6 +73,6 @@ mod tests {
                 assert_eq!(TdsVersion::agreed(version.number(), true), agreed);
             }
         }
-        assert!(V7_2 < V7_4 && V7_4 < V8_0);
+        assert!(V7_1 < V7_2 && V7_2 < V7_4 && V7_4 < V8_0);
     }
 }
