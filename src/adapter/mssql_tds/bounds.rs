@@ -13,6 +13,9 @@ use crate::transport::{TransportError, TransportErrorKind};
 /// quarter to a whole megabyte) before it gives something back. The driver keeps a row whole, and the
 /// messages of a statement; nothing that we read comes near this.
 const MOST_TORRENTS: u32 = 32;
+/// How many bytes may come in within one call, where the driver's log tells it; of a sign-in.
+const MOST_BYTES: u64 = 16 * 1024 * 1024;
+const MOST_BYTES_OF_SIGN_IN: u64 = 1024 * 1024;
 
 /// What a server may do within one call of the driver: be silent for so long, say so much, and
 /// answer in packets of answers.
@@ -23,13 +26,27 @@ const MOST_TORRENTS: u32 = 32;
 pub(super) struct Bounds {
     idle: Option<(Duration, Pin<Box<Sleep>>)>,
     ear: DriverEar,
+    most_bytes: u64,
 }
 
 impl Bounds {
     /// Bounds for calls whose log events `ear` takes.
     pub(super) fn new(idle_deadline: Option<Duration>, ear: DriverEar) -> Self {
         let idle = idle_deadline.map(|deadline| (deadline, Box::pin(tokio::time::sleep(deadline))));
-        Self { idle, ear }
+        Self {
+            idle,
+            ear,
+            most_bytes: MOST_BYTES,
+        }
+    }
+
+    /// Bounds for signing in. How long it may take is bounded above.
+    pub(super) const fn of_sign_in(ear: DriverEar) -> Self {
+        Self {
+            idle: None,
+            ear,
+            most_bytes: MOST_BYTES_OF_SIGN_IN,
+        }
     }
 
     /// Runs a call of the driver. `Err`: it was dropped in the middle, or its outcome is worth
@@ -40,7 +57,12 @@ impl Bounds {
     ) -> Result<T, TransportError> {
         let mut work = pin!(work);
         let mut torrents = 0;
-        let Self { idle, ear } = self;
+        let Self {
+            idle,
+            ear,
+            most_bytes,
+        } = self;
+        ear.forget_bytes();
         if let Some((deadline, sleep)) = idle {
             sleep.as_mut().reset(Instant::now() + *deadline);
         }
@@ -58,7 +80,7 @@ impl Bounds {
             if !has_budget_remaining() {
                 torrents += 1;
             }
-            if torrents > MOST_TORRENTS {
+            if torrents > MOST_TORRENTS || ear.bytes() > *most_bytes {
                 return Poll::Ready(Err(TransportError::new(
                     TransportErrorKind::Interrupted,
                     "the server sent more than a row or the messages of a statement can be",

@@ -1,5 +1,5 @@
 use std::fmt::{self, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
@@ -11,7 +11,7 @@ use crate::adapter::ear::Ear;
 
 /// Hears two things of the driver's log, which it says nowhere else, and nothing beside them:
 /// * that the server sent it on, which it follows without asking;
-/// * of which kind the server's packets are, at which it does not look.
+/// * of which kind the server's packets are, at which it does not look, and how long they are.
 #[derive(Clone, Debug, Default)]
 pub(super) struct DriverEar(Arc<Heard>);
 
@@ -20,6 +20,7 @@ struct Heard {
     place: Mutex<Option<(String, u16)>>,
     said: Notify,
     is_strange: AtomicBool,
+    bytes: AtomicU64,
 }
 
 /// The module of the driver that says that it was sent on, and how.
@@ -28,6 +29,7 @@ const SENT_ON: &str = "Redirection to: \"";
 /// The module that shows each packet, and how: its bytes in lines of hexadecimal numbers.
 const READER: &str = "mssql_tds::connection::transport::network_transport";
 const PACKET: &str = "Packet content: ";
+const LENGTH: &str = "Length: ";
 const FIRST_LINE: &str = "0000:   ";
 /// What a packet of an answer begins with: its kind, as the driver shows it.
 const ANSWER: &str = "04";
@@ -55,6 +57,15 @@ impl DriverEar {
     /// the log events that tell it.
     pub(super) fn met_a_strange_packet(&self) -> bool {
         self.0.is_strange.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes came in packets since [`forget_bytes`](Self::forget_bytes).
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn forget_bytes(&self) {
+        self.0.bytes.store(0, Ordering::Relaxed);
     }
 
     /// Takes the driver's log events.
@@ -96,6 +107,10 @@ impl Heard {
         let Some(shown) = beginning.0.strip_prefix(PACKET) else {
             return;
         };
+        let length = shown
+            .strip_prefix(LENGTH)
+            .and_then(|length| length.split_once(' ')?.0.parse().ok());
+        self.bytes.fetch_add(length.unwrap_or(0), Ordering::Relaxed);
         let bytes = shown
             .split_once('\n')
             .and_then(|(_, lines)| lines.strip_prefix(FIRST_LINE));
@@ -179,6 +194,19 @@ mod tests {
             tracing::info!(target: GUIDE, "Redirection to: {:?}, {:?}, database: None", "sql03", 1);
         });
         assert_eq!(ear.sent_on().await, ("sql02".to_owned(), 5000));
+    }
+
+    #[test]
+    fn packets_are_measured() {
+        let ear = DriverEar::default();
+        tracing::subscriber::with_default(ear.listening(), || {
+            for _ in 0..3 {
+                tracing::debug!(target: READER, "Packet content: Length: 1492 (0x5d4) bytes\n0000:   04");
+            }
+        });
+        assert_eq!(ear.bytes(), 3 * 1492);
+        ear.forget_bytes();
+        assert_eq!(ear.bytes(), 0);
     }
 
     #[test]

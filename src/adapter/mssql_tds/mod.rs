@@ -248,8 +248,7 @@ async fn sign_in(
         ear.listening(),
         provider.create_client(context, &source, None),
     );
-    // How long it may take is bounded above.
-    let mut bounds = Bounds::new(None, ear.clone());
+    let mut bounds = Bounds::of_sign_in(ear.clone());
     let connecting = bounds.keep(Box::pin(connecting));
     let client: Result<Result<TdsClient, DriverError>, String> = tokio::select! {
         biased;
