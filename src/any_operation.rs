@@ -7,11 +7,13 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
 use crate::sql::{
-    BackUpDatabase, BackUpServiceMasterKey, BackupSet, DatabaseBackup, DatabaseInfo,
-    DatabaseKeysVerified, DatabaseMasterKeyInfo, Dependents, InspectDatabase,
-    InspectDatabaseMasterKey, InspectDependents, InspectServiceMasterKey, KeyBackup,
-    RestoreDatabase, RestoreServiceMasterKey, RestoredDatabase, RestoredKey, ServiceMasterKeyInfo,
-    VerifyBackup, VerifyDatabaseKeys,
+    BackUpDatabase, BackUpDatabaseMasterKey, BackUpServiceMasterKey, BackupSet, DatabaseBackup,
+    DatabaseInfo, DatabaseKeysVerified, DatabaseMasterKeyBackup, DatabaseMasterKeyInfo, Dependents,
+    InspectDatabase, InspectDatabaseMasterKey, InspectDependents, InspectServiceMasterKey,
+    KeyBackup, ProtectByPassword, ProtectByServiceMasterKey, ProtectedByPassword,
+    ProtectedByServiceMasterKey, RestoreDatabase, RestoreDatabaseMasterKey,
+    RestoreServiceMasterKey, RestoredDatabase, RestoredDatabaseMasterKey, RestoredKey,
+    ServiceMasterKeyInfo, VerifiedPassword, VerifyBackup, VerifyDatabaseKeys, VerifyPassword,
 };
 
 /// Declares the enums of operations and of their outputs, and hands every call through.
@@ -86,6 +88,8 @@ macro_rules! any_operation {
 any_operation! {
     /// `Database::backup`.
     BackUpDatabase(BackUpDatabase -> DatabaseBackup) = "database/backup@1",
+    /// `DatabaseMasterKey::backup`.
+    BackUpDatabaseMasterKey(BackUpDatabaseMasterKey -> DatabaseMasterKeyBackup) = "database-master-key/backup@1",
     /// `ServiceMasterKey::backup`.
     BackUpServiceMasterKey(BackUpServiceMasterKey -> KeyBackup) = "service-master-key/backup@1",
     /// `Database::inspect`.
@@ -96,12 +100,20 @@ any_operation! {
     InspectDependents(InspectDependents -> Dependents) = "dependents/inspect@1",
     /// `ServiceMasterKey::inspect`.
     InspectServiceMasterKey(InspectServiceMasterKey -> ServiceMasterKeyInfo) = "service-master-key/inspect@1",
+    /// `DatabaseMasterKey::protect_by_password`.
+    ProtectByPassword(ProtectByPassword -> ProtectedByPassword) = "database-master-key/protect-by-password@1",
+    /// `DatabaseMasterKey::protect_by_service_master_key`.
+    ProtectByServiceMasterKey(ProtectByServiceMasterKey -> ProtectedByServiceMasterKey) = "database-master-key/protect-by-service-master-key@1",
     /// `Database::restore`.
     RestoreDatabase(RestoreDatabase -> RestoredDatabase) = "database/restore@1",
+    /// `DatabaseMasterKey::restore`.
+    RestoreDatabaseMasterKey(RestoreDatabaseMasterKey -> RestoredDatabaseMasterKey) = "database-master-key/restore@1",
     /// `ServiceMasterKey::restore`.
     RestoreServiceMasterKey(RestoreServiceMasterKey -> RestoredKey) = "service-master-key/restore@1",
     /// `Database::verify`.
     VerifyBackup(VerifyBackup -> BackupSet) = "database/verify@1",
     /// `DatabaseKeys::verify`.
     VerifyDatabaseKeys(VerifyDatabaseKeys -> DatabaseKeysVerified) = "database-keys/verify@1",
+    /// `DatabaseMasterKey::verify_password`.
+    VerifyPassword(VerifyPassword -> VerifiedPassword) = "database-master-key/verify-password@1",
 }

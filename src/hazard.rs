@@ -14,9 +14,27 @@ pub enum Hazard {
         /// What is missing from the list, and why.
         what: String,
     },
+    /// What the present key does not decrypt is given up (`FORCE`): unreadable from then on, unless
+    /// the new key is the one that it is under.
+    LosesWhatDoesNotDecrypt {
+        /// Where that may be.
+        what: String,
+    },
+    /// A password that opens the database's keys is stored with the database: whoever has it and
+    /// a backup that is made afterwards reads everything.
+    OpensByPassword {
+        /// The database.
+        database: String,
+    },
     /// An existing database is deleted, and what was written to it since its last backup with it.
     OverwritesDatabase {
         /// Its name.
+        database: String,
+    },
+    /// The master key of a database is replaced: its keys and certificates are encrypted anew. Older
+    /// backups of it still need the old key.
+    ReplacesDatabaseMasterKey {
+        /// The database.
         database: String,
     },
     /// The service master key of the whole instance is replaced: everything encrypted under it is
@@ -41,9 +59,23 @@ impl fmt::Display for Hazard {
                     "not everything under the service master key could be seen: {what}"
                 )
             }
+            Self::LosesWhatDoesNotDecrypt { what } => {
+                write!(
+                    f,
+                    "gives up what the present key does not decrypt of: {what}"
+                )
+            }
+            Self::OpensByPassword { database } => write!(
+                f,
+                "lets whoever has the password read the database {database} and every backup of it from now on"
+            ),
             Self::OverwritesDatabase { database } => write!(
                 f,
                 "deletes the existing database {database} and all written to it since its last backup"
+            ),
+            Self::ReplacesDatabaseMasterKey { database } => write!(
+                f,
+                "replaces the master key of the database {database}; its older backups still need the old key"
             ),
             Self::ReplacesServiceMasterKey { dependents } if dependents.is_empty() => {
                 f.write_str("replaces the service master key of the instance")

@@ -16,6 +16,8 @@
 mod bad_input;
 #[path = "bad_luck.rs"]
 mod bad_luck;
+#[path = "master_keys.rs"]
+mod master_keys;
 #[path = "operations.rs"]
 mod operations;
 #[path = "simulator_backup.rs"]
@@ -30,9 +32,10 @@ use std::process::Command;
 use scorch_recovery::simulator::ModellingChoices;
 
 /// What of this program runs under other choices.
-const FAMILIES: [&str; 6] = [
+const FAMILIES: [&str; 7] = [
     "bad_input::",
     "bad_luck::",
+    "master_keys::",
     "operations::",
     "simulator_backup::",
     "simulator_keys::",
@@ -53,7 +56,8 @@ const LONG: [&str; 7] = [
 
 /// What runs under each switch every time: the way of a key and a database to another instance, which
 /// most switches are about.
-const QUICK: [&str; 6] = [
+const QUICK: [&str; 7] = [
+    "master_keys::a_moved_database_is_wrapped_anew_by_a_password",
     "operations::key_and_database_recover",
     "operations::without_the_key",
     "simulator_backup::what_is_written_after",

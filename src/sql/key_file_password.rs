@@ -1,5 +1,7 @@
 //! The rules for the password of a key file, checked before it is sent.
 
+use std::collections::BTreeSet;
+
 use crate::error::{Error, Result};
 use crate::secret::{Secret, SecretRef};
 use crate::sql::statement::is_one_literal;
@@ -21,6 +23,39 @@ pub(crate) fn check(field: &str, name: &SecretRef, password: &Secret) -> Result<
     };
     Err(refusal(field, name, problem)
         .with_remedy("use a generated password of 20 or more mixed characters, and keep it where the key file is not"))
+}
+
+/// For a password that is to be as good as a generated one: of at least 128 bits, as far as its
+/// length and the kinds of its characters tell.
+pub(crate) fn check_generated(field: &str, name: &SecretRef, password: &Secret) -> Result<()> {
+    check(field, name, password)?;
+    let text = password.expose();
+    let different = text.chars().collect::<BTreeSet<char>>().len();
+    let length = text.chars().count();
+    // Characters that come again and again tell of a pattern.
+    let is_varied = different * 2 >= length.min(32);
+    if is_varied && length * bits_a_character(text) >= 128 * 8 {
+        return Ok(());
+    }
+    Err(refusal(
+        field,
+        name,
+        "it could be guessed: it has fewer than 128 bits",
+    )
+    .with_remedy("generate one: 22 or more random capital and small letters and digits"))
+}
+
+/// Eighths of a bit that a random character of these kinds has.
+fn bits_a_character(text: &str) -> usize {
+    match (
+        text.chars().any(|c| !c.is_ascii_alphanumeric()),
+        text.chars().any(char::is_lowercase) && text.chars().any(char::is_uppercase),
+    ) {
+        (true, true) => 52,
+        (false, true) => 47,
+        (true, false) => 46,
+        (false, false) => 41,
+    }
 }
 
 /// For a file that exists: what no password of a key file can be.
@@ -62,6 +97,22 @@ fn classes(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_not_generated_is_refused_where_it_must_be() {
+        let name = SecretRef::named("smk");
+        let judge = |text: &str| check_generated("password", &name, &Secret::new(text.to_owned()));
+        for weak in [
+            "Abcdefg1",
+            "Correct Horse 1",
+            "Aa1Aa1Aa1Aa1Aa1Aa1Aa1Aa1Aa1Aa1Aa1",
+        ] {
+            let text = judge(weak).unwrap_err().to_string();
+            assert!(text.contains("128 bits") && !text.contains(weak), "{text}");
+        }
+        judge("q7RtZ0pLw2XcVb9NmK4sDf").unwrap();
+        judge("uX3!kd9_Zq-7Lr+Ta1Pw").unwrap();
+    }
 
     #[test]
     fn weak_passwords_are_refused_without_showing_them() {

@@ -43,7 +43,7 @@ impl KeyProbe {
         let mut probes = Vec::new();
         for database in &dependents.databases {
             if database.state == "ONLINE" {
-                let result = probe(connection, &database.name).await?;
+                let result = Self::of(connection, &database.name).await?;
                 probes.push(Self {
                     database: database.name.clone(),
                     result,
@@ -55,50 +55,54 @@ impl KeyProbe {
             .await?;
         Ok(probes)
     }
-}
 
-async fn probe(connection: &mut Connection<'_>, database: &DatabaseName) -> Result<ProbeResult> {
-    let batch = Statement::new("USE ")
-        .identifier(database.as_str())
-        .text(
-            "; SELECT TOP (1) name FROM sys.asymmetric_keys WHERE pvt_key_encryption_type = 'MK' ORDER BY name; \
-             SELECT TOP (1) name FROM sys.certificates WHERE pvt_key_encryption_type = 'MK' ORDER BY name",
-        )
-        .batch();
-    let answer = connection.look(batch).await?;
-    let first = |set: usize| {
-        answer
-            .rows(set)
-            .next()
-            .map(|row| row.text("name"))
-            .transpose()
-    };
-    let statement = if let Some(key) = first(0)? {
-        Statement::new("SELECT DATALENGTH(DECRYPTBYASYMKEY(ASYMKEY_ID(")
-            .literal(key)
-            .text("), ENCRYPTBYASYMKEY(ASYMKEY_ID(")
-            .literal(key)
-            .text("), 0x50))) AS opened")
-    } else if let Some(certificate) = first(1)? {
-        Statement::new("SELECT DATALENGTH(DECRYPTBYCERT(CERT_ID(")
-            .literal(certificate)
-            .text("), ENCRYPTBYCERT(CERT_ID(")
-            .literal(certificate)
-            .text("), 0x50))) AS opened")
-    } else {
-        return Ok(ProbeResult::NothingToProbe);
-    };
-    // A key that can't be opened shows as NULL or as error 15581; which of the two is unconfirmed.
-    let opens = match connection.look(statement.batch()).await {
-        Ok(answer) => answer.first()?.integer_or_null("opened")? == Some(1),
-        Err(error) if is_closed(&error) => false,
-        Err(error) => return Err(error),
-    };
-    Ok(if opens {
-        ProbeResult::Opens
-    } else {
-        ProbeResult::DoesNotOpen
-    })
+    /// Tries the master key of one database, which the session then is in.
+    pub(crate) async fn of(
+        connection: &mut Connection<'_>,
+        database: &DatabaseName,
+    ) -> Result<ProbeResult> {
+        let batch = Statement::new("USE ")
+            .identifier(database.as_str())
+            .text(
+                "; SELECT TOP (1) name FROM sys.asymmetric_keys WHERE pvt_key_encryption_type = 'MK' ORDER BY name; \
+                 SELECT TOP (1) name FROM sys.certificates WHERE pvt_key_encryption_type = 'MK' ORDER BY name",
+            )
+            .batch();
+        let answer = connection.look(batch).await?;
+        let first = |set: usize| {
+            answer
+                .rows(set)
+                .next()
+                .map(|row| row.text("name"))
+                .transpose()
+        };
+        let statement = if let Some(key) = first(0)? {
+            Statement::new("SELECT DATALENGTH(DECRYPTBYASYMKEY(ASYMKEY_ID(")
+                .literal(key)
+                .text("), ENCRYPTBYASYMKEY(ASYMKEY_ID(")
+                .literal(key)
+                .text("), 0x50))) AS opened")
+        } else if let Some(certificate) = first(1)? {
+            Statement::new("SELECT DATALENGTH(DECRYPTBYCERT(CERT_ID(")
+                .literal(certificate)
+                .text("), ENCRYPTBYCERT(CERT_ID(")
+                .literal(certificate)
+                .text("), 0x50))) AS opened")
+        } else {
+            return Ok(ProbeResult::NothingToProbe);
+        };
+        // A key that can't be opened shows as NULL or as error 15581; which of the two is unconfirmed.
+        let opens = match connection.look(statement.batch()).await {
+            Ok(answer) => answer.first()?.integer_or_null("opened")? == Some(1),
+            Err(error) if is_closed(&error) => false,
+            Err(error) => return Err(error),
+        };
+        Ok(if opens {
+            ProbeResult::Opens
+        } else {
+            ProbeResult::DoesNotOpen
+        })
+    }
 }
 
 fn is_closed(error: &crate::error::Error) -> bool {
@@ -110,11 +114,16 @@ fn is_closed(error: &crate::error::Error) -> bool {
 
 impl fmt::Display for KeyProbe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let result = match self.result {
-            ProbeResult::DoesNotOpen => "does not open",
-            ProbeResult::NothingToProbe => "nothing to try it on",
-            ProbeResult::Opens => "opens",
-        };
-        write!(f, "{}: {result}", self.database)
+        write!(f, "{}: {}", self.database, self.result)
+    }
+}
+
+impl fmt::Display for ProbeResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DoesNotOpen => "does not open",
+            Self::NothingToProbe => "nothing to try it on",
+            Self::Opens => "opens",
+        })
     }
 }

@@ -11,8 +11,10 @@ mod file_examination;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod key_file;
 mod key_file_password;
 mod key_probe;
+mod key_restore_outcome;
 mod numbers;
 mod server_identity;
 mod service_master_key;
@@ -28,14 +30,20 @@ pub use database_keys::{
     ColumnCount, DatabaseKeys, DatabaseKeysVerified, EncryptedColumn, StoredForm,
     VerifyDatabaseKeys,
 };
-pub use database_master_key::{DatabaseMasterKey, DatabaseMasterKeyInfo, InspectDatabaseMasterKey};
+pub use database_master_key::{
+    BackUpDatabaseMasterKey, DatabaseMasterKey, DatabaseMasterKeyBackup, DatabaseMasterKeyInfo,
+    InspectDatabaseMasterKey, ProtectByPassword, ProtectByServiceMasterKey, ProtectedByPassword,
+    ProtectedByServiceMasterKey, RestoreDatabaseMasterKey, RestoredDatabaseMasterKey,
+    VerifiedPassword, VerifyPassword,
+};
 pub use dependents::{Completeness, DependentDatabase, Dependents, InspectDependents};
 pub use file_examination::FileExamination;
 pub use key_probe::{KeyProbe, ProbeResult};
+pub use key_restore_outcome::KeyRestoreOutcome;
 pub use server_identity::ServerIdentity;
 pub use service_master_key::{
-    BackUpServiceMasterKey, InspectServiceMasterKey, KeyBackup, KeyRestoreOutcome,
-    RestoreServiceMasterKey, RestoredKey, ServiceMasterKey, ServiceMasterKeyInfo,
+    BackUpServiceMasterKey, InspectServiceMasterKey, KeyBackup, RestoreServiceMasterKey,
+    RestoredKey, ServiceMasterKey, ServiceMasterKeyInfo,
 };
 
 use std::fmt::Display;

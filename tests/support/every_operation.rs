@@ -21,6 +21,11 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
         Database::backup(&instance, &database)
             .to_file(r"C:\c\a.bak".parse().unwrap())
             .into(),
+        DatabaseMasterKey::backup(&instance, &database)
+            .to_file(r"C:\c\a.key".parse().unwrap())
+            .encrypted_by(secret.clone())
+            .opened_by(secret.clone())
+            .into(),
         ServiceMasterKey::backup(&instance)
             .to_file(r"C:\c\a.key".parse().unwrap())
             .encrypted_by(secret.clone())
@@ -29,8 +34,21 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
         DatabaseMasterKey::inspect(&instance, &database).into(),
         Dependents::inspect(&instance).into(),
         ServiceMasterKey::inspect(&instance).into(),
+        DatabaseMasterKey::protect_by_password(&instance, &database)
+            .password(secret.clone())
+            .opened_by(secret.clone())
+            .into(),
+        DatabaseMasterKey::protect_by_service_master_key(&instance, &database)
+            .opened_by(secret.clone())
+            .into(),
         Database::restore(&instance, &database)
             .from_file(r"C:\c\a.bak".parse().unwrap())
+            .into(),
+        DatabaseMasterKey::restore(&instance, &database)
+            .from_file(r"C:\c\a.key".parse().unwrap())
+            .decrypted_by(secret.clone())
+            .encrypted_by(secret.clone())
+            .opened_by(secret.clone())
             .into(),
         ServiceMasterKey::restore(&instance)
             .from_file(r"C:\c\a.key".parse().unwrap())
@@ -43,6 +61,9 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
             .symmetric_key("k".parse().unwrap())
             .opened_by_asymmetric_key("a".parse().unwrap())
             .counting(column)
+            .into(),
+        DatabaseMasterKey::verify_password(&instance, &database)
+            .password(secret.clone())
             .into(),
     ];
     let tags: Vec<String> = operations

@@ -159,6 +159,11 @@ pub(crate) fn secrets() -> MapSecrets {
         .secret(SecretRef::named("own"), secret("Own-Passw0rd-of-tests"))
         .secret(SecretRef::named("wrong"), secret("Wrong-Passw0rd-of-tests"))
         .secret(
+            SecretRef::named("generated"),
+            secret("q7RtZ0pLw2XcVb9NmK4sDf-of-tests"),
+        )
+        .secret(SecretRef::named("short"), secret("Shrt-One1"))
+        .secret(
             SecretRef::named("hostile"),
             secret("o'Clock]]\"--99;\u{6f22}"),
         )

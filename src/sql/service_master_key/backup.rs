@@ -3,16 +3,16 @@ use serde::{Deserialize, Serialize};
 
 use super::inspect::{self, ServiceMasterKeyInfo};
 use crate::context::Context;
-use crate::error::{Effect, Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::names::{ServerPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
 use crate::progress::Progress;
-use crate::secret::{Secret, SecretRef};
+use crate::secret::SecretRef;
 use crate::sql::connection::Connection;
-use crate::sql::file_examination::{self, Existence, FileExamination};
+use crate::sql::file_examination::{Existence, FileExamination};
 use crate::sql::server_identity::ServerIdentity;
 use crate::sql::statement::Statement;
-use crate::sql::{key_file_password, numbers};
+use crate::sql::{key_file, key_file_password};
 
 const NAME: &str = "back up service master key";
 
@@ -131,8 +131,11 @@ impl BackUpServiceMasterKey {
             operation: NAME,
             what: "write the key file",
         });
-        send(&mut connection, file, &password).await?;
-        let examination = examine(&mut connection, file).await?;
+        let statement = Statement::new("BACKUP SERVICE MASTER KEY TO FILE = ")
+            .literal(file.as_str())
+            .text(" ENCRYPTION BY PASSWORD = ")
+            .secret(&password);
+        let examination = key_file::write(&mut connection, statement, file, &[&password]).await?;
         Ok(KeyBackup {
             file: file.clone(),
             examination,
@@ -141,46 +144,6 @@ impl BackUpServiceMasterKey {
             key,
         })
     }
-}
-
-async fn send(connection: &mut Connection<'_>, file: &ServerPath, password: &Secret) -> Result<()> {
-    let batch = Statement::new("BACKUP SERVICE MASTER KEY TO FILE = ")
-        .literal(file.as_str())
-        .text(" ENCRYPTION BY PASSWORD = ")
-        .secret(password)
-        .batch();
-    let deadline = Some(connection.cx().deadlines().key);
-    let answer = connection.change(batch, &[password], deadline).await?;
-    match answer.or_error() {
-        Ok(_) => Ok(()),
-        Err(error)
-            if error
-                .sql_messages()
-                .iter()
-                .any(|m| m.number == numbers::CANNOT_WRITE_KEY_FILE) =>
-        {
-            Err(file_examination::explain_unwritable(connection, file, error.sql_messages()).await)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// Looks at what was written; success of the statement alone is not believed.
-async fn examine(connection: &mut Connection<'_>, file: &ServerPath) -> Result<FileExamination> {
-    let examination = FileExamination::of_key_file(connection, file)
-        .await
-        .map_err(|error| error.with_effect(Effect::Done))?;
-    let problem = match &examination {
-        FileExamination::Absent => "it is not there",
-        FileExamination::Hashed { size: 0, .. } => "it is empty",
-        _ => return Ok(examination),
-    };
-    Err(Error::new(
-        ErrorKind::Corrupt,
-        format!("SQL Server reported success, but of {file}: {problem}"),
-    )
-    .with_effect(Effect::Done)
-    .with_remedy("back the key up again, to another folder"))
 }
 
 impl Sealed for BackUpServiceMasterKey {}
@@ -212,24 +175,7 @@ impl Operation for BackUpServiceMasterKey {
             let mut connection = Connection::open(cx, &self.instance, None).await?;
             let identity = connection.identity();
             identity.refuse_foreign_path("to_file", file)?;
-            Ok(
-                match FileExamination::of_key_file(&mut connection, file).await? {
-                    FileExamination::Absent => Observation::NotDone,
-                    FileExamination::Hashed { size: 0, .. } => Observation::Partial {
-                        state: format!("{file} is empty"),
-                    },
-                    FileExamination::NotExamined { reason } => {
-                        Observation::Indeterminate { seen: reason }
-                    }
-                    FileExamination::Hashed { .. } | FileExamination::Present => {
-                        Observation::Indeterminate {
-                            seen: format!(
-                                "{file} exists; whether it holds the key only a restore can prove"
-                            ),
-                        }
-                    }
-                },
-            )
+            key_file::observe_written(&mut connection, file).await
         };
         look.await
             .map_err(|error: Error| error.at(NAME, &self.instance))

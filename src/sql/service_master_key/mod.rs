@@ -6,7 +6,7 @@ mod restore;
 
 pub use backup::{BackUpServiceMasterKey, KeyBackup};
 pub use inspect::{InspectServiceMasterKey, ServiceMasterKeyInfo};
-pub use restore::{KeyRestoreOutcome, RestoreServiceMasterKey, RestoredKey};
+pub use restore::{RestoreServiceMasterKey, RestoredKey};
 
 use crate::names::SqlInstance;
 

@@ -9,14 +9,14 @@ use crate::hazard::Hazard;
 use crate::names::{DatabaseName, ServerPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
 use crate::progress::Progress;
-use crate::secret::{Secret, SecretRef};
+use crate::secret::SecretRef;
 use crate::sql::connection::Connection;
 use crate::sql::dependents::{Dependents, DependentsEvidence};
 use crate::sql::file_examination::FileExamination;
 use crate::sql::key_probe::{KeyProbe, ProbeResult};
+use crate::sql::key_restore_outcome::KeyRestoreOutcome;
 use crate::sql::statement::Statement;
-use crate::sql::{key_file_password, numbers};
-use crate::transport::MessageSupport;
+use crate::sql::{key_file, key_file_password};
 
 const NAME: &str = "restore service master key";
 
@@ -66,20 +66,6 @@ struct KeptKey {
     server: String,
     examination: FileExamination,
     key: ServiceMasterKeyInfo,
-}
-
-/// What became of the instance's key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum KeyRestoreOutcome {
-    /// The transport reports no messages, so it can't be told whether the file's key was the
-    /// instance's own.
-    NotTold,
-    /// The file's key took the place of another one.
-    Replaced,
-    /// The file's key was the instance's own already (15588).
-    Same,
 }
 
 /// A service master key that was restored.
@@ -174,7 +160,8 @@ impl RestoreServiceMasterKey {
         connection
             .require_server_permission("CONTROL SERVER")
             .await?;
-        let examination = self.examine(&mut connection, file).await?;
+        let expected = self.expecting_sha256.as_deref();
+        let examination = key_file::examine(&mut connection, file, expected).await?;
 
         let dependents = Dependents::read(&mut connection).await?;
         self.check_evidence(&mut connection, &dependents).await?;
@@ -186,7 +173,12 @@ impl RestoreServiceMasterKey {
             operation: NAME,
             what: "restore the key; this can't be cancelled",
         });
-        let outcome = send(&mut connection, file, &password).await?;
+        let statement = Statement::new("RESTORE SERVICE MASTER KEY FROM FILE = ")
+            .literal(file.as_str())
+            .text(" DECRYPTION BY PASSWORD = ")
+            .secret(&password);
+        let answer = key_file::restore(&mut connection, statement, &[&password]).await?;
+        let outcome = KeyRestoreOutcome::read(cx, &answer);
 
         let probed = KeyProbe::all(&mut connection, &dependents)
             .await
@@ -197,35 +189,6 @@ impl RestoreServiceMasterKey {
             examination,
             probed,
         })
-    }
-
-    async fn examine(
-        &self,
-        connection: &mut Connection<'_>,
-        file: &ServerPath,
-    ) -> Result<FileExamination> {
-        let examination = FileExamination::of_key_file(connection, file).await?;
-        match (&examination, &self.expecting_sha256) {
-            (FileExamination::Absent, _) => Err(Error::new(
-                ErrorKind::NotFound,
-                format!("from_file: {file} does not exist on the server, or its service account may not see it"),
-            )
-            .with_remedy("copy the key file to where SQL Server's service account can read it")),
-            (FileExamination::Hashed { size: 0, .. }, _) => {
-                Err(Error::new(ErrorKind::Corrupt, format!("from_file: {file} is empty")))
-            }
-            (FileExamination::Hashed { sha256, .. }, Some(expected)) if sha256 != expected => Err(Error::new(
-                ErrorKind::Corrupt,
-                format!("from_file: {file} has SHA-256 {sha256}, not {expected}: it is another file, or was changed"),
-            )
-            .with_remedy("use the copy that was made when the key was backed up")),
-            (FileExamination::Hashed { .. }, _) | (_, None) => Ok(examination),
-            (FileExamination::Present | FileExamination::NotExamined { .. }, Some(_)) => Err(Error::new(
-                ErrorKind::PermissionDenied,
-                format!("from_file: the hash of {file} is to be checked and its content can't be read"),
-            )
-            .with_remedy("GRANT ADMINISTER BULK OPERATIONS to the login, or don't ask for the hash")),
-        }
     }
 
     /// Refuses to endanger what nobody has looked at.
@@ -314,74 +277,6 @@ fn refuse_closed(probes: &[KeyProbe], exempt: Option<&DatabaseName>) -> Result<(
         format!("the master key of these databases does not open: {}", closed.join(", ")),
     )
     .with_remedy("open them first (OPEN MASTER KEY … ADD ENCRYPTION BY SERVICE MASTER KEY); else what they hold can be lost with the key"))
-}
-
-async fn send(
-    connection: &mut Connection<'_>,
-    file: &ServerPath,
-    password: &Secret,
-) -> Result<KeyRestoreOutcome> {
-    let batch = Statement::new("RESTORE SERVICE MASTER KEY FROM FILE = ")
-        .literal(file.as_str())
-        .text(" DECRYPTION BY PASSWORD = ")
-        .secret(password)
-        .batch();
-    let cx = connection.cx();
-    let answer = connection
-        .change(batch, &[password], Some(cx.deadlines().key))
-        .await?
-        .or_error()
-        .map_err(explain)?;
-    Ok(
-        if cx.sql().capabilities().messages == MessageSupport::None {
-            KeyRestoreOutcome::NotTold
-        } else if answer
-            .messages()
-            .iter()
-            .any(|m| m.number == numbers::KEYS_IDENTICAL)
-        {
-            KeyRestoreOutcome::Same
-        } else {
-            KeyRestoreOutcome::Replaced
-        },
-    )
-}
-
-/// Says what SQL Server's refusal means, and no more than it means.
-fn explain(error: Error) -> Error {
-    let number = error
-        .sql_messages()
-        .iter()
-        .find(|m| m.is_error())
-        .map_or(0, |m| m.number);
-    let messages = error.sql_messages().to_vec();
-    if numbers::KEY_FILE_FAMILY.contains(&number) {
-        return Error::new(
-            ErrorKind::KeyMismatch,
-            format!("SQL Server error {number}: the password is wrong, or the file is missing, damaged or no key file; SQL Server does not tell which"),
-        )
-        .with_messages(messages)
-        .with_remedy("check the password and the file's SHA-256 against what was kept when the key was backed up");
-    }
-    if numbers::WOULD_LOSE.contains(&number) {
-        let lost: Vec<&str> = messages
-            .iter()
-            .filter(|m| numbers::WOULD_LOSE.contains(&m.number))
-            .map(|m| m.text.as_str())
-            .collect();
-        return Error::new(
-            ErrorKind::ConsentRequired,
-            format!(
-                "the server refused, because the new key would lose: {}",
-                lost.join(" / ")
-            ),
-        )
-        .with_messages(messages.clone())
-        .with_remedy(
-            "mend or drop what the old key does not open; there may be more than is named here",
-        );
-    }
-    error
 }
 
 impl Sealed for RestoreServiceMasterKey {}

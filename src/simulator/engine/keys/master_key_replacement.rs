@@ -84,14 +84,13 @@ fn replace(
     let stored = state.database(&database)?.contents.master_key.clone();
     let mut notices = Vec::new();
     let mut old = None;
-    if let Some(stored) = &stored {
+    if stored.is_some() {
         old = hierarchy::master_key(session, &mut state, &database);
         match &old {
             Some(old) if old.is(new) => return Ok(vec![message::identical_keys()]),
             Some(_) => {}
             // The server can't know that an unopened key is the one in the file.
             None if force => notices.push(message::current_key_ignored()),
-            None if stored.is(new) => old = Some(new.clone()),
             None => return Err(message::current_key_not_decrypted()),
         }
     }

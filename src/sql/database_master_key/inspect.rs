@@ -1,5 +1,6 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
@@ -9,30 +10,6 @@ use crate::sql::connection::Connection;
 use crate::sql::statement::Statement;
 
 const NAME: &str = "inspect database master key";
-
-/// The master key of a database: under it are the database's own keys.
-///
-/// # Example
-/// ```
-/// use scorch_recovery::{Operation, sql::DatabaseMasterKey};
-///
-/// let inspect = DatabaseMasterKey::inspect(&"SQL01".parse()?, &"Orchestrator".parse()?);
-/// assert_eq!(inspect.describe().target, "database Orchestrator on SQL01");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct DatabaseMasterKey;
-
-impl DatabaseMasterKey {
-    /// Reads how the master key of `database` is protected.
-    pub fn inspect(instance: &SqlInstance, database: &DatabaseName) -> InspectDatabaseMasterKey {
-        InspectDatabaseMasterKey {
-            instance: instance.clone(),
-            database: database.clone(),
-        }
-    }
-}
 
 /// Reads how a database's master key is protected.
 ///
@@ -59,6 +36,10 @@ pub struct InspectDatabaseMasterKey {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DatabaseMasterKeyInfo {
+    /// The instance, by its identity.
+    pub server: String,
+    /// The database.
+    pub database: DatabaseName,
     /// Whether there is one that this login can see.
     pub exists: bool,
     /// `AES_256` or `TRIPLE_DES`.
@@ -78,8 +59,54 @@ pub struct DatabaseMasterKeyInfo {
 }
 
 impl InspectDatabaseMasterKey {
+    pub(super) const fn new(instance: SqlInstance, database: DatabaseName) -> Self {
+        Self { instance, database }
+    }
+
     async fn inspect(&self, cx: &Context) -> Result<DatabaseMasterKeyInfo> {
         let mut connection = Connection::open(cx, &self.instance, None).await?;
+        DatabaseMasterKeyInfo::read(&mut connection, &self.database).await
+    }
+}
+
+/// What an operation carries of a database master key that was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct MasterKeyEvidence {
+    digest: String,
+}
+
+impl DatabaseMasterKeyInfo {
+    pub(super) fn evidence(&self) -> MasterKeyEvidence {
+        let seen = serde_json::json!(self).to_string();
+        MasterKeyEvidence {
+            digest: hex::encode(Sha256::digest(seen)),
+        }
+    }
+
+    /// Refuses to change a key that nobody has looked at, or that is not as it was then.
+    pub(super) fn require_seen(
+        &self,
+        seen: Option<&MasterKeyEvidence>,
+        setter: &str,
+    ) -> Result<()> {
+        let problem = match seen {
+            Some(seen) if *seen == self.evidence() => return Ok(()),
+            Some(_) => "the master key is not protected as it was when it was seen",
+            None => {
+                "it changes how the database's keys are protected, and nobody has looked at that"
+            }
+        };
+        Err(
+            Error::new(ErrorKind::ConsentRequired, problem).with_remedy(format!(
+                "read DatabaseMasterKey::inspect, decide, and call .{setter}(&seen)"
+            )),
+        )
+    }
+
+    pub(super) async fn read(
+        connection: &mut Connection<'_>,
+        database: &DatabaseName,
+    ) -> Result<Self> {
         let batch = Statement::new(
             "SELECT d.is_master_key_encrypted_by_server, \
              (SELECT COUNT(*) FROM sys.master_key_passwords AS p \
@@ -87,7 +114,7 @@ impl InspectDatabaseMasterKey {
              WHERE r.database_id = d.database_id) AS stored_passwords \
              FROM sys.databases AS d WHERE d.name = ",
         )
-        .literal(self.database.as_str())
+        .literal(database.as_str())
         .batch();
         let server = connection.look(batch).await?;
         let Some(row) = server.rows(0).next() else {
@@ -97,9 +124,9 @@ impl InspectDatabaseMasterKey {
             );
         };
         let batch = Statement::new("SELECT algorithm_desc FROM ")
-            .identifier(self.database.as_str())
+            .identifier(database.as_str())
             .text(".sys.symmetric_keys WHERE symmetric_key_id = 101; SELECT crypt_type, COUNT(*) AS copies FROM ")
-            .identifier(self.database.as_str())
+            .identifier(database.as_str())
             .text(".sys.key_encryptions WHERE key_id = 101 GROUP BY crypt_type")
             .batch();
         let inside = connection.look(batch).await?;
@@ -116,7 +143,9 @@ impl InspectDatabaseMasterKey {
                 _ => {}
             }
         }
-        Ok(DatabaseMasterKeyInfo {
+        Ok(Self {
+            server: connection.identity().names(),
+            database: database.clone(),
             exists: algorithm.is_some(),
             algorithm: algorithm.map(str::to_owned),
             passwords,
