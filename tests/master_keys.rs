@@ -6,12 +6,12 @@
 mod kit;
 
 use scorch_recovery::sql::{
-    Database, DatabaseMasterKey, DatabaseMasterKeyInfo, KeyRestoreOutcome, ProbeResult,
+    Database, DatabaseMasterKey, DatabaseMasterKeyInfo, Dependents, KeyRestoreOutcome, ProbeResult,
 };
 use scorch_recovery::{Context, Effect, ErrorKind, Hazard, Observation, Operation, SecretRef};
 
-use kit::simulated::{World, named, verify};
-use kit::{BAK, after_backup, run_error};
+use kit::simulated::{World, choices, named, verify};
+use kit::{BAK, KEY, after_backup, back_up_key, restore_key, run_error};
 
 const KEY_FILE: &str = r"\\vault\keys\database.key";
 
@@ -307,4 +307,80 @@ async fn a_key_comes_to_a_database_that_had_none_and_does_not_open_by_itself() {
         .await
         .unwrap();
     assert!(key.has_service_master_key_copy, "{key:?}");
+}
+
+#[tokio::test]
+async fn a_service_master_key_is_forced_only_by_who_has_seen_what_it_costs() {
+    let world = after_backup().await;
+    neighbour(&world).await;
+    let asleep = "CREATE DATABASE Asleep; USE Asleep; \
+                  CREATE MASTER KEY ENCRYPTION BY PASSWORD = 'Own-Passw0rd-of-tests'; \
+                  USE master; ALTER DATABASE Asleep SET OFFLINE";
+    world.sql("SQL02", None, asleep).await;
+    let cx = world.context();
+    restore_database(&cx, BAK).await;
+    let seen = Dependents::inspect(&named("SQL02")).run(&cx).await.unwrap();
+    let own = back_up_key(&world, "SQL02", r"\\vault\keys\own.key").await;
+    let restore = || restore_key("SQL02", KEY);
+
+    let error = run_error(&world, restore().replacing(&seen).keeping(&own)).await;
+    assert!(
+        error.kind() == ErrorKind::Busy && error.effect() == Effect::None,
+        "{error}"
+    );
+    let error = run_error(&world, restore().forcing(&seen)).await;
+    assert!(
+        error.kind() == ErrorKind::ConsentRequired && error.to_string().contains("no backup"),
+        "{error}"
+    );
+    let forced = || restore().forcing(&seen).keeping(&own);
+    let description = forced().describe();
+    assert!(
+        description.script[0].ends_with("'***' FORCE"),
+        "{description:?}"
+    );
+    assert!(
+        matches!(&description.hazards[0], Hazard::LosesWhatDoesNotDecrypt { what } if what.contains("Asleep (OFFLINE)")),
+        "{description:?}"
+    );
+    // Somebody came in between.
+    world
+        .sql(
+            "SQL02",
+            None,
+            "CREATE CREDENTIAL late WITH IDENTITY = 'i', SECRET = 's'",
+        )
+        .await;
+    let error = run_error(&world, forced()).await;
+    assert!(
+        error.kind() == ErrorKind::ConsentRequired
+            && error.to_string().contains("not what was seen"),
+        "{error}"
+    );
+    world.sql("SQL02", None, "DROP CREDENTIAL late").await;
+
+    let restored = forced().run(&cx).await.unwrap();
+    assert_eq!(restored.outcome, KeyRestoreOutcome::Replaced);
+    let probed: Vec<String> = restored.probed.iter().map(ToString::to_string).collect();
+    assert_eq!(probed, ["Orchestrator: opens", "Payroll: opens"]);
+    assert_eq!(
+        restored.ignored.iter().any(|text| text.contains("Asleep")),
+        choices().offline_database_stops_key_restore,
+        "{restored:?}"
+    );
+    assert!(neighbour_opens(&world).await);
+}
+
+#[tokio::test]
+async fn a_key_that_opens_nothing_needs_no_backup_to_be_given_up() {
+    let world = after_backup().await;
+    let cx = world.context();
+    restore_database(&cx, BAK).await;
+    let seen = Dependents::inspect(&named("SQL02")).run(&cx).await.unwrap();
+    let restored = restore_key("SQL02", KEY)
+        .forcing(&seen)
+        .run(&cx)
+        .await
+        .unwrap();
+    assert_eq!(restored.probed[0].result, ProbeResult::Opens);
 }

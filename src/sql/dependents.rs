@@ -143,21 +143,26 @@ impl Dependents {
         .with_remedy(why.clone()))
     }
 
-    /// A key under which a database is offline or read-only can't be replaced whole.
-    pub(crate) fn require_online(&self) -> Result<()> {
+    /// Replicas have keys of their own.
+    pub(crate) fn require_ungrouped(&self) -> Result<()> {
         let grouped: Vec<&str> = self
             .databases
             .iter()
             .filter(|database| database.is_in_availability_group)
             .map(|database| database.name.as_str())
             .collect();
-        if !grouped.is_empty() {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!("databases under the key belong to availability groups: {}", grouped.join(", ")),
-            )
-            .with_remedy("a master key that is wrapped anew here would not open on the other replicas; plan this for all replicas together with the DBA"));
+        if grouped.is_empty() {
+            return Ok(());
         }
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("databases under the key belong to availability groups: {}", grouped.join(", ")),
+        )
+        .with_remedy("a master key that is wrapped anew here would not open on the other replicas; plan this for all replicas together with the DBA"))
+    }
+
+    /// A key under which a database is offline or read-only can't be replaced whole.
+    pub(crate) fn require_online(&self) -> Result<()> {
         let closed: Vec<String> = self
             .databases
             .iter()

@@ -118,6 +118,16 @@ pub(crate) async fn restore(
         .map_err(explain)
 }
 
+/// What SQL Server says that FORCE went on without.
+pub(crate) fn ignored(answer: &Answer) -> Vec<String> {
+    answer
+        .messages()
+        .iter()
+        .filter(|message| numbers::LOST_BY_FORCE.contains(&message.number))
+        .map(|message| message.text.clone())
+        .collect()
+}
+
 /// Says what SQL Server's refusal means, and no more than it means.
 fn explain(error: Error) -> Error {
     let number = error

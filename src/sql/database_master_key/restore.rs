@@ -15,7 +15,7 @@ use crate::sql::file_examination::FileExamination;
 use crate::sql::key_probe::{KeyProbe, ProbeResult};
 use crate::sql::key_restore_outcome::KeyRestoreOutcome;
 use crate::sql::statement::Statement;
-use crate::sql::{key_file, key_file_password, numbers};
+use crate::sql::{key_file, key_file_password};
 use crate::transport::MessageSupport;
 
 const NAME: &str = "restore database master key";
@@ -193,12 +193,7 @@ impl RestoreDatabaseMasterKey {
         let secrets = [&decryption.secret, &encryption.secret];
         let answer = key_file::restore(&mut connection, statement, &secrets).await?;
         let outcome = KeyRestoreOutcome::read(cx, &answer);
-        let ignored = answer
-            .messages()
-            .iter()
-            .filter(|message| numbers::LOST_BY_FORCE.contains(&message.number))
-            .map(|message| message.text.clone())
-            .collect();
+        let ignored = key_file::ignored(&answer);
         drop(connection);
 
         let probe = self

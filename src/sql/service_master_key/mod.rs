@@ -1,6 +1,7 @@
 //! The service master key: root of an instance's encryption hierarchy.
 
 mod backup;
+mod consent;
 mod inspect;
 mod restore;
 

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::backup::KeyBackup;
-use super::inspect::{self, ServiceMasterKeyInfo};
+use super::consent::{self, Consent, KeptKey};
 use crate::context::Context;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::hazard::Hazard;
@@ -11,12 +11,13 @@ use crate::operation::{Description, Observation, Operation, required, sealed::Se
 use crate::progress::Progress;
 use crate::secret::SecretRef;
 use crate::sql::connection::Connection;
-use crate::sql::dependents::{Dependents, DependentsEvidence};
+use crate::sql::dependents::Dependents;
 use crate::sql::file_examination::FileExamination;
 use crate::sql::key_probe::{KeyProbe, ProbeResult};
 use crate::sql::key_restore_outcome::KeyRestoreOutcome;
 use crate::sql::statement::Statement;
 use crate::sql::{key_file, key_file_password};
+use crate::transport::MessageSupport;
 
 const NAME: &str = "restore service master key";
 
@@ -32,13 +33,17 @@ const NAME: &str = "restore service master key";
 /// * What could not be seen whole is never replaced under.
 /// * Every database with a master key must be online, writable and (but for the one that is being
 ///   [`recovered`](Self::recovering)) open before, and is probed again after.
+/// * With [`forcing`](Self::forcing) they need not be, and what SQL Server goes on without is reported
+///   as it was *seen* (its messages) and as it was *probed*; never "nothing else was lost". Only on a
+///   transport that reports messages. The key need not be kept where it opens no database any more.
 /// * It is sent once and never repeated.
 ///
 /// # Errors
 /// `ConsentRequired` (no evidence, or other evidence than what is there now; or the server says
 /// that something under the old key would be lost), `KeyMismatch` (SQL Server does not tell a wrong
 /// password from a file that is missing or no key file), `NotFound`, `Corrupt` (empty file, other
-/// hash), `PermissionDenied`, `Busy` (a database is not online). The effect is `None`, but `Unknown`
+/// hash), `PermissionDenied`, `Busy` (a database is not online), `Unsupported` (forcing on a transport
+/// without messages; an availability group). The effect is `None`, but `Unknown`
 /// when the answer was lost and `Done` when the key was replaced and something did not open after.
 ///
 /// # Cancel safety
@@ -46,7 +51,7 @@ const NAME: &str = "restore service master key";
 /// the dependents before anything else.
 ///
 /// # T-SQL
-/// `RESTORE SERVICE MASTER KEY FROM FILE = N'…' DECRYPTION BY PASSWORD = N'***'`
+/// `RESTORE SERVICE MASTER KEY FROM FILE = N'…' DECRYPTION BY PASSWORD = N'***' [FORCE]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use]
 pub struct RestoreServiceMasterKey {
@@ -54,18 +59,9 @@ pub struct RestoreServiceMasterKey {
     file: Option<ServerPath>,
     decrypted_by: Option<SecretRef>,
     expecting_sha256: Option<String>,
-    replacing: Option<DependentsEvidence>,
+    consent: Option<Consent>,
     keeping: Option<KeptKey>,
     recovering: Option<DatabaseName>,
-}
-
-/// The backup of the key that is replaced: the evidence that nothing is lost for good.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct KeptKey {
-    file: ServerPath,
-    server: String,
-    examination: FileExamination,
-    key: ServiceMasterKeyInfo,
 }
 
 /// A service master key that was restored.
@@ -76,6 +72,9 @@ pub struct RestoredKey {
     pub outcome: KeyRestoreOutcome,
     /// What was seen of the key file before.
     pub examination: FileExamination,
+    /// What SQL Server said it could not decrypt and went on without. Empty but with
+    /// [`forcing`](RestoreServiceMasterKey::forcing), and never known to be all.
+    pub ignored: Vec<String>,
     /// Each database with a master key, as it was found after.
     pub probed: Vec<KeyProbe>,
 }
@@ -87,7 +86,7 @@ impl RestoreServiceMasterKey {
             file: None,
             decrypted_by: None,
             expecting_sha256: None,
-            replacing: None,
+            consent: None,
             keeping: None,
             recovering: None,
         }
@@ -113,18 +112,21 @@ impl RestoreServiceMasterKey {
 
     /// Consents to replacing the key under which `dependents` live, which were seen.
     pub fn replacing(mut self, dependents: &Dependents) -> Self {
-        self.replacing = Some(dependents.evidence());
+        self.consent = Some(Consent::new(dependents, false));
+        self
+    }
+
+    /// Consents to replacing the key (`FORCE`) although some of `dependents`, which were seen, do
+    /// not decrypt under it or can't be reached: what does not decrypt is unreadable from then on.
+    /// The last way of all.
+    pub fn forcing(mut self, dependents: &Dependents) -> Self {
+        self.consent = Some(Consent::new(dependents, true));
         self
     }
 
     /// The backup of the key that is replaced.
     pub fn keeping(mut self, backup: &KeyBackup) -> Self {
-        self.keeping = Some(KeptKey {
-            file: backup.file.clone(),
-            server: backup.server.names(),
-            examination: backup.examination.clone(),
-            key: backup.key.clone(),
-        });
+        self.keeping = Some(KeptKey::of(backup));
         self
     }
 
@@ -134,10 +136,25 @@ impl RestoreServiceMasterKey {
         self
     }
 
+    fn is_forced(&self) -> bool {
+        self.consent.as_ref().is_some_and(|consent| consent.force)
+    }
+
+    fn force(&self) -> &'static str {
+        if self.is_forced() { " FORCE" } else { "" }
+    }
+
     async fn restore(&self, cx: &Context) -> Result<RestoredKey> {
         let file = required(self.file.as_ref(), "from_file")?;
         let decrypted_by = required(self.decrypted_by.as_ref(), "decrypted_by")?;
         cx.check_path("from_file", file)?;
+        if self.is_forced() && cx.sql().capabilities().messages == MessageSupport::None {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "forcing: this transport reports no messages, so nobody could be told what was lost",
+            )
+            .with_remedy("use a transport that reports messages"));
+        }
         if let Some(kept) = &self.keeping {
             cx.check_path("keeping", &kept.file)?;
             if kept.file == *file {
@@ -164,9 +181,16 @@ impl RestoreServiceMasterKey {
         let examination = key_file::examine(&mut connection, file, expected).await?;
 
         let dependents = Dependents::read(&mut connection).await?;
-        self.check_evidence(&mut connection, &dependents).await?;
+        consent::require(self.consent.as_ref(), &dependents)?;
         let before = KeyProbe::all(&mut connection, &dependents).await?;
-        refuse_closed(&before, self.recovering.as_ref())?;
+        let needs_no_backup =
+            dependents.is_empty() || self.is_forced() && consent::opens_nothing(&before);
+        if !needs_no_backup {
+            consent::check_kept(&mut connection, self.keeping.as_ref()).await?;
+        }
+        if !self.is_forced() {
+            refuse_closed(&before, self.recovering.as_ref())?;
+        }
 
         cx.safe_point()?;
         cx.report(&Progress::Doing {
@@ -176,89 +200,22 @@ impl RestoreServiceMasterKey {
         let statement = Statement::new("RESTORE SERVICE MASTER KEY FROM FILE = ")
             .literal(file.as_str())
             .text(" DECRYPTION BY PASSWORD = ")
-            .secret(&password);
+            .secret(&password)
+            .text(self.force());
         let answer = key_file::restore(&mut connection, statement, &[&password]).await?;
-        let outcome = KeyRestoreOutcome::read(cx, &answer);
 
         let probed = KeyProbe::all(&mut connection, &dependents)
             .await
             .map_err(|error| error.with_effect(Effect::Done))?;
-        refuse_closed(&probed, None).map_err(|error| error.with_effect(Effect::Done))?;
+        if !self.is_forced() {
+            refuse_closed(&probed, None).map_err(|error| error.with_effect(Effect::Done))?;
+        }
         Ok(RestoredKey {
-            outcome,
+            outcome: KeyRestoreOutcome::read(cx, &answer),
             examination,
+            ignored: key_file::ignored(&answer),
             probed,
         })
-    }
-
-    /// Refuses to endanger what nobody has looked at.
-    async fn check_evidence(
-        &self,
-        connection: &mut Connection<'_>,
-        dependents: &Dependents,
-    ) -> Result<()> {
-        dependents.require_complete()?;
-        dependents.require_online()?;
-        if dependents.is_empty() {
-            return Ok(());
-        }
-        let Some(seen) = &self.replacing else {
-            return Err(Error::new(
-                ErrorKind::ConsentRequired,
-                format!(
-                    "under the service master key of this instance also live: {}",
-                    dependents.names().join(", ")
-                ),
-            )
-            .with_remedy("read Dependents::inspect, back this instance's own key up, and call .replacing(&dependents).keeping(&backup)"));
-        };
-        if *seen != dependents.evidence() {
-            return Err(Error::new(
-                ErrorKind::ConsentRequired,
-                format!(
-                    "what lives under the service master key is not what was seen before; now: {}",
-                    dependents.names().join(", ")
-                ),
-            )
-            .with_remedy("inspect the dependents again and decide anew"));
-        }
-        self.check_kept(connection).await
-    }
-
-    /// The safeguard is looked at, not believed.
-    async fn check_kept(&self, connection: &mut Connection<'_>) -> Result<()> {
-        let refuse = |problem: String| {
-            Err(Error::new(ErrorKind::ConsentRequired, format!("keeping: {problem}"))
-                .with_remedy("back this instance's own service master key up first, and call .keeping(&backup)"))
-        };
-        let Some(kept) = &self.keeping else {
-            return refuse("the key that would be replaced has no backup".to_owned());
-        };
-        if kept.server != connection.identity().names() {
-            return refuse(format!(
-                "the backup is of the key of {}, not of this instance's",
-                kept.server
-            ));
-        }
-        // The catalog's row is a hint only, and may well make more careful.
-        let answer = connection
-            .look(Statement::new(inspect::QUESTION).batch())
-            .await?;
-        if inspect::read(&answer, 0)? != kept.key {
-            return refuse("the instance's key was changed since it was backed up".to_owned());
-        }
-        let now = FileExamination::of_key_file(connection, &kept.file).await?;
-        let is_whole = matches!(
-            now,
-            FileExamination::Hashed { size: 1.., .. } | FileExamination::Present
-        );
-        if !is_whole || now != kept.examination {
-            return refuse(format!(
-                "{} is not what was written when the key was backed up",
-                kept.file
-            ));
-        }
-        Ok(())
     }
 }
 
@@ -289,18 +246,25 @@ impl Operation for RestoreServiceMasterKey {
         let script = Statement::new("RESTORE SERVICE MASTER KEY FROM FILE = ")
             .literal(&shown(self.file.as_ref(), "from_file"))
             .text(" DECRYPTION BY PASSWORD = '***'")
+            .text(self.force())
             .shown();
+        let dependents = self
+            .consent
+            .as_ref()
+            .map(|consent| consent.seen.names.clone())
+            .unwrap_or_default();
+        let mut hazards = Vec::new();
+        if self.is_forced() {
+            hazards.push(Hazard::LosesWhatDoesNotDecrypt {
+                what: dependents.join(", "),
+            });
+        }
+        hazards.push(Hazard::ReplacesServiceMasterKey { dependents });
         Description {
             target: self.instance.to_string(),
             action: "replace the service master key with that of a key file".to_owned(),
             script: vec![script],
-            hazards: vec![Hazard::ReplacesServiceMasterKey {
-                dependents: self
-                    .replacing
-                    .as_ref()
-                    .map(|seen| seen.names.clone())
-                    .unwrap_or_default(),
-            }],
+            hazards,
             permissions: vec!["CONTROL SERVER".to_owned()],
         }
     }

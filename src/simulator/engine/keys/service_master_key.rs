@@ -174,7 +174,7 @@ impl Replacement<'_> {
             };
             return match (copy, by_copy) {
                 (None, _) => Ok(()),
-                (Some(_), Some(key)) if !stops || self.force => {
+                (Some(_), Some(key)) if !stops => {
                     let wrapped = self
                         .new
                         .wrap(copy_label, &key.0)
@@ -205,7 +205,7 @@ impl Replacement<'_> {
             return self.failed("master key", name);
         };
         let is_read_only = entry.is_read_only;
-        if is_read_only && instance.choices.read_only_database_stops_key_restore && !self.force {
+        if is_read_only && instance.choices.read_only_database_stops_key_restore {
             return self.failed("master key", name);
         }
         let own = master_key.by_service_master_key.is_some() && !is_read_only;
