@@ -7,13 +7,14 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
 use crate::sql::{
-    BackUpDatabase, BackUpDatabaseMasterKey, BackUpServiceMasterKey, BackupSet, DatabaseBackup,
-    DatabaseInfo, DatabaseKeysVerified, DatabaseMasterKeyBackup, DatabaseMasterKeyInfo, Dependents,
-    InspectDatabase, InspectDatabaseMasterKey, InspectDependents, InspectServiceMasterKey,
-    KeyBackup, ProtectByPassword, ProtectByServiceMasterKey, ProtectedByPassword,
-    ProtectedByServiceMasterKey, RestoreDatabase, RestoreDatabaseMasterKey,
-    RestoreServiceMasterKey, RestoredDatabase, RestoredDatabaseMasterKey, RestoredKey,
-    ServiceMasterKeyInfo, VerifiedPassword, VerifyBackup, VerifyDatabaseKeys, VerifyPassword,
+    BackUpDatabase, BackUpDatabaseMasterKey, BackUpKeySentinel, BackUpServiceMasterKey, BackupSet,
+    DatabaseBackup, DatabaseInfo, DatabaseKeysVerified, DatabaseMasterKeyBackup,
+    DatabaseMasterKeyInfo, Dependents, InspectDatabase, InspectDatabaseMasterKey,
+    InspectDependents, InspectServiceMasterKey, KeyBackup, KeySentinelBackup, ProtectByPassword,
+    ProtectByServiceMasterKey, ProtectedByPassword, ProtectedByServiceMasterKey, ProveKeyBackup,
+    ProvedKeyBackup, RestoreDatabase, RestoreDatabaseMasterKey, RestoreServiceMasterKey,
+    RestoredDatabase, RestoredDatabaseMasterKey, RestoredKey, ServiceMasterKeyInfo,
+    VerifiedPassword, VerifyBackup, VerifyDatabaseKeys, VerifyPassword,
 };
 
 /// Declares the enums of operations and of their outputs, and hands every call through.
@@ -90,6 +91,8 @@ any_operation! {
     BackUpDatabase(BackUpDatabase -> DatabaseBackup) = "database/backup@1",
     /// `DatabaseMasterKey::backup`.
     BackUpDatabaseMasterKey(BackUpDatabaseMasterKey -> DatabaseMasterKeyBackup) = "database-master-key/backup@1",
+    /// `KeySentinel::backup`.
+    BackUpKeySentinel(BackUpKeySentinel -> KeySentinelBackup) = "key-sentinel/backup@1",
     /// `ServiceMasterKey::backup`.
     BackUpServiceMasterKey(BackUpServiceMasterKey -> KeyBackup) = "service-master-key/backup@1",
     /// `Database::inspect`.
@@ -104,6 +107,8 @@ any_operation! {
     ProtectByPassword(ProtectByPassword -> ProtectedByPassword) = "database-master-key/protect-by-password@1",
     /// `DatabaseMasterKey::protect_by_service_master_key`.
     ProtectByServiceMasterKey(ProtectByServiceMasterKey -> ProtectedByServiceMasterKey) = "database-master-key/protect-by-service-master-key@1",
+    /// `ServiceMasterKey::prove_backup`.
+    ProveKeyBackup(ProveKeyBackup -> ProvedKeyBackup) = "service-master-key/prove-backup@1",
     /// `Database::restore`.
     RestoreDatabase(RestoreDatabase -> RestoredDatabase) = "database/restore@1",
     /// `DatabaseMasterKey::restore`.

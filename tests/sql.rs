@@ -16,6 +16,8 @@
 mod bad_input;
 #[path = "bad_luck.rs"]
 mod bad_luck;
+#[path = "key_proof.rs"]
+mod key_proof;
 #[path = "master_keys.rs"]
 mod master_keys;
 #[path = "operations.rs"]
@@ -32,9 +34,10 @@ use std::process::Command;
 use scorch_recovery::simulator::ModellingChoices;
 
 /// What of this program runs under other choices.
-const FAMILIES: [&str; 7] = [
+const FAMILIES: [&str; 8] = [
     "bad_input::",
     "bad_luck::",
+    "key_proof::",
     "master_keys::",
     "operations::",
     "simulator_backup::",

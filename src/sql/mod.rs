@@ -15,6 +15,7 @@ mod key_file;
 mod key_file_password;
 mod key_probe;
 mod key_restore_outcome;
+mod key_sentinel;
 mod numbers;
 mod server_identity;
 mod service_master_key;
@@ -40,10 +41,11 @@ pub use dependents::{Completeness, DependentDatabase, Dependents, InspectDepende
 pub use file_examination::FileExamination;
 pub use key_probe::{KeyProbe, ProbeResult};
 pub use key_restore_outcome::KeyRestoreOutcome;
+pub use key_sentinel::{BackUpKeySentinel, KeySentinel, KeySentinelBackup};
 pub use server_identity::ServerIdentity;
 pub use service_master_key::{
-    BackUpServiceMasterKey, InspectServiceMasterKey, KeyBackup, RestoreServiceMasterKey,
-    RestoredKey, ServiceMasterKey, ServiceMasterKeyInfo,
+    BackUpServiceMasterKey, InspectServiceMasterKey, KeyBackup, ProveKeyBackup, ProvedKeyBackup,
+    RestoreServiceMasterKey, RestoredKey, ServiceMasterKey, ServiceMasterKeyInfo,
 };
 
 use std::fmt::Display;

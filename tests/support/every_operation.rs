@@ -2,8 +2,8 @@
 
 use scorch_recovery::names::{DatabaseName, SqlInstance};
 use scorch_recovery::sql::{
-    Database, DatabaseKeys, DatabaseMasterKey, Dependents, EncryptedColumn, ServiceMasterKey,
-    StoredForm,
+    Database, DatabaseKeys, DatabaseMasterKey, Dependents, EncryptedColumn, KeySentinel,
+    KeySentinelBackup, ServiceMasterKey, StoredForm,
 };
 use scorch_recovery::{AnyOperation, SecretRef};
 
@@ -17,6 +17,10 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
         column: "c".parse().unwrap(),
         form: StoredForm::Binary,
     };
+    let sentinel: KeySentinelBackup = serde_json::from_str(
+        r#"{"file":"C:\\c\\a.bak","database":"s","family_guid":"00","server":"SQL02"}"#,
+    )
+    .unwrap();
     let operations: Vec<AnyOperation> = vec![
         Database::backup(&instance, &database)
             .to_file(r"C:\c\a.bak".parse().unwrap())
@@ -25,6 +29,9 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
             .to_file(r"C:\c\a.key".parse().unwrap())
             .encrypted_by(secret.clone())
             .opened_by(secret.clone())
+            .into(),
+        KeySentinel::backup(&instance)
+            .to_file(r"C:\c\a.bak".parse().unwrap())
             .into(),
         ServiceMasterKey::backup(&instance)
             .to_file(r"C:\c\a.key".parse().unwrap())
@@ -40,6 +47,11 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
             .into(),
         DatabaseMasterKey::protect_by_service_master_key(&instance, &database)
             .opened_by(secret.clone())
+            .into(),
+        ServiceMasterKey::prove_backup(&instance)
+            .from_file(r"C:\c\a.key".parse().unwrap())
+            .decrypted_by(secret.clone())
+            .opening(&sentinel, r"C:\c\a.bak".parse().unwrap())
             .into(),
         Database::restore(&instance, &database)
             .from_file(r"C:\c\a.bak".parse().unwrap())

@@ -3,10 +3,12 @@
 mod backup;
 mod consent;
 mod inspect;
+mod prove_backup;
 mod restore;
 
 pub use backup::{BackUpServiceMasterKey, KeyBackup};
 pub use inspect::{InspectServiceMasterKey, ServiceMasterKeyInfo};
+pub use prove_backup::{ProveKeyBackup, ProvedKeyBackup};
 pub use restore::{RestoreServiceMasterKey, RestoredKey};
 
 use crate::names::SqlInstance;
@@ -43,6 +45,12 @@ impl ServiceMasterKey {
     /// Backs the key of `instance` up to a file: `.to_file(path).encrypted_by(secret)`.
     pub fn backup(instance: &SqlInstance) -> BackUpServiceMasterKey {
         BackUpServiceMasterKey::new(instance.clone())
+    }
+
+    /// Proves a key file on a throwaway instance:
+    /// `.from_file(path).decrypted_by(secret).opening(&sentinel, path)`; or in place.
+    pub fn prove_backup(instance: &SqlInstance) -> ProveKeyBackup {
+        ProveKeyBackup::new(instance.clone())
     }
 
     /// Replaces the key of `instance` with that of a file: `.from_file(path).decrypted_by(secret)`.
