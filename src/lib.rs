@@ -74,6 +74,7 @@ mod error;
 mod hazard;
 pub mod names;
 mod operation;
+mod permission;
 mod progress;
 mod secret;
 #[cfg(feature = "simulator")]
@@ -87,6 +88,7 @@ pub use context::{Context, ContextBuilder};
 pub use error::{Effect, Error, ErrorKind, Result};
 pub use hazard::Hazard;
 pub use operation::{Description, Observation, Operation};
+pub use permission::{Permission, Securable};
 pub use progress::{NoObserver, Observer, Progress};
 pub use secret::{Secret, SecretRef};
 

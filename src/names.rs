@@ -127,6 +127,11 @@ name! {
 }
 
 name! {
+    /// The name of a login: `recovery`, `CONTOSO\recovery`.
+    LoginName, "login name", check_identifier
+}
+
+name! {
     /// The name of a schema, such as `dbo`.
     SchemaName, "schema name", check_identifier
 }

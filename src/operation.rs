@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::hazard::Hazard;
+use crate::permission::Permission;
 
 /// What [`Operation::run`] would do, without doing it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,8 +21,8 @@ pub struct Description {
     pub script: Vec<String>,
     /// What it endangers.
     pub hazards: Vec<Hazard>,
-    /// The rights it needs, as T-SQL names them: `CONTROL SERVER`.
-    pub permissions: Vec<String>,
+    /// The rights that its login needs: with one of them less it fails.
+    pub permissions: Vec<Permission>,
 }
 
 /// Whether an operation was done, by the looks of things.

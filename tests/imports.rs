@@ -11,6 +11,7 @@ const LAYERS: &[&str] = &[
     "secret",
     "progress",
     "hazard",
+    "permission",
     "transport",
     "error",
     "cancellation",

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{ColumnName, DatabaseName, KeyName, SchemaName, SqlInstance, TableName};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
+use crate::permission::{Permission, Securable};
 use crate::sql::connection::Connection;
 use crate::sql::numbers;
 use crate::sql::statement::Statement;
@@ -269,6 +270,39 @@ fn explain(error: Error) -> Error {
     .with_remedy("restore the service master key that was backed up with the database, or open the master key by its password")
 }
 
+impl VerifyDatabaseKeys {
+    fn permissions(&self) -> Vec<Permission> {
+        let database = || self.database.clone();
+        let symmetric = self.symmetric_key.clone().map(|key| {
+            let on = Securable::SymmetricKey {
+                database: database(),
+                key,
+            };
+            Permission::new("VIEW DEFINITION", on)
+        });
+        let asymmetric = self.asymmetric_key.clone().map(|key| {
+            let on = Securable::AsymmetricKey {
+                database: database(),
+                key,
+            };
+            Permission::new("CONTROL", on)
+        });
+        let tables = self.columns.iter().map(|column| {
+            let on = Securable::Table {
+                database: database(),
+                schema: column.schema.clone(),
+                table: column.table.clone(),
+            };
+            Permission::new("SELECT", on)
+        });
+        symmetric
+            .into_iter()
+            .chain(asymmetric)
+            .chain(tables)
+            .collect()
+    }
+}
+
 impl Sealed for VerifyDatabaseKeys {}
 
 #[async_trait]
@@ -289,11 +323,7 @@ impl Operation for VerifyDatabaseKeys {
             action: "open the database's keys and count which stored values decrypt".to_owned(),
             script: vec![script],
             hazards: Vec::new(),
-            permissions: vec![
-                "VIEW DEFINITION on the symmetric key".to_owned(),
-                "CONTROL on the asymmetric key".to_owned(),
-                "SELECT on the tables".to_owned(),
-            ],
+            permissions: self.permissions(),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{DatabaseName, SqlInstance};
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
+use crate::permission::Permission;
 use crate::sql::connection::Connection;
 use crate::sql::statement::Statement;
 
@@ -325,7 +326,7 @@ impl Operation for InspectDependents {
             action: "look what lives under the service master key".to_owned(),
             script: Vec::new(),
             hazards: Vec::new(),
-            permissions: vec!["CONTROL SERVER".to_owned()],
+            permissions: vec![Permission::server("CONTROL SERVER")],
         }
     }
 

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::names::{DatabaseName, ServerPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
+use crate::permission::Permission;
 use crate::progress::Progress;
 use crate::sql::connection::Connection;
 use crate::sql::database::{Database, DatabaseInfo};
@@ -233,7 +234,7 @@ impl Operation for BackUpKeySentinel {
                 Statement::new("DROP DATABASE ").identifier(&name).shown(),
             ],
             hazards: Vec::new(),
-            permissions: vec!["CREATE ANY DATABASE".to_owned(), "VIEW ANY DEFINITION".to_owned()],
+            permissions: vec![Permission::server("CREATE ANY DATABASE"), Permission::server("VIEW ANY DEFINITION")],
         }
     }
 

@@ -11,6 +11,7 @@ mod file_examination;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod grant_script;
 mod key_file;
 mod key_file_password;
 mod key_probe;
@@ -39,6 +40,7 @@ pub use database_master_key::{
 };
 pub use dependents::{Completeness, DependentDatabase, Dependents, InspectDependents};
 pub use file_examination::FileExamination;
+pub use grant_script::grant_script;
 pub use key_probe::{KeyProbe, ProbeResult};
 pub use key_restore_outcome::KeyRestoreOutcome;
 pub use key_sentinel::{BackUpKeySentinel, KeySentinel, KeySentinelBackup};

@@ -29,6 +29,18 @@ impl Statement {
         self.both(text)
     }
 
+    /// The name of a permission: words of capital letters. Others, which a value that came by JSON may
+    /// hold, become an identifier, which no server takes for a permission.
+    #[must_use]
+    pub(crate) fn keywords(self, words: &str) -> Self {
+        let is_keywords = words.chars().all(|c| c.is_ascii_uppercase() || c == ' ');
+        if is_keywords && !words.trim().is_empty() {
+            self.both(words)
+        } else {
+            self.identifier(words)
+        }
+    }
+
     /// An identifier: `[a]]b]`.
     #[must_use]
     pub(crate) fn identifier(self, name: &str) -> Self {
@@ -163,6 +175,14 @@ mod tests {
         );
         assert!(batch.holds_secret());
         assert!(!format!("{batch:?}").contains("p'"));
+    }
+
+    #[test]
+    fn what_is_no_permission_is_no_keyword() {
+        let shown = |words: &str| Statement::new("GRANT ").keywords(words).shown();
+        assert_eq!(shown("CONTROL SERVER"), "GRANT CONTROL SERVER");
+        assert_eq!(shown("X TO a; DROP"), "GRANT [X TO a; DROP]");
+        assert_eq!(shown(" "), "GRANT [ ]");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::names::{DatabaseName, ServerPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
+use crate::permission::Permission;
 use crate::progress::Progress;
 use crate::sql::backup_set::BackupSet;
 use crate::sql::connection::Connection;
@@ -237,8 +238,8 @@ impl Operation for BackUpDatabase {
             ],
             hazards: Vec::new(),
             permissions: vec![
-                "BACKUP DATABASE in the database".to_owned(),
-                "CREATE ANY DATABASE".to_owned(),
+                Permission::database("BACKUP DATABASE", &self.database),
+                Permission::server("CREATE ANY DATABASE"),
             ],
         }
     }

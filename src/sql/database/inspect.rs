@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{DatabaseName, SqlInstance};
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
+use crate::permission::Permission;
 use crate::sql::connection::Connection;
 use crate::sql::statement::Statement;
 
@@ -165,8 +166,8 @@ impl Operation for InspectDatabase {
             script: Vec::new(),
             hazards: Vec::new(),
             permissions: vec![
-                "VIEW ANY DATABASE".to_owned(),
-                "VIEW ANY DEFINITION".to_owned(),
+                Permission::server("VIEW ANY DATABASE"),
+                Permission::server("VIEW ANY DEFINITION"),
             ],
         }
     }

@@ -11,6 +11,7 @@ use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::hazard::Hazard;
 use crate::names::{DatabaseName, ServerPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
+use crate::permission::Permission;
 use crate::progress::Progress;
 use crate::sql::backup_set::BackupSet;
 use crate::sql::connection::Connection;
@@ -395,7 +396,7 @@ impl Operation for RestoreDatabase {
                     .shown(),
             ],
             hazards,
-            permissions: vec!["CREATE ANY DATABASE".to_owned()],
+            permissions: vec![Permission::server("CREATE ANY DATABASE")],
         }
     }
 

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::names::{ServerPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
+use crate::permission::Permission;
 use crate::sql::backup_set::BackupSet;
 use crate::sql::connection::Connection;
 use crate::sql::statement::Statement;
@@ -108,7 +109,7 @@ impl Operation for VerifyBackup {
             action: "verify that a backup is whole and readable".to_owned(),
             script: vec![script],
             hazards: Vec::new(),
-            permissions: vec!["CREATE ANY DATABASE".to_owned()],
+            permissions: vec![Permission::server("CREATE ANY DATABASE")],
         }
     }
 

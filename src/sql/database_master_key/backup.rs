@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::names::{DatabaseName, ServerPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
+use crate::permission::Permission;
 use crate::progress::Progress;
 use crate::secret::SecretRef;
 use crate::sql::connection::Connection;
@@ -149,7 +150,7 @@ impl Operation for BackUpDatabaseMasterKey {
             action: "back up the database master key to a file of the server".to_owned(),
             script,
             hazards: Vec::new(),
-            permissions: vec!["CONTROL on the database".to_owned()],
+            permissions: vec![Permission::database("CONTROL", &self.database)],
         }
     }
 

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{DatabaseName, SqlInstance};
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
+use crate::permission::Permission;
 use crate::sql::connection::Connection;
 use crate::sql::statement::Statement;
 
@@ -173,7 +174,7 @@ impl Operation for InspectDatabaseMasterKey {
             action: "read how the database master key is protected".to_owned(),
             script: Vec::new(),
             hazards: Vec::new(),
-            permissions: vec!["VIEW DEFINITION in the database".to_owned()],
+            permissions: vec![Permission::database("VIEW DEFINITION", &self.database)],
         }
     }
 

@@ -8,6 +8,7 @@ use crate::error::{Effect, Result};
 use crate::hazard::Hazard;
 use crate::names::{DatabaseName, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed};
+use crate::permission::Permission;
 use crate::progress::Progress;
 use crate::secret::SecretRef;
 use crate::sql::key_file_password;
@@ -160,7 +161,7 @@ impl Operation for ProtectByPassword {
             hazards: vec![Hazard::OpensByPassword {
                 database: self.database.to_string(),
             }],
-            permissions: vec!["CONTROL on the database".to_owned()],
+            permissions: vec![Permission::database("CONTROL", &self.database)],
         }
     }
 

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::names::{DatabaseName, SqlInstance};
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
+use crate::permission::Permission;
 use crate::progress::Progress;
 use crate::secret::SecretRef;
 use crate::sql::connection::Connection;
@@ -156,7 +157,7 @@ impl Operation for ProtectByServiceMasterKey {
                 .to_owned(),
             script,
             hazards: Vec::new(),
-            permissions: vec!["CONTROL on the database".to_owned()],
+            permissions: vec![Permission::database("CONTROL", &self.database)],
         }
     }
 

@@ -8,6 +8,7 @@ use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::hazard::Hazard;
 use crate::names::{DatabaseName, ServerPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
+use crate::permission::Permission;
 use crate::progress::Progress;
 use crate::secret::SecretRef;
 use crate::sql::connection::Connection;
@@ -278,7 +279,7 @@ impl Operation for RestoreDatabaseMasterKey {
             action: "put the master key of a key file into the database".to_owned(),
             script,
             hazards,
-            permissions: vec!["CONTROL on the database".to_owned()],
+            permissions: vec![Permission::database("CONTROL", &self.database)],
         }
     }
 

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::names::{DatabaseName, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed};
+use crate::permission::Permission;
 use crate::secret::SecretRef;
 use crate::sql::statement::Statement;
 
@@ -95,7 +96,7 @@ impl Operation for VerifyPassword {
                 "CLOSE MASTER KEY".to_owned(),
             ],
             hazards: Vec::new(),
-            permissions: vec!["CONTROL on the database".to_owned()],
+            permissions: vec![Permission::database("CONTROL", &self.database)],
         }
     }
 

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::names::{ServerPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
+use crate::permission::Permission;
 use crate::progress::Progress;
 use crate::secret::SecretRef;
 use crate::sql::connection::Connection;
@@ -162,7 +163,7 @@ impl Operation for BackUpServiceMasterKey {
             action: "back up the service master key to a file of the server".to_owned(),
             script: vec![script],
             hazards: Vec::new(),
-            permissions: vec!["CONTROL SERVER".to_owned()],
+            permissions: vec![Permission::server("CONTROL SERVER")],
         }
     }
 

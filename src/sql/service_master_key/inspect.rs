@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::SqlInstance;
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
+use crate::permission::Permission;
 use crate::sql::answer::Answer;
 use crate::sql::connection::Connection;
 use crate::sql::statement::Statement;
@@ -90,7 +91,7 @@ impl Operation for InspectServiceMasterKey {
             action: "read what the catalog shows of the service master key".to_owned(),
             script: Vec::new(),
             hazards: Vec::new(),
-            permissions: vec!["VIEW DEFINITION in master".to_owned()],
+            permissions: vec![Permission::server("VIEW ANY DEFINITION")],
         }
     }
 

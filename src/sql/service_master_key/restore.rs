@@ -8,6 +8,7 @@ use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::hazard::Hazard;
 use crate::names::{DatabaseName, ServerPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
+use crate::permission::Permission;
 use crate::progress::Progress;
 use crate::secret::SecretRef;
 use crate::sql::connection::Connection;
@@ -265,7 +266,7 @@ impl Operation for RestoreServiceMasterKey {
             action: "replace the service master key with that of a key file".to_owned(),
             script: vec![script],
             hazards,
-            permissions: vec!["CONTROL SERVER".to_owned()],
+            permissions: vec![Permission::server("CONTROL SERVER")],
         }
     }
 
