@@ -7,7 +7,10 @@
 mod kit;
 
 use scorch_recovery::simulator::Platform;
-use scorch_recovery::sql::{Database, RestoreDatabase, RestoreServiceMasterKey, ServiceMasterKey};
+use scorch_recovery::sql::{
+    Database, DatabaseMasterKey, KeySentinel, KeySentinelBackup, RestoreDatabase,
+    RestoreServiceMasterKey, ServiceMasterKey,
+};
 use scorch_recovery::{Context, Effect, Error, ErrorKind, Operation, SecretRef};
 
 use kit::restore_key;
@@ -48,7 +51,28 @@ async fn refused(cx: &Context, server: &str, folder: &str) -> Vec<(&'static str,
     let restore = Database::restore(&instance, &named("New")).from_file(path("a.bak"));
     let verify = Database::verify(&instance).file(path("a.bak"));
     let restored_key = restore_key(server, &format!("{folder}a.key"));
+    let master_key = DatabaseMasterKey::backup(&instance, &named("model"))
+        .to_file(path("a.key"))
+        .encrypted_by(SecretRef::named("key"));
+    let restored_master_key = DatabaseMasterKey::restore(&instance, &named("model"))
+        .from_file(path("a.key"))
+        .decrypted_by(SecretRef::named("key"))
+        .encrypted_by(SecretRef::named("key"));
+    let sentinel = KeySentinel::backup(&instance).to_file(path("a.bak"));
+    let sentinel_backup: KeySentinelBackup = serde_json::from_value(serde_json::json!({
+        "file": format!("{folder}a.bak"), "database": "s", "family_guid": "00", "server": "SQL02"
+    }))
+    .unwrap();
+    let proof = ServiceMasterKey::prove_backup(&instance)
+        .from_file(path("a.key"))
+        .decrypted_by(SecretRef::named("key"))
+        .opening(&sentinel_backup, path("a.bak"));
     vec![
+        ("to_file", master_key.observe(cx).await.unwrap_err()),
+        ("to_file", master_key.run(cx).await.unwrap_err()),
+        ("from_file", restored_master_key.run(cx).await.unwrap_err()),
+        ("to_file", sentinel.run(cx).await.unwrap_err()),
+        ("from_file", proof.run(cx).await.unwrap_err()),
         ("to_file", key.observe(cx).await.unwrap_err()),
         ("to_file", key.run(cx).await.unwrap_err()),
         ("to_file", database.observe(cx).await.unwrap_err()),

@@ -111,7 +111,9 @@ impl BackUpKeySentinel {
         let name = self.database()?;
         cx.check_path("to_file", file)?;
         let mut connection = Connection::open(cx, &self.instance, None).await?;
-        connection.identity().refuse_listener(&self.instance)?;
+        let identity = connection.identity();
+        identity.refuse_listener(&self.instance)?;
+        identity.refuse_foreign_path("to_file", file)?;
         if DatabaseInfo::read(&mut connection, &name).await?.is_some() {
             return Err(Error::new(
                 ErrorKind::AlreadyExists,

@@ -106,6 +106,7 @@ impl BackUpDatabaseMasterKey {
         let opened_by = Password::fetch_any(cx, "opened_by", self.opened_by.as_ref()).await?;
 
         let (mut connection, inside) = Inside::enter(cx, &self.instance, &self.database).await?;
+        connection.identity().refuse_foreign_path("to_file", file)?;
         inside.require_master_key()?;
         if let Some(existence) = Existence::of(&mut connection, file).await? {
             existence.require_free("to_file", file)?;
@@ -161,6 +162,8 @@ impl Operation for BackUpDatabaseMasterKey {
             let file = required(self.file.as_ref(), "to_file")?;
             cx.check_path("to_file", file)?;
             let mut connection = Connection::open(cx, &self.instance, None).await?;
+            let identity = connection.identity();
+            identity.refuse_foreign_path("to_file", file)?;
             key_file::observe_written(&mut connection, file).await
         };
         look.await.map_err(|error: Error| {

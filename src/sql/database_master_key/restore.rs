@@ -168,6 +168,9 @@ impl RestoreDatabaseMasterKey {
         let opened_by = Password::fetch_any(cx, "opened_by", self.opened_by.as_ref()).await?;
 
         let (mut connection, inside) = Inside::enter(cx, &self.instance, &self.database).await?;
+        connection
+            .identity()
+            .refuse_foreign_path("from_file", file)?;
         inside.require_writable()?;
         let seen = DatabaseMasterKeyInfo::read(&mut connection, &self.database).await?;
         if inside.has_master_key {

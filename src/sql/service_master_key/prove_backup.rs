@@ -141,6 +141,9 @@ impl ProveKeyBackup {
                 cx.check_path("from_file", file)?;
                 cx.check_path("opening", sentinel_file)?;
                 let mut connection = Connection::open(cx, &self.instance, None).await?;
+                let identity = connection.identity();
+                identity.refuse_foreign_path("from_file", file)?;
+                identity.refuse_foreign_path("opening", sentinel_file)?;
                 require_throwaway(&mut connection, sentinel).await?;
                 let proved = self.prove_there(cx, sentinel, sentinel_file).await;
                 // The key must not stay on two instances, proved or not.
