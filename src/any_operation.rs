@@ -13,8 +13,9 @@ use crate::sql::{
     InspectDependents, InspectServiceMasterKey, KeyBackup, KeySentinelBackup, ProtectByPassword,
     ProtectByServiceMasterKey, ProtectedByPassword, ProtectedByServiceMasterKey, ProveKeyBackup,
     ProvedKeyBackup, RestoreDatabase, RestoreDatabaseMasterKey, RestoreServiceMasterKey,
-    RestoredDatabase, RestoredDatabaseMasterKey, RestoredKey, ServiceMasterKeyInfo,
-    VerifiedPassword, VerifyBackup, VerifyDatabaseKeys, VerifyPassword,
+    RestoredDatabase, RestoredDatabaseMasterKey, RestoredKey, RewrapThroughScratch,
+    RewrappedBackup, ServiceMasterKeyInfo, VerifiedPassword, VerifyBackup, VerifyDatabaseKeys,
+    VerifyPassword,
 };
 
 /// Declares the enums of operations and of their outputs, and hands every call through.
@@ -115,6 +116,8 @@ any_operation! {
     RestoreDatabaseMasterKey(RestoreDatabaseMasterKey -> RestoredDatabaseMasterKey) = "database-master-key/restore@1",
     /// `ServiceMasterKey::restore`.
     RestoreServiceMasterKey(RestoreServiceMasterKey -> RestoredKey) = "service-master-key/restore@1",
+    /// `DatabaseMasterKey::rewrap_through`.
+    RewrapThroughScratch(RewrapThroughScratch -> RewrappedBackup) = "database-master-key/rewrap-through@1",
     /// `Database::verify`.
     VerifyBackup(VerifyBackup -> BackupSet) = "database/verify@1",
     /// `DatabaseKeys::verify`.

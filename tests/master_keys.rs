@@ -5,6 +5,7 @@
 #[path = "support/kit.rs"]
 mod kit;
 
+use scorch_recovery::simulator::Version;
 use scorch_recovery::sql::{
     Database, DatabaseMasterKey, DatabaseMasterKeyInfo, Dependents, KeyRestoreOutcome, ProbeResult,
 };
@@ -383,4 +384,64 @@ async fn a_key_that_opens_nothing_needs_no_backup_to_be_given_up() {
         .await
         .unwrap();
     assert_eq!(restored.probed[0].result, ProbeResult::Opens);
+}
+
+#[tokio::test]
+async fn a_database_is_wrapped_anew_through_a_scratch_instance_and_nothing_stays_there() {
+    let mut world = after_backup().await;
+    for (name, version) in [("SCRATCH", Version::Sql2022), ("NEWER", Version::Sql2025)] {
+        world.add(name, |builder| builder.version(version));
+    }
+    neighbour(&world).await;
+    let cx = world.context();
+    let new = r"\\vault\keys\rewrapped.bak";
+    let rewrap = |scratch: &str, key: &str, file: &str| {
+        DatabaseMasterKey::rewrap_through(&named(scratch), &named("Orchestrator"))
+            .for_target(&named("SQL02"))
+            .key_file(named(KEY))
+            .decrypted_by(secret(key))
+            .from_file(named(BAK))
+            .password(secret("generated"))
+            .to_file(named(file))
+    };
+    let error = run_error(&world, rewrap("NEWER", "key", new)).await;
+    assert_eq!(error.kind(), ErrorKind::Incompatible, "{error}");
+    let error = run_error(&world, rewrap("SQL02", "key", new)).await;
+    assert!(
+        error.kind() == ErrorKind::ConsentRequired && error.to_string().contains("Payroll"),
+        "{error}"
+    );
+    let error = run_error(&world, rewrap("SCRATCH", "wrong", new)).await;
+    assert_eq!(
+        (error.kind(), error.effect()),
+        (ErrorKind::KeyMismatch, Effect::None),
+        "{error}"
+    );
+    let nowhere = rewrap("SCRATCH", "key", r"\\vault\missing\a.bak");
+    let error = run_error(&world, nowhere).await;
+    assert_eq!(error.effect(), Effect::None, "{error}");
+    assert_eq!(
+        rewrap("SCRATCH", "key", new).observe(&cx).await.unwrap(),
+        Observation::NotDone
+    );
+
+    let made = rewrap("SCRATCH", "key", new).run(&cx).await.unwrap();
+    let left = "SELECT COUNT(*) FROM sys.databases WHERE database_id > 4";
+    assert_eq!(world.sql("SCRATCH", None, left).await.integer(), 0);
+    restore_database(&cx, new).await;
+    let error = verify("SQL02", "Orchestrator").run(&cx).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::KeyMismatch, "{error}");
+    DatabaseMasterKey::protect_by_service_master_key(&named("SQL02"), &named("Orchestrator"))
+        .opened_by(made.password)
+        .run(&cx)
+        .await
+        .unwrap();
+    assert!(
+        verify("SQL02", "Orchestrator")
+            .run(&cx)
+            .await
+            .unwrap()
+            .is_whole()
+    );
+    assert!(neighbour_opens(&world).await);
 }

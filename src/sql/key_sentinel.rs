@@ -11,6 +11,7 @@ use crate::sql::connection::Connection;
 use crate::sql::database::{Database, DatabaseInfo};
 use crate::sql::key_probe::{KeyProbe, ProbeResult};
 use crate::sql::statement::Statement;
+use crate::sql::throwaway;
 use crate::transport::SqlBatch;
 
 const NAME: &str = "back up key sentinel";
@@ -131,7 +132,7 @@ impl BackUpKeySentinel {
         let made = self
             .fill_and_back_up(cx, &mut connection, &name, file)
             .await;
-        let dropped = drop_again(&mut connection, &name).await;
+        let dropped = throwaway::drop_database(&mut connection, &name).await;
         let made = made.map_err(|error| match &dropped {
             Ok(()) => error.with_effect(Effect::None),
             Err(_) => left(error, &name),
@@ -193,14 +194,6 @@ async fn change(connection: &mut Connection<'_>, batch: SqlBatch) -> Result<()> 
     let deadline = Some(connection.cx().deadlines().key);
     connection.change(batch, &[], deadline).await?.or_error()?;
     Ok(())
-}
-
-/// Drops a sentinel. Only ever called on one that this operation made.
-pub(crate) async fn drop_again(connection: &mut Connection<'_>, name: &DatabaseName) -> Result<()> {
-    let batch = Statement::new("USE master; DROP DATABASE ")
-        .identifier(name.as_str())
-        .batch();
-    change(connection, batch).await
 }
 
 /// An error after which a database is left.

@@ -21,6 +21,7 @@ mod numbers;
 mod server_identity;
 mod service_master_key;
 mod statement;
+mod throwaway;
 mod watched;
 
 pub use backup_set::{BackupSet, BackupSetFile};
@@ -36,7 +37,7 @@ pub use database_master_key::{
     BackUpDatabaseMasterKey, DatabaseMasterKey, DatabaseMasterKeyBackup, DatabaseMasterKeyInfo,
     InspectDatabaseMasterKey, ProtectByPassword, ProtectByServiceMasterKey, ProtectedByPassword,
     ProtectedByServiceMasterKey, RestoreDatabaseMasterKey, RestoredDatabaseMasterKey,
-    VerifiedPassword, VerifyPassword,
+    RewrapThroughScratch, RewrappedBackup, VerifiedPassword, VerifyPassword,
 };
 pub use dependents::{Completeness, DependentDatabase, Dependents, InspectDependents};
 pub use file_examination::FileExamination;

@@ -66,6 +66,14 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
             .from_file(r"C:\c\a.key".parse().unwrap())
             .decrypted_by(secret.clone())
             .into(),
+        DatabaseMasterKey::rewrap_through(&instance, &database)
+            .for_target(&instance)
+            .key_file(r"C:\c\a.key".parse().unwrap())
+            .decrypted_by(secret.clone())
+            .from_file(r"C:\c\a.bak".parse().unwrap())
+            .password(secret.clone())
+            .to_file(r"C:\c\b.bak".parse().unwrap())
+            .into(),
         Database::verify(&instance)
             .file(r"C:\c\a.bak".parse().unwrap())
             .into(),

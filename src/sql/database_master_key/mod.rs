@@ -6,6 +6,7 @@ mod inspect;
 mod protect_by_password;
 mod protect_by_service_master_key;
 mod restore;
+mod rewrap_through;
 mod verify_password;
 
 pub use backup::{BackUpDatabaseMasterKey, DatabaseMasterKeyBackup};
@@ -13,6 +14,7 @@ pub use inspect::{DatabaseMasterKeyInfo, InspectDatabaseMasterKey};
 pub use protect_by_password::{ProtectByPassword, ProtectedByPassword};
 pub use protect_by_service_master_key::{ProtectByServiceMasterKey, ProtectedByServiceMasterKey};
 pub use restore::{RestoreDatabaseMasterKey, RestoredDatabaseMasterKey};
+pub use rewrap_through::{RewrapThroughScratch, RewrappedBackup};
 pub use verify_password::{VerifiedPassword, VerifyPassword};
 
 use crate::names::{DatabaseName, SqlInstance};
@@ -79,6 +81,13 @@ impl DatabaseMasterKey {
         database: &DatabaseName,
     ) -> ProtectByServiceMasterKey {
         ProtectByServiceMasterKey::new(instance.clone(), database.clone())
+    }
+
+    /// Makes, on a scratch instance, a backup of `database` that opens by a password, for a target
+    /// whose service master key must stay as it is: `.for_target(&instance).key_file(path)
+    /// .decrypted_by(secret).from_file(path).password(secret).to_file(path)`.
+    pub fn rewrap_through(scratch: &SqlInstance, database: &DatabaseName) -> RewrapThroughScratch {
+        RewrapThroughScratch::new(scratch.clone(), database.clone())
     }
 
     /// Tries whether a password opens the master key of `database`: `.password(secret)`.

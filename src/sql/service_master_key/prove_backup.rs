@@ -17,8 +17,9 @@ use crate::sql::dependents::Dependents;
 use crate::sql::file_examination::FileExamination;
 use crate::sql::key_probe::{KeyProbe, ProbeResult};
 use crate::sql::key_restore_outcome::KeyRestoreOutcome;
-use crate::sql::key_sentinel::{self, KeySentinelBackup};
+use crate::sql::key_sentinel::KeySentinelBackup;
 use crate::sql::statement::Statement;
+use crate::sql::throwaway;
 use crate::transport::MessageSupport;
 
 const NAME: &str = "prove backup of service master key";
@@ -147,15 +148,15 @@ impl ProveKeyBackup {
                 require_throwaway(&mut connection, sentinel).await?;
                 let proved = self.prove_there(cx, sentinel, sentinel_file).await;
                 // The key must not stay on two instances, proved or not.
-                let cleaned = clean(&mut connection, sentinel).await;
+                let family = Some(sentinel.family_guid.as_str());
+                let cleaned = throwaway::clean(&mut connection, &sentinel.database, family).await;
                 let examination = match (proved, cleaned) {
                     (Ok(examination), Ok(())) => examination,
                     (Err(error), Ok(())) => return Err(error.with_effect(Effect::None)),
                     (_, Err(error)) => {
-                        return Err(error.with_effect(Effect::Partial).with_remedy(format!(
-                            "throw the instance away, or drop the database {} there and run ALTER SERVICE MASTER KEY REGENERATE",
-                            sentinel.database
-                        )));
+                        return Err(error
+                            .with_effect(Effect::Partial)
+                            .with_remedy(throwaway::remedy(&sentinel.database)));
                     }
                 };
                 Ok(ProvedKeyBackup {
@@ -185,7 +186,7 @@ impl ProveKeyBackup {
             .with_remedy("use an instance that never had this key"));
         }
         let mut connection = Connection::open(cx, &self.instance, None).await?;
-        key_sentinel::drop_again(&mut connection, &sentinel.database).await?;
+        throwaway::drop_database(&mut connection, &sentinel.database).await?;
         drop(connection);
         let restored = self.restore.run(cx).await?;
         cx.report(&Progress::Doing {
@@ -214,7 +215,7 @@ impl ProveKeyBackup {
             .await?;
         let mut connection = Connection::open(cx, &self.instance, None).await?;
         if restored.database.family_guid.as_deref() != Some(sentinel.family_guid.as_str()) {
-            key_sentinel::drop_again(&mut connection, &restored.name).await?;
+            throwaway::drop_database(&mut connection, &restored.name).await?;
             return Err(Error::new(
                 ErrorKind::Corrupt,
                 format!(
@@ -267,46 +268,7 @@ async fn require_throwaway(
             "name another instance, on which nothing is lost; or prove the file .in_place(…)",
         ));
     }
-    connection
-        .require_server_permission("CONTROL SERVER")
-        .await?;
-    if DatabaseInfo::read(connection, &sentinel.database)
-        .await?
-        .is_some()
-    {
-        return Err(Error::new(
-            ErrorKind::AlreadyExists,
-            format!("there is a database {} on the throwaway", sentinel.database),
-        )
-        .with_remedy(
-            "drop it if it is the rest of an earlier attempt, or name another throwaway",
-        ));
-    }
-    let dependents = Dependents::read(connection).await?;
-    dependents.require_complete()?;
-    if dependents.is_empty() {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::ConsentRequired,
-        format!(
-            "it is no throwaway: under its service master key live {}",
-            dependents.names().join(", ")
-        ),
-    )
-    .with_remedy("name an instance on which nothing is lost"))
-}
-
-/// Drops the sentinel, and gives the throwaway a key that nobody else has.
-async fn clean(connection: &mut Connection<'_>, sentinel: &KeySentinelBackup) -> Result<()> {
-    let left = DatabaseInfo::read(connection, &sentinel.database).await?;
-    if left.is_some_and(|left| left.family_guid.as_deref() == Some(sentinel.family_guid.as_str())) {
-        key_sentinel::drop_again(connection, &sentinel.database).await?;
-    }
-    let batch = Statement::new("ALTER SERVICE MASTER KEY REGENERATE").batch();
-    let deadline = Some(connection.cx().deadlines().key);
-    connection.change(batch, &[], deadline).await?.or_error()?;
-    Ok(())
+    throwaway::require(connection, &sentinel.database).await
 }
 
 impl Sealed for ProveKeyBackup {}
