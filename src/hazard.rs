@@ -14,6 +14,9 @@ pub enum Hazard {
         /// What is missing from the list, and why.
         what: String,
     },
+    /// The master key of the database `master` is encrypted anew. If it does not open afterwards,
+    /// encrypted databases (TDE) don't come up at the instance's next start (documented).
+    EndangersStart,
     /// What the present key does not decrypt is given up (`FORCE`): unreadable from then on, unless
     /// the new key is the one that it is under.
     LosesWhatDoesNotDecrypt {
@@ -59,6 +62,9 @@ impl fmt::Display for Hazard {
                     "not everything under the service master key could be seen: {what}"
                 )
             }
+            Self::EndangersStart => f.write_str(
+                "encrypts the master key of the database master anew, without which encrypted databases don't come up at the next start",
+            ),
             Self::LosesWhatDoesNotDecrypt { what } => {
                 write!(
                     f,

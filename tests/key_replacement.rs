@@ -38,7 +38,15 @@ fn shared_server() -> Scripted {
         ],
     );
     server.says(
-        "pvt_key_encryption_type",
+        "dm_database_encryption_keys",
+        vec![
+            Piece::Rows(vec!["name", "thumbprint"], vec![]),
+            Piece::Rows(vec!["name", "encryptor_thumbprint"], vec![]),
+            Piece::Rows(vec!["family_guid", "name"], vec![]),
+        ],
+    );
+    server.says(
+        "sys.asymmetric_keys",
         vec![
             Piece::Rows(vec!["name"], vec![vec![text("k")]]),
             Piece::Rows(vec!["name"], vec![]),

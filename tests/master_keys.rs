@@ -445,3 +445,50 @@ async fn a_database_is_wrapped_anew_through_a_scratch_instance_and_nothing_stays
     );
     assert!(neighbour_opens(&world).await);
 }
+
+#[tokio::test]
+async fn what_hangs_on_master_is_listed_and_wants_a_consent_of_its_own() {
+    let world = after_backup().await;
+    let cx = world.context();
+    let keys = "CREATE MASTER KEY ENCRYPTION BY PASSWORD = 'Own-Passw0rd-of-tests'; \
+                CREATE CERTIFICATE [tde ]]'c] WITH SUBJECT = 's'";
+    world.sql("SQL02", Some("master"), keys).await;
+    world.sql("SQL02", None, "CREATE DATABASE Payroll").await;
+    let stored = "EXEC sp_control_dbmasterkey_password @db_name = N'Payroll', \
+                  @password = N'Own-Passw0rd-of-tests', @action = N'add'";
+    world.sql("SQL02", None, stored).await;
+    let seen = Dependents::inspect(&named("SQL02")).run(&cx).await.unwrap();
+    assert_eq!(seen.stored_passwords, ["Payroll"]);
+    let certificate = &seen.certificates[0];
+    assert_eq!(
+        (certificate.name.as_str(), certificate.thumbprint.len()),
+        ("tde ]'c", 40)
+    );
+    let names = seen.names().join("; ");
+    assert!(
+        names.contains("database master") && names.contains("certificate tde ]'c in master"),
+        "{names}"
+    );
+
+    let own = back_up_key(&world, "SQL02", r"\\vault\keys\own.key").await;
+    let replace = || restore_key("SQL02", KEY).replacing(&seen).keeping(&own);
+    let error = run_error(&world, replace()).await;
+    assert!(
+        error.kind() == ErrorKind::ConsentRequired
+            && error.remedy().unwrap().contains(".including_master(&seen)"),
+        "{error}"
+    );
+    let master = DatabaseMasterKey::inspect(&named("SQL02"), &named("master"))
+        .run(&cx)
+        .await
+        .unwrap();
+    let included = replace().including_master(&master);
+    assert!(
+        included
+            .describe()
+            .hazards
+            .contains(&Hazard::EndangersStart)
+    );
+    let restored = included.run(&cx).await.unwrap();
+    assert_eq!(restored.probed[0].to_string(), "master: opens");
+}

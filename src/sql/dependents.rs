@@ -7,13 +7,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::names::{DatabaseName, SqlInstance};
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
 use crate::permission::Permission;
+use crate::sql::answer::Row;
 use crate::sql::connection::Connection;
 use crate::sql::statement::Statement;
 
 const NAME: &str = "inspect dependents of the service master key";
 
 /// How many databases are asked for their master key in one statement.
-const DATABASES_A_STATEMENT: usize = 50;
+const DATABASES_A_STATEMENT: usize = 200;
 
 /// Everything that lives under the service master key of an instance, as far as it can be seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,13 @@ pub struct Dependents {
     pub credentials: Vec<String>,
     /// Linked servers' logins with a stored password: `SERVER: remote user`.
     pub linked_logins: Vec<String>,
+    /// Certificates in `master` whose private keys are under its master key, and so under the service
+    /// master key: those of encrypted databases (TDE) and encrypted backups.
+    pub certificates: Vec<DependentCertificate>,
+    /// Databases whose master key's password the instance has stored (`sp_control_dbmasterkey_password`),
+    /// each once for each password; of a family that is not here, its identifier in hexadecimal. With
+    /// one of them a key opens under any service master key, so "it opens" does not prove "same key".
+    pub stored_passwords: Vec<String>,
     /// Whether this is all.
     pub completeness: Completeness,
 }
@@ -46,6 +54,18 @@ pub struct DependentDatabase {
     pub is_in_availability_group: bool,
     /// Whether it has a master key; `None` where it can't be asked.
     pub has_master_key: Option<bool>,
+}
+
+/// A certificate in `master`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DependentCertificate {
+    /// Its name.
+    pub name: String,
+    /// Its SHA-1 thumbprint, in hexadecimal.
+    pub thumbprint: String,
+    /// The databases that it encrypts (TDE). What backups it encrypted is not recorded here.
+    pub encrypts: Vec<String>,
 }
 
 /// Whether an inventory is whole.
@@ -103,7 +123,21 @@ impl Dependents {
             .linked_logins
             .iter()
             .map(|name| format!("linked login {name}"));
-        databases.chain(credentials).chain(logins).collect()
+        let certificates = self.certificates.iter().map(|certificate| {
+            let name = &certificate.name;
+            match certificate.encrypts.as_slice() {
+                [] => format!("certificate {name} in master"),
+                databases => format!(
+                    "certificate {name} in master, which encrypts {}",
+                    databases.join(", ")
+                ),
+            }
+        });
+        databases
+            .chain(credentials)
+            .chain(logins)
+            .chain(certificates)
+            .collect()
     }
 
     pub(crate) fn evidence(&self) -> DependentsEvidence {
@@ -113,6 +147,8 @@ impl Dependents {
             serde_json::json!(self.databases),
             serde_json::json!(self.credentials),
             serde_json::json!(self.linked_logins),
+            serde_json::json!(self.certificates),
+            serde_json::json!(self.stored_passwords),
         ];
         for part in parts {
             hash.update(part.to_string());
@@ -162,6 +198,13 @@ impl Dependents {
         .with_remedy("a master key that is wrapped anew here would not open on the other replicas; plan this for all replicas together with the DBA"))
     }
 
+    /// Whether the database `master` has a master key of its own, which encrypted databases (TDE) and
+    /// encrypted backups hang on.
+    pub(crate) fn has_key_in_master(&self) -> bool {
+        let mut databases = self.databases.iter();
+        databases.any(|database| database.name.as_str().eq_ignore_ascii_case("master"))
+    }
+
     /// A key under which a database is offline or read-only can't be replaced whole.
     pub(crate) fn require_online(&self) -> Result<()> {
         let closed: Vec<String> = self
@@ -190,6 +233,11 @@ impl Dependents {
     pub(crate) async fn read(connection: &mut Connection<'_>) -> Result<Self> {
         let databases = read_databases(connection).await?;
         let (credentials, linked_logins, sees_all) = read_server(connection).await?;
+        let (certificates, stored_passwords) = if sees_all {
+            read_master(connection).await?
+        } else {
+            (Vec::new(), Vec::new())
+        };
         let unknown: Vec<&str> = databases
             .iter()
             .filter(|database| database.has_master_key.is_none())
@@ -197,7 +245,7 @@ impl Dependents {
             .collect();
         let completeness = if !sees_all {
             Completeness::Incomplete {
-                what: "credentials, linked logins and databases that the login may not see"
+                what: "credentials, linked logins, certificates in master and databases that the login may not see"
                     .to_owned(),
                 why: "use a login that has CONTROL SERVER".to_owned(),
             }
@@ -214,6 +262,8 @@ impl Dependents {
             databases,
             credentials,
             linked_logins,
+            certificates,
+            stored_passwords,
             completeness,
         })
     }
@@ -295,6 +345,51 @@ async fn read_server(connection: &mut Connection<'_>) -> Result<(Vec<String>, Ve
     Ok((credentials, linked_logins, answer.first()?.is("allowed")?))
 }
 
+/// What is under the master key of `master`, and the passwords of other master keys that are stored.
+async fn read_master(
+    connection: &mut Connection<'_>,
+) -> Result<(Vec<DependentCertificate>, Vec<String>)> {
+    let batch = Statement::new(
+        "SELECT name, thumbprint FROM master.sys.certificates \
+         WHERE pvt_key_encryption_type = 'MK' AND name NOT LIKE N'##%' ORDER BY name; \
+         SELECT d.name, k.encryptor_thumbprint FROM sys.dm_database_encryption_keys AS k \
+         JOIN sys.databases AS d ON d.database_id = k.database_id WHERE d.name <> N'tempdb' ORDER BY d.name; \
+         SELECT p.family_guid, d.name FROM sys.master_key_passwords AS p \
+         LEFT JOIN sys.database_recovery_status AS r ON r.family_guid = p.family_guid \
+         LEFT JOIN sys.databases AS d ON d.database_id = r.database_id ORDER BY d.name",
+    )
+    .batch();
+    let answer = connection.look(batch).await?;
+    let thumbprint = |row: &Row<'_>, name: &str| {
+        Ok::<_, Error>(hex::encode(row.bytes_or_null(name)?.unwrap_or_default()))
+    };
+    let mut certificates = Vec::new();
+    for row in answer.rows(0) {
+        certificates.push(DependentCertificate {
+            name: row.text("name")?.to_owned(),
+            thumbprint: thumbprint(&row, "thumbprint")?,
+            encrypts: Vec::new(),
+        });
+    }
+    for row in answer.rows(1) {
+        let encryptor = thumbprint(&row, "encryptor_thumbprint")?;
+        let database = row.text("name")?;
+        for certificate in &mut certificates {
+            if certificate.thumbprint == encryptor {
+                certificate.encrypts.push(database.to_owned());
+            }
+        }
+    }
+    let mut stored_passwords = Vec::new();
+    for row in answer.rows(2) {
+        stored_passwords.push(match row.text_or_null("name")? {
+            Some(database) => database.to_owned(),
+            None => hex::encode(row.guid_or_null("family_guid")?.unwrap_or_default()),
+        });
+    }
+    Ok((certificates, stored_passwords))
+}
+
 /// Looks what lives under the service master key of an instance.
 ///
 /// # Contract
@@ -307,7 +402,8 @@ async fn read_server(connection: &mut Connection<'_>) -> Result<(Vec<String>, Ve
 /// Dropping the future leaves nothing behind.
 ///
 /// # T-SQL
-/// `SELECT … FROM sys.databases`, `[…].sys.symmetric_keys`, `sys.credentials`, `sys.linked_logins`
+/// `SELECT … FROM sys.databases`, `[…].sys.symmetric_keys`, `sys.credentials`, `sys.linked_logins`,
+/// `master.sys.certificates`, `sys.dm_database_encryption_keys`, `sys.master_key_passwords`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use]
 pub struct InspectDependents {

@@ -39,7 +39,9 @@ pub use database_master_key::{
     ProtectedByServiceMasterKey, RestoreDatabaseMasterKey, RestoredDatabaseMasterKey,
     RewrapThroughScratch, RewrappedBackup, VerifiedPassword, VerifyPassword,
 };
-pub use dependents::{Completeness, DependentDatabase, Dependents, InspectDependents};
+pub use dependents::{
+    Completeness, DependentCertificate, DependentDatabase, Dependents, InspectDependents,
+};
 pub use file_examination::FileExamination;
 pub use grant_script::grant_script;
 pub use key_probe::{KeyProbe, ProbeResult};

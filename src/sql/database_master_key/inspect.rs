@@ -72,12 +72,12 @@ impl InspectDatabaseMasterKey {
 
 /// What an operation carries of a database master key that was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct MasterKeyEvidence {
+pub(crate) struct MasterKeyEvidence {
     digest: String,
 }
 
 impl DatabaseMasterKeyInfo {
-    pub(super) fn evidence(&self) -> MasterKeyEvidence {
+    pub(crate) fn evidence(&self) -> MasterKeyEvidence {
         let seen = serde_json::json!(self).to_string();
         MasterKeyEvidence {
             digest: hex::encode(Sha256::digest(seen)),
@@ -85,7 +85,7 @@ impl DatabaseMasterKeyInfo {
     }
 
     /// Refuses to change a key that nobody has looked at, or that is not as it was then.
-    pub(super) fn require_seen(
+    pub(crate) fn require_seen(
         &self,
         seen: Option<&MasterKeyEvidence>,
         setter: &str,
@@ -104,7 +104,7 @@ impl DatabaseMasterKeyInfo {
         )
     }
 
-    pub(super) async fn read(
+    pub(crate) async fn read(
         connection: &mut Connection<'_>,
         database: &DatabaseName,
     ) -> Result<Self> {

@@ -10,6 +10,7 @@ mod rewrap_through;
 mod verify_password;
 
 pub use backup::{BackUpDatabaseMasterKey, DatabaseMasterKeyBackup};
+pub(crate) use inspect::MasterKeyEvidence;
 pub use inspect::{DatabaseMasterKeyInfo, InspectDatabaseMasterKey};
 pub use protect_by_password::{ProtectByPassword, ProtectedByPassword};
 pub use protect_by_service_master_key::{ProtectByServiceMasterKey, ProtectedByServiceMasterKey};

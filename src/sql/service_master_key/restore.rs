@@ -12,6 +12,7 @@ use crate::permission::Permission;
 use crate::progress::Progress;
 use crate::secret::SecretRef;
 use crate::sql::connection::Connection;
+use crate::sql::database_master_key::{DatabaseMasterKeyInfo, MasterKeyEvidence};
 use crate::sql::dependents::Dependents;
 use crate::sql::file_examination::FileExamination;
 use crate::sql::key_probe::{KeyProbe, ProbeResult};
@@ -31,6 +32,8 @@ const NAME: &str = "restore service master key";
 ///   operation carries what was seen of them ([`replacing`](Self::replacing)) and a backup of the
 ///   key that is replaced ([`keeping`](Self::keeping)); else it is refused. What was seen is
 ///   compared again before anything is sent.
+/// * A master key in the database `master` wants a consent of its own
+///   ([`including_master`](Self::including_master)).
 /// * What could not be seen whole is never replaced under.
 /// * Every database with a master key must be online, writable and (but for the one that is being
 ///   [`recovered`](Self::recovering)) open before, and is probed again after.
@@ -61,6 +64,7 @@ pub struct RestoreServiceMasterKey {
     decrypted_by: Option<SecretRef>,
     expecting_sha256: Option<String>,
     consent: Option<Consent>,
+    including_master: Option<MasterKeyEvidence>,
     keeping: Option<KeptKey>,
     recovering: Option<DatabaseName>,
 }
@@ -88,6 +92,7 @@ impl RestoreServiceMasterKey {
             decrypted_by: None,
             expecting_sha256: None,
             consent: None,
+            including_master: None,
             keeping: None,
             recovering: None,
         }
@@ -122,6 +127,14 @@ impl RestoreServiceMasterKey {
     /// The last way of all.
     pub fn forcing(mut self, dependents: &Dependents) -> Self {
         self.consent = Some(Consent::new(dependents, true));
+        self
+    }
+
+    /// Consents, beside all else, to replacing the key under which the master key of the database
+    /// `master` is, which was seen. If that does not open afterwards, encrypted databases (TDE) don't
+    /// come up at the next start.
+    pub fn including_master(mut self, seen: &DatabaseMasterKeyInfo) -> Self {
+        self.including_master = Some(seen.evidence());
         self
     }
 
@@ -183,6 +196,10 @@ impl RestoreServiceMasterKey {
 
         let dependents = Dependents::read(&mut connection).await?;
         consent::require(self.consent.as_ref(), &dependents)?;
+        if dependents.has_key_in_master() {
+            let master = DatabaseMasterKeyInfo::read(&mut connection, &"master".parse()?).await?;
+            master.require_seen(self.including_master.as_ref(), "including_master")?;
+        }
         let before = KeyProbe::all(&mut connection, &dependents).await?;
         let needs_no_backup =
             dependents.is_empty() || self.is_forced() && consent::opens_nothing(&before);
@@ -261,6 +278,9 @@ impl Operation for RestoreServiceMasterKey {
             });
         }
         hazards.push(Hazard::ReplacesServiceMasterKey { dependents });
+        if self.including_master.is_some() {
+            hazards.push(Hazard::EndangersStart);
+        }
         Description {
             target: self.instance.to_string(),
             action: "replace the service master key with that of a key file".to_owned(),
