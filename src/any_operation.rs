@@ -7,15 +7,16 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
 use crate::sql::{
-    BackUpDatabase, BackUpDatabaseMasterKey, BackUpKeySentinel, BackUpServiceMasterKey, BackupSet,
-    DatabaseBackup, DatabaseInfo, DatabaseKeysVerified, DatabaseMasterKeyBackup,
-    DatabaseMasterKeyInfo, Dependents, InspectDatabase, InspectDatabaseMasterKey,
-    InspectDependents, InspectServiceMasterKey, KeyBackup, KeySentinelBackup, ProtectByPassword,
+    BackUpCertificate, BackUpDatabase, BackUpDatabaseMasterKey, BackUpKeySentinel,
+    BackUpServiceMasterKey, BackupSet, CertificateBackup, CertificateInfo, DatabaseBackup,
+    DatabaseInfo, DatabaseKeysVerified, DatabaseMasterKeyBackup, DatabaseMasterKeyInfo, Dependents,
+    InspectCertificate, InspectDatabase, InspectDatabaseMasterKey, InspectDependents,
+    InspectServiceMasterKey, KeyBackup, KeySentinelBackup, ProtectByPassword,
     ProtectByServiceMasterKey, ProtectedByPassword, ProtectedByServiceMasterKey, ProveKeyBackup,
-    ProvedKeyBackup, RestoreDatabase, RestoreDatabaseMasterKey, RestoreServiceMasterKey,
-    RestoredDatabase, RestoredDatabaseMasterKey, RestoredKey, RewrapThroughScratch,
-    RewrappedBackup, ServiceMasterKeyInfo, VerifiedPassword, VerifyBackup, VerifyDatabaseKeys,
-    VerifyPassword,
+    ProvedKeyBackup, RestoreCertificate, RestoreDatabase, RestoreDatabaseMasterKey,
+    RestoreServiceMasterKey, RestoredCertificate, RestoredDatabase, RestoredDatabaseMasterKey,
+    RestoredKey, RewrapThroughScratch, RewrappedBackup, ServiceMasterKeyInfo, VerifiedPassword,
+    VerifyBackup, VerifyDatabaseKeys, VerifyPassword,
 };
 
 /// Declares the enums of operations and of their outputs, and hands every call through.
@@ -88,6 +89,8 @@ macro_rules! any_operation {
 }
 
 any_operation! {
+    /// `Certificate::backup`.
+    BackUpCertificate(BackUpCertificate -> CertificateBackup) = "certificate/backup@1",
     /// `Database::backup`.
     BackUpDatabase(BackUpDatabase -> DatabaseBackup) = "database/backup@1",
     /// `DatabaseMasterKey::backup`.
@@ -96,6 +99,8 @@ any_operation! {
     BackUpKeySentinel(BackUpKeySentinel -> KeySentinelBackup) = "key-sentinel/backup@1",
     /// `ServiceMasterKey::backup`.
     BackUpServiceMasterKey(BackUpServiceMasterKey -> KeyBackup) = "service-master-key/backup@1",
+    /// `Certificate::inspect`.
+    InspectCertificate(InspectCertificate -> CertificateInfo) = "certificate/inspect@1",
     /// `Database::inspect`.
     InspectDatabase(InspectDatabase -> DatabaseInfo) = "database/inspect@1",
     /// `DatabaseMasterKey::inspect`.
@@ -110,6 +115,8 @@ any_operation! {
     ProtectByServiceMasterKey(ProtectByServiceMasterKey -> ProtectedByServiceMasterKey) = "database-master-key/protect-by-service-master-key@1",
     /// `ServiceMasterKey::prove_backup`.
     ProveKeyBackup(ProveKeyBackup -> ProvedKeyBackup) = "service-master-key/prove-backup@1",
+    /// `Certificate::restore`.
+    RestoreCertificate(RestoreCertificate -> RestoredCertificate) = "certificate/restore@1",
     /// `Database::restore`.
     RestoreDatabase(RestoreDatabase -> RestoredDatabase) = "database/restore@1",
     /// `DatabaseMasterKey::restore`.

@@ -8,7 +8,7 @@ mod kit;
 
 use scorch_recovery::simulator::Platform;
 use scorch_recovery::sql::{
-    Database, DatabaseMasterKey, KeySentinel, KeySentinelBackup, RestoreDatabase,
+    Certificate, Database, DatabaseMasterKey, KeySentinel, KeySentinelBackup, RestoreDatabase,
     RestoreServiceMasterKey, ServiceMasterKey,
 };
 use scorch_recovery::{Context, Effect, Error, ErrorKind, Operation, SecretRef};
@@ -67,7 +67,18 @@ async fn refused(cx: &Context, server: &str, folder: &str) -> Vec<(&'static str,
         .from_file(path("a.key"))
         .decrypted_by(SecretRef::named("key"))
         .opening(&sentinel_backup, path("a.bak"));
+    let certificate = Certificate::backup(&instance, &named("model"), &named("c"))
+        .to_file(path("a.cer"))
+        .private_key_to_file(path("a.pvk"))
+        .encrypted_by(SecretRef::named("key"));
+    let restored_certificate = Certificate::restore(&instance, &named("model"), &named("c"))
+        .from_file(path("a.cer"))
+        .private_key_from_file(path("a.pvk"))
+        .decrypted_by(SecretRef::named("key"));
     vec![
+        ("to_file", certificate.observe(cx).await.unwrap_err()),
+        ("to_file", certificate.run(cx).await.unwrap_err()),
+        ("from_file", restored_certificate.run(cx).await.unwrap_err()),
         ("to_file", master_key.observe(cx).await.unwrap_err()),
         ("to_file", master_key.run(cx).await.unwrap_err()),
         ("from_file", restored_master_key.run(cx).await.unwrap_err()),

@@ -16,6 +16,8 @@
 mod bad_input;
 #[path = "bad_luck.rs"]
 mod bad_luck;
+#[path = "certificates.rs"]
+mod certificates;
 #[path = "key_proof.rs"]
 mod key_proof;
 #[path = "master_keys.rs"]
@@ -34,9 +36,10 @@ use std::process::Command;
 use scorch_recovery::simulator::ModellingChoices;
 
 /// What of this program runs under other choices.
-const FAMILIES: [&str; 8] = [
+const FAMILIES: [&str; 9] = [
     "bad_input::",
     "bad_luck::",
+    "certificates::",
     "key_proof::",
     "master_keys::",
     "operations::",
@@ -59,7 +62,8 @@ const LONG: [&str; 7] = [
 
 /// What runs under each switch every time: the way of a key and a database to another instance, which
 /// most switches are about.
-const QUICK: [&str; 7] = [
+const QUICK: [&str; 8] = [
+    "certificates::a_key_file_that_can_not",
     "master_keys::a_moved_database_is_wrapped_anew_by_a_password",
     "operations::key_and_database_recover",
     "operations::without_the_key",

@@ -223,6 +223,12 @@ pub(crate) struct AsymmetricKey {
     pub(crate) public_key: Bytes,
     pub(crate) private_key: Wrapped,
     pub(crate) protection: Protection,
+    /// When a certificate becomes valid and when it stops to be.
+    #[serde(default)]
+    pub(crate) validity: Option<(PrimitiveDateTime, PrimitiveDateTime)>,
+    /// When the private key was last backed up: `pvt_key_last_backup_date`.
+    #[serde(default)]
+    pub(crate) last_backup: Option<PrimitiveDateTime>,
     /// Permissions on it by user or role.
     #[serde(default)]
     pub(crate) grants: BTreeMap<String, BTreeSet<String>>,
@@ -233,6 +239,8 @@ pub(crate) struct AsymmetricKey {
 pub(crate) enum Protection {
     /// The database master key.
     MasterKey,
+    /// There is none to be wrapped: a certificate that came without its private key.
+    NoPrivateKey,
     Password,
     AsymmetricKey(String),
     Certificate(String),

@@ -77,7 +77,8 @@ modelling_choices! {
     /// The number raised for a wrong password of a private key (15466, 15465 or 15556;
     /// unconfirmed).
     wrong_private_key_password: i32 = 15466, or [15465, 15556];
-    /// The state of messages on keys whose state nobody saw: 15116, 15117, 15240, 15282, 15320,
+    /// The state of messages on keys whose state nobody saw: 15116, 15117, 15208, 15240, 15282,
+    /// 15297, 15320,
     /// 15329, 15393, 15465, 15466 but for `DECRYPTBYASYMKEY`, 15579, 15584, 15585, 15588, 15593,
     /// 15594, 15595 (unconfirmed).
     unseen_state: u8 = 1, or [7];
@@ -86,6 +87,9 @@ modelling_choices! {
     /// though its statement goes on (unconfirmed). `false`: a failure is an error of class 16, as
     /// was seen of others with severity 10, and a notice is one.
     class_as_catalogued: bool = false, or [true];
+    /// Whether BACKUP CERTIFICATE leaves the certificate's file behind where the private key's can't
+    /// be written (unconfirmed). `false`: it takes it away again.
+    failed_certificate_backup_leaves_file: bool = true, or [false];
     /// `CurCmd` of the ends of statements where nobody saw it: of those on keys, of RESTORE LOG and
     /// RESTORE LABELONLY (unconfirmed).
     unseen_command: u16 = 0, or [253];

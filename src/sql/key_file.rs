@@ -33,6 +33,14 @@ pub(crate) async fn write(
             error
         });
     }
+    examine_written(connection, file).await
+}
+
+/// Looks at a key file that SQL Server says it wrote.
+pub(crate) async fn examine_written(
+    connection: &mut Connection<'_>,
+    file: &ServerPath,
+) -> Result<FileExamination> {
     let examination = FileExamination::of_key_file(connection, file)
         .await
         .map_err(|error| error.with_effect(Effect::Done))?;
@@ -80,19 +88,29 @@ pub(crate) async fn examine(
     file: &ServerPath,
     expected_sha256: Option<&str>,
 ) -> Result<FileExamination> {
+    examine_named(connection, "from_file", file, expected_sha256).await
+}
+
+/// The same, of the file that came by the setter `field`.
+pub(crate) async fn examine_named(
+    connection: &mut Connection<'_>,
+    field: &str,
+    file: &ServerPath,
+    expected_sha256: Option<&str>,
+) -> Result<FileExamination> {
     let examination = FileExamination::of_key_file(connection, file).await?;
     match (&examination, expected_sha256) {
         (FileExamination::Absent, _) => Err(Error::new(
             ErrorKind::NotFound,
-            format!("from_file: {file} does not exist on the server, or its service account may not see it"),
+            format!("{field}: {file} does not exist on the server, or its service account may not see it"),
         )
         .with_remedy("copy the key file to where SQL Server's service account can read it")),
         (FileExamination::Hashed { size: 0, .. }, _) => {
-            Err(Error::new(ErrorKind::Corrupt, format!("from_file: {file} is empty")))
+            Err(Error::new(ErrorKind::Corrupt, format!("{field}: {file} is empty")))
         }
         (FileExamination::Hashed { sha256, .. }, Some(expected)) if sha256 != expected => Err(Error::new(
             ErrorKind::Corrupt,
-            format!("from_file: {file} has SHA-256 {sha256}, not {expected}: it is another file, or was changed"),
+            format!("{field}: {file} has SHA-256 {sha256}, not {expected}: it is another file, or was changed"),
         )
         .with_remedy("use the copy that was made when the key was backed up")),
         (FileExamination::Hashed { .. }, _) | (_, None) => Ok(examination),

@@ -2,6 +2,7 @@
 
 mod answer;
 mod backup_set;
+mod certificate;
 mod connection;
 mod database;
 mod database_keys;
@@ -25,6 +26,10 @@ mod throwaway;
 mod watched;
 
 pub use backup_set::{BackupSet, BackupSetFile};
+pub use certificate::{
+    BackUpCertificate, Certificate, CertificateBackup, CertificateInfo, InspectCertificate,
+    PrivateKey, RestoreCertificate, RestoredCertificate,
+};
 pub use database::{
     BackUpDatabase, Database, DatabaseBackup, DatabaseFileInfo, DatabaseInfo, InspectDatabase,
     RestoreDatabase, RestoredDatabase, VerifyBackup,

@@ -22,6 +22,14 @@ pub(crate) const SAME_ENCRYPTION: i32 = 15579;
 pub(crate) const KEYS_IDENTICAL: i32 = 15588;
 /// The master key of the database can't be opened here.
 pub(crate) const MASTER_KEY_CLOSED: i32 = 15581;
+/// A certificate's file, or that of its private key: missing, unreadable or not one.
+pub(crate) const CERTIFICATE_FILE: i32 = 15208;
+/// A private key that is not the certificate's, or damaged data. That it is this number is
+/// unconfirmed.
+pub(crate) const CERTIFICATE_DATA: i32 = 15297;
+/// The private key of a certificate does not open: a wrong password. Which number that raises is
+/// unconfirmed; 15465 is its text.
+pub(crate) const WRONG_PRIVATE_KEY_PASSWORD: [i32; 3] = [15465, 15466, 15556];
 /// A key file can't be written: it exists, or the folder is missing or forbidden.
 pub(crate) const CANNOT_WRITE_KEY_FILE: i32 = 15240;
 
@@ -44,12 +52,12 @@ pub(crate) fn kind_of(message: &SqlMessage) -> ErrorKind {
         | 18486..=18488 => ErrorKind::PermissionDenied,
         208 | 911 | 4060 | 4064 | 5011 | 15151 => ErrorKind::NotFound,
         924 | 927 | 942 | 945 | 1205 | 3023 | 3101 | 3102 | 5061 | 5064 | 5070 => ErrorKind::Busy,
-        1801 | 1834 | 3142 | 3154 | 3156 | 15240 | 15579 => ErrorKind::AlreadyExists,
+        1801 | 1834 | 3142 | 3154 | 3156 | 15232 | 15240 | 15579 => ErrorKind::AlreadyExists,
         1844 | 40_510 => ErrorKind::Unsupported,
         3169 => ErrorKind::Incompatible,
         3257 | 1105 | 9002 => ErrorKind::NoSpace,
-        926 | 3183 | 3189 | 3241 | 3242 | 3254 | 3256 | 3266 => ErrorKind::Corrupt,
-        15313 | 15465 | 15466 | 15317 | 15581 | 33111 => ErrorKind::KeyMismatch,
+        926 | 3183 | 3189 | 3241 | 3242 | 3254 | 3256 | 3266 | 15208 | 15297 => ErrorKind::Corrupt,
+        15313 | 15465 | 15466 | 15317 | 15556 | 15581 | 33101 | 33111 => ErrorKind::KeyMismatch,
         15320 | 15329 | 15393 => ErrorKind::ConsentRequired,
         15116..=15118 | 33062..=33064 => ErrorKind::InvalidInput,
         3201..=3203 | 3271 | 4860 | 4861 => device_kind(&message.text),

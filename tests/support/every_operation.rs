@@ -2,8 +2,8 @@
 
 use scorch_recovery::names::{DatabaseName, SqlInstance};
 use scorch_recovery::sql::{
-    Database, DatabaseKeys, DatabaseMasterKey, Dependents, EncryptedColumn, KeySentinel,
-    KeySentinelBackup, ServiceMasterKey, StoredForm,
+    Certificate, Database, DatabaseKeys, DatabaseMasterKey, Dependents, EncryptedColumn,
+    KeySentinel, KeySentinelBackup, ServiceMasterKey, StoredForm,
 };
 use scorch_recovery::{AnyOperation, SecretRef};
 
@@ -22,6 +22,12 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
     )
     .unwrap();
     let operations: Vec<AnyOperation> = vec![
+        Certificate::backup(&instance, &database, &"c".parse().unwrap())
+            .to_file(r"C:\c\a.cer".parse().unwrap())
+            .private_key_to_file(r"C:\c\a.pvk".parse().unwrap())
+            .encrypted_by(secret.clone())
+            .opened_by(secret.clone())
+            .into(),
         Database::backup(&instance, &database)
             .to_file(r"C:\c\a.bak".parse().unwrap())
             .into(),
@@ -37,6 +43,7 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
             .to_file(r"C:\c\a.key".parse().unwrap())
             .encrypted_by(secret.clone())
             .into(),
+        Certificate::inspect(&instance, &database, &"c".parse().unwrap()).into(),
         Database::inspect(&instance, &database).into(),
         DatabaseMasterKey::inspect(&instance, &database).into(),
         Dependents::inspect(&instance).into(),
@@ -52,6 +59,12 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
             .from_file(r"C:\c\a.key".parse().unwrap())
             .decrypted_by(secret.clone())
             .opening(&sentinel, r"C:\c\a.bak".parse().unwrap())
+            .into(),
+        Certificate::restore(&instance, &database, &"c".parse().unwrap())
+            .from_file(r"C:\c\a.cer".parse().unwrap())
+            .private_key_from_file(r"C:\c\a.pvk".parse().unwrap())
+            .decrypted_by(secret.clone())
+            .protected_by(secret.clone())
             .into(),
         Database::restore(&instance, &database)
             .from_file(r"C:\c\a.bak".parse().unwrap())

@@ -16,6 +16,8 @@ const HEADER_LENGTH: usize = MAGIC.len() + 2 + Recipe::LENGTH;
 pub(crate) enum KeyFileKind {
     ServiceMasterKey,
     MasterKey,
+    /// The private key of a certificate; its GUID is the beginning of the thumbprint.
+    Certificate,
 }
 
 impl KeyFileKind {
@@ -23,6 +25,7 @@ impl KeyFileKind {
         match self {
             Self::ServiceMasterKey => 1,
             Self::MasterKey => 2,
+            Self::Certificate => 3,
         }
     }
 }
@@ -87,7 +90,7 @@ pub(crate) fn open_key_file(
         .0
         .split_first_chunk()
         .ok_or(KeyFileProblem::Invalid)?;
-    if key.len() != super::KEY_LENGTH {
+    if kind != KeyFileKind::Certificate && key.len() != super::KEY_LENGTH {
         return Err(KeyFileProblem::Invalid);
     }
     Ok(KeyFile {

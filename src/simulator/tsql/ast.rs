@@ -16,7 +16,7 @@ pub(crate) use flow::{
     Argument, Declaration, DefinitionKind, ExecuteStatement, FlowStatement, ProcedureParameter,
     ProcedureStatement, TransactionStatement,
 };
-pub(crate) use key::{KeyProtector, KeyStatement, MasterKeyProtector};
+pub(crate) use key::{KeyProtector, KeyStatement, MasterKeyProtector, PrivateKeyFile};
 pub(crate) use query::{
     JoinKind, NamedQuery, OrderItem, Query, QueryBody, Select, SelectItem, SetOperator, TableSource,
 };

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use time::{Duration, PrimitiveDateTime};
+
 use super::hierarchy::{self, change_contents};
 use super::{file, message, permission};
 use crate::simulator::catalog::{AsymmetricKey, Contents, Protection};
 use crate::simulator::engine::Session;
-use crate::simulator::instance::same_name;
+use crate::simulator::instance::{now, same_name};
 use crate::simulator::keys::{Label, generate_key_pair};
 use crate::simulator::server_error::{Result, ServerError};
 
@@ -43,7 +45,7 @@ impl PairKind {
         }
     }
 
-    const fn pairs_mut(self, contents: &mut Contents) -> &mut Vec<AsymmetricKey> {
+    pub(super) const fn pairs_mut(self, contents: &mut Contents) -> &mut Vec<AsymmetricKey> {
         match self {
             Self::AsymmetricKey => &mut contents.asymmetric_keys,
             Self::Certificate => &mut contents.certificates,
@@ -157,10 +159,18 @@ fn create(
             public_key: pair.public_key.clone(),
             private_key,
             protection,
+            validity: (kind == PairKind::Certificate).then(validity).flatten(),
+            last_backup: None,
             grants: BTreeMap::new(),
         });
         Ok(())
     })
+}
+
+/// From now on for a year (documented, where nothing is said).
+fn validity() -> Option<(PrimitiveDateTime, PrimitiveDateTime)> {
+    let start = now();
+    Some((start, start.checked_add(Duration::days(365))?))
 }
 
 pub(super) fn drop(session: &Session, kind: PairKind, name: &str) -> Result<()> {

@@ -18,6 +18,11 @@ pub(super) fn write(
     password: &str,
 ) -> Result<()> {
     let bytes = seal_key_file(kind, key, password, instance.derivation)?;
+    create(instance, file, bytes)
+}
+
+/// Writes a file that must not be there yet.
+pub(super) fn create(instance: &Instance, file: &str, bytes: Vec<u8>) -> Result<()> {
     let path = path(instance, file);
     instance
         .disk
@@ -25,8 +30,17 @@ pub(super) fn write(
         .map_err(|_| message::cannot_write(file))
 }
 
+/// Removes a file that was just made.
+pub(super) fn remove(instance: &Instance, file: &str) -> Result<()> {
+    let path = path(instance, file);
+    instance
+        .disk
+        .commit(vec![Change::Remove(ServerFile::Path(path))])
+        .map_err(|_| message::cannot_write(file))
+}
+
 /// A bare name lies in the data folder, as was seen on Windows.
-fn path(instance: &Instance, file: &str) -> String {
+pub(super) fn path(instance: &Instance, file: &str) -> String {
     let is_at_root =
         instance.platform == Platform::Linux && instance.choices.bare_key_file_at_root_on_linux;
     let folder = if is_at_root {

@@ -198,6 +198,7 @@ pub(super) fn private_key(
             })
         }
         (Protection::Password, None) => Err(message::private_key_password()),
+        (Protection::NoPrivateKey, _) => Err(message::no_private_key(kind.name())),
         _ => {
             let opened = find_master_key(session, state, database)
                 .ok_or_else(|| message::no_master_key(no_master_key))?;

@@ -15,9 +15,9 @@ fn notice(number: i32, text: impl Into<String>) -> SqlMessage {
 }
 
 /// The messages whose state nobody saw.
-const UNSEEN_STATES: [i32; 16] = [
-    15116, 15117, 15240, 15282, 15320, 15329, 15393, 15465, 15466, 15579, 15584, 15585, 15588,
-    15593, 15594, 15595,
+const UNSEEN_STATES: [i32; 18] = [
+    15116, 15117, 15208, 15240, 15282, 15297, 15320, 15329, 15393, 15465, 15466, 15579, 15584,
+    15585, 15588, 15593, 15594, 15595,
 ];
 
 /// Gives a message the state and the class that were chosen for those of which nobody saw them.
@@ -257,21 +257,45 @@ pub(super) fn private_key_password() -> ServerError {
     error(15465, 1, "The private key password is invalid.")
 }
 
-/// What a wrong password of a private key raises is unconfirmed. 15556 was seen, with this state,
-/// where a certificate's private key was gone.
+/// 15556, seen with this state where a certificate's private key was gone.
+pub(super) fn no_private_key(kind: &str) -> ServerError {
+    error(
+        15556,
+        1,
+        format!(
+            "Cannot decrypt or encrypt using the specified {kind}, either because it has no \
+             private key or because the password provided for the private key is incorrect."
+        ),
+    )
+}
+
+/// What a wrong password of a private key raises is unconfirmed.
 pub(super) fn wrong_private_key_password(number: i32, kind: &str) -> ServerError {
     match number {
         15465 => private_key_password(),
-        15556 => error(
-            15556,
-            1,
-            format!(
-                "Cannot decrypt or encrypt using the specified {kind}, either because it has no \
-                 private key or because the password provided for the private key is incorrect."
-            ),
-        ),
+        15556 => no_private_key(kind),
         _ => not_decrypted(),
     }
+}
+
+/// 15208: a certificate's file, or that of its private key.
+pub(super) fn invalid_certificate_file() -> ServerError {
+    error(
+        15208,
+        1,
+        "The certificate, asymmetric key, or private key file is not valid or does not exist; or \
+         you do not have permissions for it.",
+    )
+}
+
+/// 15297: a private key that does not belong to the certificate. That it is this number is
+/// unconfirmed.
+pub(super) fn invalid_certificate_data() -> ServerError {
+    error(
+        15297,
+        1,
+        "The certificate, asymmetric key, or private key data is invalid.",
+    )
 }
 
 pub(super) fn not_decrypted() -> ServerError {

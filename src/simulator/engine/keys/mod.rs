@@ -1,6 +1,7 @@
 //! Statements on keys, certificates and credentials.
 
 mod asymmetric;
+mod certificate;
 mod credential;
 mod file;
 mod functions;
@@ -118,6 +119,7 @@ fn check_edition(session: &Session, statement: &KeyStatement) -> Result<()> {
         S::RegenerateServiceMasterKey { .. } => "ALTER SERVICE MASTER KEY",
         S::BackupMasterKey { .. } => "BACKUP MASTER KEY",
         S::RestoreMasterKey { .. } => "RESTORE MASTER KEY",
+        S::BackupCertificate { .. } => "BACKUP CERTIFICATE",
         _ => return Ok(()),
     };
     if session.instance.edition.is_azure() {
@@ -141,6 +143,16 @@ fn run_below_master_key(session: &mut Session, statement: &KeyStatement) -> Resu
             subject,
             password,
         } => asymmetric::create_certificate(session, name, subject, password.as_deref()),
+        S::BackupCertificate {
+            name,
+            file,
+            private_key,
+        } => certificate::backup(session, name, file, private_key.as_ref()),
+        S::CreateCertificateFromFile {
+            name,
+            file,
+            private_key,
+        } => certificate::create_from_file(session, name, file, private_key.as_ref()),
         S::DropCertificate(name) => asymmetric::drop(session, PairKind::Certificate, name),
         S::CreateSymmetricKey {
             name,

@@ -93,7 +93,11 @@ const CERTIFICATES: Columns = &[
     ("is_active_for_begin_dialog", WireType::Bit),
     ("issuer_name", WireType::NVarChar(Some(442))),
     ("subject", WireType::NVarChar(Some(4000))),
+    ("expiry_date", WireType::DateTime),
+    ("start_date", WireType::DateTime),
     ("thumbprint", WireType::VarBinary(Some(32))),
+    ("attested_by", WireType::NVarChar(Some(260))),
+    ("pvt_key_last_backup_date", WireType::DateTime),
     ("key_length", WireType::Int),
 ];
 
@@ -192,6 +196,7 @@ fn symmetric_keys(context: &Context<'_>, database: &str) -> Result<Vec<Row>> {
 const fn private_key_protection(protection: &Protection) -> (&'static str, &'static str) {
     match protection {
         Protection::MasterKey => ("MK", "ENCRYPTED_BY_MASTER_KEY"),
+        Protection::NoPrivateKey => ("NA", "NO_PRIVATE_KEY"),
         Protection::Password => ("PW", "ENCRYPTED_BY_PASSWORD"),
         Protection::AsymmetricKey(_) | Protection::Certificate(_) => {
             ("SK", "ENCRYPTED_BY_SERVICE_MASTER_KEY")
@@ -257,7 +262,15 @@ fn certificates(context: &Context<'_>, database: &str) -> Result<Vec<Row>> {
                 SqlValue::Bit(true),
                 text(&certificate.subject),
                 text(&certificate.subject),
+                certificate
+                    .validity
+                    .map_or(NULL, |(_, end)| SqlValue::DateTime(end)),
+                certificate
+                    .validity
+                    .map_or(NULL, |(start, _)| SqlValue::DateTime(start)),
                 SqlValue::Bytes(certificate.thumbprint.0.clone()),
+                NULL,
+                certificate.last_backup.map_or(NULL, SqlValue::DateTime),
                 int(certificate.bits),
             ]
         })
@@ -328,7 +341,9 @@ fn key_encryptions(context: &Context<'_>, database: &str) -> Result<Vec<Row>> {
                     ("EPUC", "ENCRYPTION BY CERTIFICATE"),
                 ),
                 Protection::Password => (NULL, ("ESP3", "ENCRYPTION BY PASSWORD V3")),
-                Protection::MasterKey => (NULL, ("ESKM", "ENCRYPTION BY MASTER KEY")),
+                Protection::MasterKey | Protection::NoPrivateKey => {
+                    (NULL, ("ESKM", "ENCRYPTION BY MASTER KEY"))
+                }
             };
             rows.push(encryption(key.id, print, kind, &wrapped.0.0));
         }

@@ -21,6 +21,14 @@ pub(crate) enum MasterKeyProtector {
     Password(String),
 }
 
+/// `WITH PRIVATE KEY (…)` of a certificate's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PrivateKeyFile {
+    pub(crate) file: String,
+    pub(crate) encryption: Option<String>,
+    pub(crate) decryption: Option<String>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum KeyStatement {
     BackupServiceMasterKey {
@@ -75,6 +83,16 @@ pub(crate) enum KeyStatement {
         password: Option<String>,
     },
     DropCertificate(String),
+    BackupCertificate {
+        name: String,
+        file: String,
+        private_key: Option<PrivateKeyFile>,
+    },
+    CreateCertificateFromFile {
+        name: String,
+        file: String,
+        private_key: Option<PrivateKeyFile>,
+    },
     CreateSymmetricKey {
         name: String,
         algorithm: String,

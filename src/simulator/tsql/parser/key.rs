@@ -3,7 +3,7 @@
 use super::Parser;
 use crate::simulator::server_error::Result;
 use crate::simulator::tsql::ast::{
-    BackupStatement, KeyProtector, KeyStatement, MasterKeyProtector, StatementKind,
+    BackupStatement, KeyProtector, KeyStatement, MasterKeyProtector, PrivateKeyFile, StatementKind,
 };
 
 impl Parser<'_> {
@@ -28,10 +28,11 @@ impl Parser<'_> {
                 password,
             }));
         }
-        for word in ["CERTIFICATE", "SYMMETRIC"] {
-            if self.is_word(word) {
-                return Err(self.unsupported(format_args!("BACKUP {word}")));
-            }
+        if self.is_word("SYMMETRIC") {
+            return Err(self.unsupported("BACKUP SYMMETRIC KEY"));
+        }
+        if self.take_word("CERTIFICATE") {
+            return self.backup_certificate().map(StatementKind::Key);
         }
         self.backup_database().map(StatementKind::Backup)
     }
@@ -182,7 +183,7 @@ impl Parser<'_> {
         let name = self.name()?;
         self.owner()?;
         if self.is_word("FROM") {
-            return Err(self.unsupported("certificates from a file"));
+            return self.certificate_from_file(name);
         }
         let password = if self.is_word("ENCRYPTION") {
             Some(self.password("ENCRYPTION")?)
@@ -204,6 +205,68 @@ impl Parser<'_> {
             subject,
             password,
         })
+    }
+
+    fn backup_certificate(&mut self) -> Result<KeyStatement> {
+        let name = self.name()?;
+        let file = self.key_file("TO")?;
+        Ok(KeyStatement::BackupCertificate {
+            name,
+            file,
+            private_key: self.private_key_file()?,
+        })
+    }
+
+    fn certificate_from_file(&mut self, name: String) -> Result<KeyStatement> {
+        if !self.peek_at(1).is_word("FILE") {
+            return Err(self.unsupported("certificates from an assembly, a program or bytes"));
+        }
+        let file = self.key_file("FROM")?;
+        Ok(KeyStatement::CreateCertificateFromFile {
+            name,
+            file,
+            private_key: self.private_key_file()?,
+        })
+    }
+
+    /// `WITH PRIVATE KEY (FILE = 'path', DECRYPTION BY PASSWORD = 'p', ENCRYPTION BY PASSWORD = 'p')`,
+    /// if it is there.
+    fn private_key_file(&mut self) -> Result<Option<PrivateKeyFile>> {
+        if !self.take_word("WITH") {
+            return Ok(None);
+        }
+        if self.is_word("FORMAT") {
+            return Err(self.unsupported("certificates as PFX"));
+        }
+        self.expect_words(&["PRIVATE", "KEY"])?;
+        self.expect_symbol("(")?;
+        let (mut file, mut encryption, mut decryption) = (None, None, None);
+        loop {
+            if self.take_word("FILE") {
+                self.expect_symbol("=")?;
+                file = Some(self.text()?);
+            } else if self.is_word("DECRYPTION") {
+                decryption = Some(self.password("DECRYPTION")?);
+            } else if self.is_word("ENCRYPTION") {
+                encryption = Some(self.password("ENCRYPTION")?);
+            } else if self.is_word("BINARY") || self.is_word("ALGORITHM") {
+                return Err(self.unsupported("private keys as bytes or PFX"));
+            } else {
+                return Err(self.unexpected());
+            }
+            if !self.take_symbol(",") {
+                break;
+            }
+        }
+        self.expect_symbol(")")?;
+        let Some(file) = file else {
+            return Err(self.unexpected());
+        };
+        Ok(Some(PrivateKeyFile {
+            file,
+            encryption,
+            decryption,
+        }))
     }
 
     /// `WITH IDENTITY = 'i', SECRET = 's'`.
