@@ -20,6 +20,8 @@ mod bad_luck;
 mod certificates;
 #[path = "key_proof.rs"]
 mod key_proof;
+#[path = "least_privilege.rs"]
+mod least_privilege;
 #[path = "master_keys.rs"]
 mod master_keys;
 #[path = "operations.rs"]
@@ -41,6 +43,7 @@ const FAMILIES: [&str; 9] = [
     "bad_luck::",
     "certificates::",
     "key_proof::",
+    "least_privilege::",
     "master_keys::",
     "operations::",
     "simulator_backup::",

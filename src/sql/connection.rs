@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use crate::context::Context;
-use crate::error::{Effect, Error, ErrorKind, Result};
+use crate::error::{Effect, Error, Result};
 use crate::names::{DatabaseName, SqlInstance};
+use crate::permission::Permission;
 use crate::progress::Progress;
 use crate::secret::{Scrubber, Secret};
 use crate::sql::answer::Answer;
+use crate::sql::permission_check;
 use crate::sql::server_identity::ServerIdentity;
 use crate::sql::statement::Statement;
 use crate::transport::{SqlBatch, SqlSession, TransportError};
@@ -43,6 +45,22 @@ impl<'a> Connection<'a> {
     ) -> Result<(Self, Answer)> {
         let session = connect(cx, instance, None).await?;
         Self::introduce(cx, instance, session, Some(question)).await
+    }
+
+    /// The same as [`open`](Self::open), and refuses a login that lacks one of `permissions`, which
+    /// costs no round trip.
+    pub(crate) async fn open_allowed(
+        cx: &'a Context,
+        instance: &SqlInstance,
+        database: Option<&DatabaseName>,
+        permissions: &[Permission],
+    ) -> Result<Self> {
+        let session = connect(cx, instance, database).await?;
+        let question = permission_check::question(permissions);
+        let (connection, answer) =
+            Self::introduce(cx, instance, session, question.as_ref()).await?;
+        permission_check::require(&answer, 1, permissions)?;
+        Ok(connection)
     }
 
     async fn introduce(
@@ -121,7 +139,10 @@ impl<'a> Connection<'a> {
     }
 
     /// Refuses unless the login has this right on the server.
-    pub(crate) async fn require_server_permission(&mut self, permission: &str) -> Result<()> {
+    pub(crate) async fn require_server_permission(
+        &mut self,
+        permission: &'static str,
+    ) -> Result<()> {
         let batch = Statement::new("SELECT HAS_PERMS_BY_NAME(NULL, NULL, ")
             .literal(permission)
             .text(") AS allowed")
@@ -129,13 +150,7 @@ impl<'a> Connection<'a> {
         if self.look(batch).await?.first()?.is("allowed")? {
             return Ok(());
         }
-        Err(Error::new(
-            ErrorKind::PermissionDenied,
-            format!("the login lacks {permission}"),
-        )
-        .with_remedy(format!(
-            "GRANT {permission} to the login, or use one that has it"
-        )))
+        Err(permission_check::lacks(&[&Permission::server(permission)]))
     }
 }
 

@@ -174,7 +174,10 @@ impl VerifyDatabaseKeys {
 
     async fn verify(&self, cx: &Context) -> Result<DatabaseKeysVerified> {
         let open = self.open_statement()?;
-        let mut connection = Connection::open(cx, &self.instance, Some(&self.database)).await?;
+        let database = Some(&self.database);
+        let permissions = self.permissions();
+        let mut connection =
+            Connection::open_allowed(cx, &self.instance, database, &permissions).await?;
         connection.look(open.batch()).await.map_err(explain)?;
         let mut columns = Vec::with_capacity(self.columns.len());
         for column in &self.columns {

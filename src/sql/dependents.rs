@@ -432,7 +432,9 @@ impl Operation for InspectDependents {
 
     async fn run(&self, cx: &Context) -> Result<Self::Output> {
         let read = async {
-            let mut connection = Connection::open(cx, &self.instance, None).await?;
+            let permissions = self.describe().permissions;
+            let mut connection =
+                Connection::open_allowed(cx, &self.instance, None, &permissions).await?;
             Dependents::read(&mut connection).await
         };
         read.await

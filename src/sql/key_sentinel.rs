@@ -111,7 +111,9 @@ impl BackUpKeySentinel {
         let file = required(self.file.as_ref(), "to_file")?;
         let name = self.database()?;
         cx.check_path("to_file", file)?;
-        let mut connection = Connection::open(cx, &self.instance, None).await?;
+        let permissions = self.describe().permissions;
+        let mut connection =
+            Connection::open_allowed(cx, &self.instance, None, &permissions).await?;
         let identity = connection.identity();
         identity.refuse_listener(&self.instance)?;
         identity.refuse_foreign_path("to_file", file)?;
@@ -229,7 +231,7 @@ impl Operation for BackUpKeySentinel {
                 Statement::new("DROP DATABASE ").identifier(&name).shown(),
             ],
             hazards: Vec::new(),
-            permissions: vec![Permission::server("CREATE ANY DATABASE"), Permission::server("VIEW ANY DEFINITION")],
+            permissions: vec![Permission::server("CREATE ANY DATABASE")],
         }
     }
 

@@ -19,6 +19,7 @@ mod key_probe;
 mod key_restore_outcome;
 mod key_sentinel;
 mod numbers;
+mod permission_check;
 mod server_identity;
 mod service_master_key;
 mod statement;

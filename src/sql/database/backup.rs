@@ -90,6 +90,14 @@ impl BackUpDatabase {
             .text("FORMAT, INIT, STATS = 5")
     }
 
+    /// CREATE ANY DATABASE is for reading the set back, which takes the right to make a database.
+    fn permissions(&self) -> Vec<Permission> {
+        vec![
+            Permission::database("BACKUP DATABASE", &self.database),
+            Permission::server("CREATE ANY DATABASE"),
+        ]
+    }
+
     /// What a whole set in the file says of this backup.
     async fn judge(
         &self,
@@ -129,7 +137,9 @@ impl BackUpDatabase {
     async fn back_up(&self, cx: &Context) -> Result<DatabaseBackup> {
         let file = required(self.file.as_ref(), "to_file")?;
         cx.check_path("to_file", file)?;
-        let mut connection = Connection::open(cx, &self.instance, None).await?;
+        let permissions = self.permissions();
+        let mut connection =
+            Connection::open_allowed(cx, &self.instance, None, &permissions).await?;
         let identity = connection.identity();
         identity.refuse_foreign_path("to_file", file)?;
         let database = DatabaseInfo::require(&mut connection, &self.database).await?;
@@ -237,10 +247,7 @@ impl Operation for BackUpDatabase {
                     .shown(),
             ],
             hazards: Vec::new(),
-            permissions: vec![
-                Permission::database("BACKUP DATABASE", &self.database),
-                Permission::server("CREATE ANY DATABASE"),
-            ],
+            permissions: self.permissions(),
         }
     }
 

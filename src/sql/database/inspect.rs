@@ -18,8 +18,8 @@ const NAME: &str = "inspect database";
 /// Reads only.
 ///
 /// # Errors
-/// `NotFound` (no such database that the login can see), and those of connecting. Nothing is
-/// changed.
+/// `NotFound` (no such database that the login can see), `PermissionDenied` (VIEW ANY DATABASE), and
+/// those of connecting. Nothing is changed.
 ///
 /// # Cancel safety
 /// Dropping the future leaves nothing behind.
@@ -55,8 +55,11 @@ pub struct DatabaseInfo {
     pub family_guid: Option<String>,
     /// Whether it belongs to an availability group.
     pub is_in_availability_group: bool,
-    /// Its files, as far as the login may see them.
+    /// Its files. Empty where the login may not see them: see `hides_files`.
     pub files: Vec<DatabaseFileInfo>,
+    /// Whether the login may not see the files: it owns neither the database nor has CREATE ANY
+    /// DATABASE, ALTER ANY DATABASE or VIEW ANY DEFINITION.
+    pub hides_files: bool,
 }
 
 /// A file of a database.
@@ -116,7 +119,7 @@ impl DatabaseInfo {
                     size: file.integer("size")?,
                 })
             })
-            .collect::<Result<_>>()?;
+            .collect::<Result<Vec<_>>>()?;
         Ok(Some(Self {
             server,
             name: row.text("name")?.parse()?,
@@ -127,6 +130,8 @@ impl DatabaseInfo {
             inspected: text("inspected")?,
             family_guid: row.guid_or_null("family_guid")?.map(hex::encode),
             is_in_availability_group: row.is("is_in_availability_group")?,
+            // A database without files there is none of.
+            hides_files: files.is_empty(),
             files,
         }))
     }
@@ -165,10 +170,7 @@ impl Operation for InspectDatabase {
             action: "read what the catalog shows of the database".to_owned(),
             script: Vec::new(),
             hazards: Vec::new(),
-            permissions: vec![
-                Permission::server("VIEW ANY DATABASE"),
-                Permission::server("VIEW ANY DEFINITION"),
-            ],
+            permissions: vec![Permission::server("VIEW ANY DATABASE")],
         }
     }
 
@@ -178,7 +180,9 @@ impl Operation for InspectDatabase {
 
     async fn run(&self, cx: &Context) -> Result<Self::Output> {
         let read = async {
-            let mut connection = Connection::open(cx, &self.instance, None).await?;
+            let permissions = self.describe().permissions;
+            let mut connection =
+                Connection::open_allowed(cx, &self.instance, None, &permissions).await?;
             DatabaseInfo::require(&mut connection, &self.database).await
         };
         read.await

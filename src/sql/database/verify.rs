@@ -60,7 +60,9 @@ impl VerifyBackup {
     async fn verify(&self, cx: &Context) -> Result<BackupSet> {
         let file = required(self.file.as_ref(), "file")?;
         cx.check_path("file", file)?;
-        let mut connection = Connection::open(cx, &self.instance, None).await?;
+        let permissions = self.describe().permissions;
+        let mut connection =
+            Connection::open_allowed(cx, &self.instance, None, &permissions).await?;
         let identity = connection.identity();
         identity.refuse_foreign_path("file", file)?;
         let set = BackupSet::read(&mut connection, file, self.position).await?;

@@ -3,10 +3,11 @@
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{DatabaseName, SqlInstance};
+use crate::permission::Permission;
 use crate::secret::{Secret, SecretRef};
 use crate::sql::connection::Connection;
 use crate::sql::statement::Statement;
-use crate::sql::{key_file_password, numbers};
+use crate::sql::{key_file_password, numbers, permission_check};
 
 /// A password of the master key, with the setter and the name that it came by.
 #[derive(Debug)]
@@ -75,14 +76,8 @@ impl Inside {
         let answer = connection.look(batch).await?;
         let row = answer.first()?;
         if !row.is("allowed")? {
-            return Err(Error::new(
-                ErrorKind::PermissionDenied,
-                format!("the login lacks CONTROL on the database {database}"),
-            )
-            .with_remedy(format!(
-                "GRANT CONTROL ON DATABASE::{} to the login, or use one that has it",
-                Statement::new("").identifier(database.as_str()).shown()
-            )));
+            let control = Permission::database("CONTROL", database);
+            return Err(permission_check::lacks(&[&control]));
         }
         let inside = Self {
             has_master_key: row.integer("master_keys")? > 0,

@@ -55,8 +55,9 @@ pub struct DatabaseMasterKeyInfo {
     pub is_encrypted_by_server: bool,
     /// How many passwords the instance has stored for this family of databases
     /// (`sp_control_dbmasterkey_password`). With one of them the key opens under any service
-    /// master key, so "it opens" does not prove "same key".
-    pub stored_passwords: u64,
+    /// master key, so "it opens" does not prove "same key". `None`: the login may not see them
+    /// (VIEW ANY DEFINITION).
+    pub stored_passwords: Option<u64>,
 }
 
 impl InspectDatabaseMasterKey {
@@ -65,7 +66,9 @@ impl InspectDatabaseMasterKey {
     }
 
     async fn inspect(&self, cx: &Context) -> Result<DatabaseMasterKeyInfo> {
-        let mut connection = Connection::open(cx, &self.instance, None).await?;
+        let permissions = self.describe().permissions;
+        let mut connection =
+            Connection::open_allowed(cx, &self.instance, None, &permissions).await?;
         DatabaseMasterKeyInfo::read(&mut connection, &self.database).await
     }
 }
@@ -78,7 +81,12 @@ pub(crate) struct MasterKeyEvidence {
 
 impl DatabaseMasterKeyInfo {
     pub(crate) fn evidence(&self) -> MasterKeyEvidence {
-        let seen = serde_json::json!(self).to_string();
+        // Stored passwords are the instance's, not the database's, and not every login sees them.
+        let seen = Self {
+            stored_passwords: None,
+            ..self.clone()
+        };
+        let seen = serde_json::json!(seen).to_string();
         MasterKeyEvidence {
             digest: hex::encode(Sha256::digest(seen)),
         }
@@ -110,9 +118,10 @@ impl DatabaseMasterKeyInfo {
     ) -> Result<Self> {
         let batch = Statement::new(
             "SELECT d.is_master_key_encrypted_by_server, \
+             CASE WHEN HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW ANY DEFINITION') = 1 THEN \
              (SELECT COUNT(*) FROM sys.master_key_passwords AS p \
              JOIN sys.database_recovery_status AS r ON r.family_guid = p.family_guid \
-             WHERE r.database_id = d.database_id) AS stored_passwords \
+             WHERE r.database_id = d.database_id) END AS stored_passwords \
              FROM sys.databases AS d WHERE d.name = ",
         )
         .literal(database.as_str())
@@ -152,7 +161,7 @@ impl DatabaseMasterKeyInfo {
             passwords,
             has_service_master_key_copy: has_copy,
             is_encrypted_by_server: row.is("is_master_key_encrypted_by_server")?,
-            stored_passwords: count(row.integer("stored_passwords")?),
+            stored_passwords: row.integer_or_null("stored_passwords")?.map(count),
         })
     }
 }

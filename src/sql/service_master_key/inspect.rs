@@ -18,8 +18,8 @@ const NAME: &str = "inspect service master key";
 /// Reads only.
 ///
 /// # Errors
-/// `NotFound` when the login may not see the key (VIEW DEFINITION in `master`), and those of
-/// connecting. Nothing is changed.
+/// `PermissionDenied` (VIEW DEFINITION in `master`, which is narrower than VIEW ANY DEFINITION), and
+/// those of connecting. Nothing is changed.
 ///
 /// # Cancel safety
 /// Dropping the future leaves nothing behind.
@@ -53,7 +53,9 @@ impl InspectServiceMasterKey {
     }
 
     async fn inspect(&self, cx: &Context) -> Result<ServiceMasterKeyInfo> {
-        let mut connection = Connection::open(cx, &self.instance, None).await?;
+        let permissions = self.describe().permissions;
+        let mut connection =
+            Connection::open_allowed(cx, &self.instance, None, &permissions).await?;
         read(&connection.look(Statement::new(QUESTION).batch()).await?, 0)
     }
 }
@@ -91,7 +93,11 @@ impl Operation for InspectServiceMasterKey {
             action: "read what the catalog shows of the service master key".to_owned(),
             script: Vec::new(),
             hazards: Vec::new(),
-            permissions: vec![Permission::server("VIEW ANY DEFINITION")],
+            permissions: "master"
+                .parse()
+                .map(|master| Permission::database("VIEW DEFINITION", &master))
+                .into_iter()
+                .collect(),
         }
     }
 

@@ -182,6 +182,11 @@ fn has_permission(call: &Call<'_>) -> Result<SqlValue> {
         (Some("OBJECT"), Some(name)) if OBJECT_PERMISSIONS.contains(&permission.as_str()) => {
             has_on_object(call, &name, &permission)
         }
+        (Some(class @ ("SYMMETRIC KEY" | "ASYMMETRIC KEY" | "CERTIFICATE")), Some(name))
+            if OBJECT_PERMISSIONS.contains(&permission.as_str()) =>
+        {
+            has_on_key(call, class, &name, &permission)
+        }
         (Some("LOGIN"), Some(name)) => match state.login(&name) {
             Some(_) => yes_or_no(caller.has_server("ALTER ANY LOGIN")),
             None => SqlValue::Null,
@@ -221,6 +226,33 @@ fn has_on_object(call: &Call<'_>, name: &str, permission: &str) -> SqlValue {
         }
         None => SqlValue::Null,
     }
+}
+
+/// On a key of the session's database. That a key on which the caller has nothing gives 0, as a table
+/// does, and not NULL is unconfirmed.
+fn has_on_key(call: &Call<'_>, class: &str, name: &str, permission: &str) -> SqlValue {
+    let context = call.context;
+    let database = &context.session.database;
+    let Some(open) = context.state.databases.get(&database.to_lowercase()) else {
+        return SqlValue::Null;
+    };
+    let name = parse_object_name(name).map_or_else(|| name.to_owned(), |n| n.name().to_owned());
+    let contents = &open.contents;
+    let pairs = match class {
+        "CERTIFICATE" => &contents.certificates,
+        _ => &contents.asymmetric_keys,
+    };
+    let grants = if class == "SYMMETRIC KEY" {
+        let mut keys = contents.symmetric_keys.iter();
+        let key = keys.find(|key| same_name(&key.name, &name));
+        key.map(|key| &key.grants)
+    } else {
+        let pair = pairs.iter().find(|pair| same_name(&pair.name, &name));
+        pair.map(|pair| &pair.grants)
+    };
+    grants.map_or(SqlValue::Null, |grants| {
+        yes_or_no(context.caller().has_object(database, grants, permission))
+    })
 }
 
 /// NULL for a database that doesn't exist, 0 for one that can't be entered.

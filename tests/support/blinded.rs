@@ -1,0 +1,96 @@
+//! A transport over which a server says yes when it is asked whether a login has a right, so that an
+//! operation does what it would do had it never asked.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use scorch_recovery::names::{DatabaseName, SqlInstance};
+use scorch_recovery::transport::{
+    SqlBatch, SqlCapabilities, SqlColumn, SqlMessage, SqlSession, SqlSink, SqlTransport, SqlValue,
+    TransportError, Wire,
+};
+
+#[derive(Debug)]
+pub(crate) struct Blinded {
+    inner: Arc<dyn SqlTransport>,
+    /// The question, as a batch holds it.
+    question: String,
+}
+
+impl Blinded {
+    pub(crate) fn to(inner: Arc<dyn SqlTransport>, permission: &str) -> Self {
+        Self {
+            inner,
+            question: format!("N'{permission}') AS allowed"),
+        }
+    }
+}
+
+#[async_trait]
+impl SqlTransport for Blinded {
+    fn capabilities(&self) -> SqlCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn connect(
+        &self,
+        instance: &SqlInstance,
+        database: Option<&DatabaseName>,
+    ) -> Result<Box<dyn SqlSession>, TransportError> {
+        let inner = self.inner.connect(instance, database).await?;
+        let question = self.question.clone();
+        Ok(Box::new(Session { inner, question }))
+    }
+}
+
+#[derive(Debug)]
+struct Session {
+    inner: Box<dyn SqlSession>,
+    question: String,
+}
+
+#[async_trait]
+impl SqlSession for Session {
+    async fn execute(
+        &mut self,
+        batch: SqlBatch,
+        sink: &mut dyn SqlSink,
+    ) -> Result<(), TransportError> {
+        let text = batch.redacted();
+        // xp_fileexist says no to those without CONTROL SERVER: whom to believe is that question.
+        let is_asked = text.contains(&self.question) && !text.contains("xp_fileexist");
+        if !is_asked {
+            return self.inner.execute(batch, sink).await;
+        }
+        let mut yes = Yes { sink, at: None };
+        self.inner.execute(batch, &mut yes).await
+    }
+
+    fn wire(&self) -> Wire {
+        self.inner.wire()
+    }
+}
+
+/// Makes `allowed` 1.
+struct Yes<'a> {
+    sink: &'a mut dyn SqlSink,
+    at: Option<usize>,
+}
+
+impl SqlSink for Yes<'_> {
+    fn columns(&mut self, columns: &[SqlColumn]) {
+        self.at = columns.iter().position(|column| column.name == "allowed");
+        self.sink.columns(columns);
+    }
+
+    fn row(&mut self, mut row: Vec<SqlValue>) {
+        if let Some(value) = self.at.and_then(|at| row.get_mut(at)) {
+            *value = SqlValue::Int(1);
+        }
+        self.sink.row(row);
+    }
+
+    fn message(&mut self, message: SqlMessage) {
+        self.sink.message(message);
+    }
+}
