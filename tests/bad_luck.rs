@@ -113,7 +113,7 @@ async fn a_connection_that_drops_anywhere_is_never_taken_for_nothing() {
     ] {
         for (index, (statement, operation)) in [
             ("BACKUP SERVICE MASTER KEY", 0),
-            ("BACKUP DATABASE", 1),
+            ("BACKUP DATABASE [", 1),
             ("RESTORE SERVICE MASTER KEY", 2),
             ("RESTORE DATABASE", 3),
         ]

@@ -18,8 +18,8 @@ mod permission_table;
 use std::sync::Arc;
 
 use scorch_recovery::sql::{
-    Database, DatabaseKeys, DatabaseMasterKey, Dependents, KeySentinel, ServiceMasterKey,
-    grant_script,
+    Certificate, Database, DatabaseKeys, DatabaseMasterKey, Dependents, KeySentinel,
+    ServiceMasterKey, grant_script,
 };
 use scorch_recovery::{
     AnyOperation, AnyOutput, Context, Effect, Error, ErrorKind, Operation, Permission, SecretRef,
@@ -51,7 +51,30 @@ async fn scene(tag: &str) -> (World, &'static str, AnyOperation) {
         .run(&cx)
         .await
         .unwrap();
+    let certificate = named("held");
+    if tag.starts_with("certificate/") {
+        let make = "CREATE MASTER KEY ENCRYPTION BY PASSWORD = 'Own-Passw0rd-of-tests'";
+        world.sql("SQL02", None, make).await;
+        let make = "CREATE CERTIFICATE held WITH SUBJECT = 'of tests'";
+        world.sql("SQL01", Some("Orchestrator"), make).await;
+    }
+    let back_up_certificate = || {
+        Certificate::backup(&first, &database, &certificate)
+            .to_file(named(r"\\vault\keys\held.cer"))
+            .private_key_to_file(named(r"\\vault\keys\held.pvk"))
+            .encrypted_by(secret("own"))
+    };
     let operation: AnyOperation = match tag {
+        "certificate/backup@1" => back_up_certificate().into(),
+        "certificate/inspect@1" => Certificate::inspect(&first, &database, &certificate).into(),
+        "certificate/restore@1" => {
+            back_up_certificate().run(&cx).await.unwrap();
+            Certificate::restore(&second, &named("master"), &certificate)
+                .from_file(named(r"\\vault\keys\held.cer"))
+                .private_key_from_file(named(r"\\vault\keys\held.pvk"))
+                .decrypted_by(secret("own"))
+                .into()
+        }
         "database/backup@1" => Database::backup(&first, &database)
             .to_file(new_bak())
             .into(),
@@ -141,7 +164,8 @@ async fn scene(tag: &str) -> (World, &'static str, AnyOperation) {
         other => panic!("{other} has no scene: say how it is done, so that its rights are held"),
     };
     let instance = match tag {
-        "database/restore@1"
+        "certificate/restore@1"
+        | "database/restore@1"
         | "database-master-key/rewrap-through@1"
         | "service-master-key/prove-backup@1"
         | "service-master-key/restore@1" => "SQL02",

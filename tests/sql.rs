@@ -38,7 +38,7 @@ use std::process::Command;
 use scorch_recovery::simulator::ModellingChoices;
 
 /// What of this program runs under other choices.
-const FAMILIES: [&str; 9] = [
+const FAMILIES: [&str; 10] = [
     "bad_input::",
     "bad_luck::",
     "certificates::",
@@ -53,12 +53,13 @@ const FAMILIES: [&str; 9] = [
 
 /// Tests that go through every byte or every write, or through the choices themselves: long, and
 /// the same under each.
-const LONG: [&str; 7] = [
+const LONG: [&str; 8] = [
     "a_damaged_",
     "a_deployment_moves_under",
     "a_full_disk_",
     "damaged_and_missing_backups",
     "damaged_foreign_and_missing",
+    "each_right_is_enough",
     "every_flipped_byte",
     "no_secret_lies_on_any_disk",
 ];

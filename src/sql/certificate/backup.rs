@@ -151,7 +151,10 @@ impl BackUpCertificate {
             None => None,
         };
 
-        let mut connection = Connection::open(cx, &self.instance, None).await?;
+        let permissions = self.describe().permissions;
+        let mut connection =
+            Connection::open_allowed(cx, &self.instance, Some(&self.database), &permissions)
+                .await?;
         let identity = connection.identity();
         identity.refuse_listener(&self.instance)?;
         identity.refuse_foreign_path("to_file", file)?;

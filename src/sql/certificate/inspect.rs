@@ -110,7 +110,10 @@ impl InspectCertificate {
     }
 
     async fn inspect(&self, cx: &Context) -> Result<CertificateInfo> {
-        let mut connection = Connection::open(cx, &self.instance, None).await?;
+        let permissions = self.describe().permissions;
+        let mut connection =
+            Connection::open_allowed(cx, &self.instance, Some(&self.database), &permissions)
+                .await?;
         CertificateInfo::require(&mut connection, &self.database, &self.certificate).await
     }
 }

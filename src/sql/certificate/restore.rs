@@ -14,6 +14,7 @@ use crate::secret::{Secret, SecretRef};
 use crate::sql::connection::Connection;
 use crate::sql::file_examination::FileExamination;
 use crate::sql::key_probe::ProbeResult;
+use crate::sql::permission_check;
 use crate::sql::statement::Statement;
 use crate::sql::{key_file, key_file_password, numbers};
 
@@ -278,13 +279,8 @@ impl RestoreCertificate {
         let answer = connection.look(batch).await?;
         let row = answer.first()?;
         if !row.is("allowed")? {
-            return Err(Error::new(
-                ErrorKind::PermissionDenied,
-                format!("the login lacks CREATE CERTIFICATE on {}", self.database),
-            )
-            .with_remedy(
-                "GRANT CREATE CERTIFICATE to its user there, or use a login that has it",
-            ));
+            let create = Permission::database("CREATE CERTIFICATE", &self.database);
+            return Err(permission_check::lacks(&[&create]));
         }
         let lacks_master_key = row.is("can_see")? && row.integer("master_keys")? == 0;
         if lacks_master_key && !has_own_password {

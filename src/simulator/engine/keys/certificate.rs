@@ -1,8 +1,6 @@
 //! Certificates in files: BACKUP CERTIFICATE and CREATE CERTIFICATE … FROM FILE. The formats are our
 //! own.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use time::PrimitiveDateTime;
 
@@ -147,6 +145,7 @@ pub(super) fn create_from_file(
             }
         },
     };
+    let grants = permission::of_owner(session, &state);
     change_contents(instance, &mut state, database, |contents| {
         let pairs = KIND.pairs_mut(contents);
         let is_taken = |other: &AsymmetricKey| {
@@ -167,7 +166,7 @@ pub(super) fn create_from_file(
             protection,
             validity: certificate.validity,
             last_backup: None,
-            grants: BTreeMap::new(),
+            grants,
         });
         Ok(())
     })

@@ -40,6 +40,17 @@ pub(super) fn may_use_pair(session: &Session, state: &State, grants: &Grants) ->
     Caller::new(state, session).has_object(&session.database, grants, "CONTROL")
 }
 
+/// What who makes a thing in the session's database has on it, as its owner.
+pub(super) fn of_owner(session: &Session, state: &State) -> Grants {
+    let caller = Caller::new(state, session);
+    let user = caller.user(&session.database);
+    let user = user.filter(|_| !caller.is_owner(&session.database));
+    let all = BTreeSet::from(["CONTROL".to_owned()]);
+    user.map(|user| (user.name.clone(), all))
+        .into_iter()
+        .collect()
+}
+
 /// CONTROL on the session's database, or 15247.
 pub(super) fn control_database(session: &Session, state: &State) -> Result<()> {
     control(session, state, &session.database)

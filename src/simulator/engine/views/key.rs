@@ -208,11 +208,15 @@ fn pairs<'a>(
     context: &Context<'a>,
     database: &str,
     of: fn(&crate::simulator::catalog::Contents) -> &Vec<AsymmetricKey>,
-) -> &'a [AsymmetricKey] {
-    match contents(context, database).filter(|_| sees_definitions(context, database)) {
-        Some(contents) => of(contents),
-        None => &[],
-    }
+) -> Vec<&'a AsymmetricKey> {
+    let caller = context.caller();
+    let pairs = contents(context, database).map(of).into_iter().flatten();
+    pairs
+        .filter(|pair| {
+            sees_definitions(context, database)
+                || caller.has_object(database, &pair.grants, "VIEW DEFINITION")
+        })
+        .collect()
 }
 
 fn asymmetric_keys(context: &Context<'_>, database: &str) -> Result<Vec<Row>> {
