@@ -12,8 +12,8 @@ use scorch_recovery::adapter::secrets::MapSecrets;
 use scorch_recovery::names::{DatabaseName, ServerPath, SqlInstance};
 use scorch_recovery::simulator::{OrchestratorOptions, SimulatedInstance, SimulatorTransport};
 use scorch_recovery::sql::{
-    Database, DatabaseKeys, DatabaseMasterKey, Dependents, EncryptedColumn, ServiceMasterKey,
-    StoredForm,
+    Database, DatabaseKeys, DatabaseMasterKey, Dependents, EncryptedColumn, KeySentinel,
+    ServiceMasterKey, StoredForm,
 };
 use scorch_recovery::transport::{
     SqlBatch, SqlCapabilities, SqlSession, SqlSink, SqlTransport, TransportError, Wire,
@@ -88,12 +88,35 @@ fn operations(instance: &SqlInstance, database: &DatabaseName) -> Vec<(AnyOperat
         (
             ServiceMasterKey::backup(instance)
                 .to_file(path("a.key"))
-                .encrypted_by(key)
+                .encrypted_by(key.clone())
                 .into(),
             4,
         ),
         (Dependents::inspect(instance).into(), 5),
         (DatabaseMasterKey::inspect(instance, database).into(), 4),
+        (
+            DatabaseMasterKey::backup(instance, database)
+                .to_file(path("b.key"))
+                .encrypted_by(key.clone())
+                .into(),
+            6,
+        ),
+        (
+            DatabaseMasterKey::protect_by_service_master_key(instance, database).into(),
+            8,
+        ),
+        (
+            DatabaseMasterKey::verify_password(instance, database)
+                .password(key)
+                .into(),
+            4,
+        ),
+        (
+            KeySentinel::backup(instance)
+                .to_file(path("sentinel.bak"))
+                .into(),
+            20,
+        ),
         (Database::inspect(instance, database).into(), 3),
         (
             Database::backup(instance, database)

@@ -38,14 +38,6 @@ fn shared_server() -> Scripted {
         ],
     );
     server.says(
-        "dm_database_encryption_keys",
-        vec![
-            Piece::Rows(vec!["name", "thumbprint"], vec![]),
-            Piece::Rows(vec!["name", "encryptor_thumbprint"], vec![]),
-            Piece::Rows(vec!["family_guid", "name"], vec![]),
-        ],
-    );
-    server.says(
         "sys.asymmetric_keys",
         vec![
             Piece::Rows(vec!["name"], vec![vec![text("k")]]),

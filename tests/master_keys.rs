@@ -192,7 +192,10 @@ async fn a_moved_database_is_wrapped_anew_by_a_key_file() {
         (restored.outcome, restored.probe),
         (KeyRestoreOutcome::Replaced, ProbeResult::Opens)
     );
-    assert!(!restored.ignored.is_empty(), "{restored:?}");
+    assert!(
+        !restored.ignored.is_empty() && restored.password_opens,
+        "{restored:?}"
+    );
     assert!(
         verify("SQL02", "Orchestrator")
             .run(&cx)

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use scorch_recovery::adapter::secrets::MapSecrets;
 use scorch_recovery::simulator::{OrchestratorOptions, SimulatedInstance, SimulatorTransport};
 use scorch_recovery::sql::{
-    Database, DatabaseBackup, DatabaseInfo, DatabaseKeys, DatabaseMasterKey, Dependents,
-    EncryptedColumn, KeyBackup, ServiceMasterKey, StoredForm,
+    Database, DatabaseBackup, DatabaseInfo, DatabaseKeys, DatabaseMasterKey, DatabaseMasterKeyInfo,
+    Dependents, EncryptedColumn, KeyBackup, KeySentinel, KeySentinelBackup, ServiceMasterKey,
+    StoredForm,
 };
 use scorch_recovery::transport::{
     SqlBatch, SqlCapabilities, SqlColumn, SqlMessage, SqlSink, SqlTransport, SqlValue,
@@ -25,6 +26,9 @@ const KEY_FILE: &str = r"\\vault\keys\QfileKey.key";
 const OWN_FILE: &str = r"\\vault\keys\QfileOwn.key";
 const BACKUP_FILE: &str = r"\\vault\keys\QfileBackup.bak";
 const COPY_FILE: &str = r"\\vault\keys\QfileCopy.bak";
+const MASTER_FILE: &str = r"\\vault\keys\QfileMaster.key";
+const SENTINEL_FILE: &str = r"\\vault\keys\QfileSentinel.bak";
+const SENTINEL: &str = "QsentinelD";
 const DATABASE: &str = "QdatabaseA";
 const BESIDE: &str = "QdatabaseB";
 const NEIGHBOUR: &str = "QneighbourC";
@@ -42,6 +46,8 @@ struct Evidence {
     existing: Option<DatabaseInfo>,
     copy: Option<DatabaseBackup>,
     dependents: Option<Dependents>,
+    master_key: Option<DatabaseMasterKeyInfo>,
+    sentinel: Option<KeySentinelBackup>,
 }
 
 /// An operation and all that it sent.
@@ -59,8 +65,9 @@ pub struct Scenes {
     runtime: Runtime,
 }
 
-/// The values that are made over: names, leaves of paths, and last the two secrets.
-const HARMLESS: [&str; 15] = [
+/// The values that are made over: names, leaves of paths, two secrets; and what came later, so that
+/// the corpora keep their meaning.
+const HARMLESS: [&str; 18] = [
     DATABASE,
     BESIDE,
     NEIGHBOUR,
@@ -76,6 +83,9 @@ const HARMLESS: [&str; 15] = [
     DELIMITER,
     PASSWORD,
     OWN_PASSWORD,
+    SENTINEL,
+    "QfileMaster",
+    "QfileSentinel",
 ];
 
 /// Texts that are too plain to be made over inside of others.
@@ -86,7 +96,7 @@ fn named<T: FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
 }
 
 /// How many operations there are.
-const OPERATIONS: usize = 13;
+const OPERATIONS: usize = 20;
 
 /// The operation of that number, with harmless names.
 fn operation(number: usize, evidence: &Evidence) -> Option<AnyOperation> {
@@ -136,12 +146,36 @@ fn operation(number: usize, evidence: &Evidence) -> Option<AnyOperation> {
             .to_file(named(OWN_FILE))
             .encrypted_by(own)
             .into(),
-        _ => ServiceMasterKey::restore(&target)
+        12 => ServiceMasterKey::restore(&target)
             .from_file(named(KEY_FILE))
             .decrypted_by(key)
             .replacing(evidence.dependents.as_ref()?)
             .keeping(evidence.own.as_ref()?)
             .recovering(&database)
+            .into(),
+        13 => DatabaseMasterKey::backup(&source, &database)
+            .to_file(named(MASTER_FILE))
+            .encrypted_by(key)
+            .into(),
+        14 => DatabaseMasterKey::verify_password(&source, &database)
+            .password(own)
+            .into(),
+        15 => DatabaseMasterKey::restore(&target, &database)
+            .from_file(named(MASTER_FILE))
+            .decrypted_by(key)
+            .encrypted_by(own)
+            .replacing(evidence.master_key.as_ref()?)
+            .into(),
+        16 => DatabaseMasterKey::protect_by_service_master_key(&target, &database).into(),
+        17 => DatabaseMasterKey::inspect(&target, &database).into(),
+        18 => KeySentinel::backup(&source)
+            .as_database(named(SENTINEL))
+            .to_file(named(SENTINEL_FILE))
+            .into(),
+        _ => ServiceMasterKey::prove_backup(&named("SQL03"))
+            .from_file(named(KEY_FILE))
+            .decrypted_by(key)
+            .opening(evidence.sentinel.as_ref()?, named(SENTINEL_FILE))
             .into(),
     })
 }
@@ -197,9 +231,9 @@ impl Scenes {
                 .build()
                 .expect("a server")
         };
-        let (source, target) = (server("SQL01"), server("SQL02"));
+        let (source, target, throwaway) = (server("SQL01"), server("SQL02"), server("SQL03"));
         let mut builder = SimulatorTransport::builder();
-        for server in [&source, &target] {
+        for server in [&source, &target, &throwaway] {
             let sa = Secret::new(SA.to_owned());
             builder = builder.instance(named(server.name()), server, "sa", sa);
         }
@@ -266,6 +300,11 @@ impl Scenes {
                     .expect("an answer");
             });
         }
+        if number == 15 {
+            let seen = DatabaseMasterKey::inspect(&target, &database);
+            let seen = self.runtime.block_on(seen.run(&cx)).expect("a master key");
+            self.evidence.master_key = Some(seen);
+        }
         let _ = recorder.take();
     }
 
@@ -279,6 +318,7 @@ impl Scenes {
         match output {
             AnyOutput::InspectDependents(seen) => self.evidence.dependents = Some(seen),
             AnyOutput::BackUpServiceMasterKey(seen) => self.evidence.own = Some(seen),
+            AnyOutput::BackUpKeySentinel(seen) => self.evidence.sentinel = Some(seen),
             _ => {}
         }
         let script = operation.describe().script;
@@ -325,6 +365,8 @@ impl Scenes {
             existing: Some(over.value(self.evidence.existing.as_ref()?)?),
             copy: Some(over.value(self.evidence.copy.as_ref()?)?),
             dependents: Some(over.value(self.evidence.dependents.as_ref()?)?),
+            master_key: Some(over.value(self.evidence.master_key.as_ref()?)?),
+            sentinel: Some(over.value(self.evidence.sentinel.as_ref()?)?),
         };
         let operation = over.value(&operation(scene.number, &evidence)?)?;
         let script = operation.describe().script;

@@ -87,6 +87,9 @@ pub struct RestoredDatabaseMasterKey {
     pub ignored: Vec<String>,
     /// Whether the key opens by itself in a new session.
     pub probe: ProbeResult,
+    /// Whether the new password opens it. Where the file held the very key that was there, SQL Server
+    /// may leave its passwords as they were (unconfirmed).
+    pub password_opens: bool,
 }
 
 impl RestoreDatabaseMasterKey {
@@ -204,12 +207,17 @@ impl RestoreDatabaseMasterKey {
             .probe(cx, seen.has_service_master_key_copy)
             .await
             .map_err(|error| error.with_effect(Effect::Done))?;
+        let password_opens = self
+            .try_password(cx, &encryption)
+            .await
+            .map_err(|error| error.with_effect(Effect::Done))?;
         Ok(RestoredDatabaseMasterKey {
             database: self.database.clone(),
             outcome,
             examination,
             ignored,
             probe,
+            password_opens,
         })
     }
 
@@ -245,6 +253,11 @@ impl RestoreDatabaseMasterKey {
             .with_remedy("put it under the service master key: DatabaseMasterKey::protect_by_service_master_key, opened by the new password"));
         }
         Ok(probe)
+    }
+
+    async fn try_password(&self, cx: &Context, password: &Password<'_>) -> Result<bool> {
+        let (mut connection, _) = Inside::enter(cx, &self.instance, &self.database).await?;
+        inside::try_open(&mut connection, &password.secret).await
     }
 
     fn statement(file: &str) -> Statement {
