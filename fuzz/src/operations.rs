@@ -5,11 +5,12 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use scorch_recovery::adapter::secrets::MapSecrets;
+use scorch_recovery::names::{DatabaseName, SqlInstance};
 use scorch_recovery::simulator::{OrchestratorOptions, SimulatedInstance, SimulatorTransport};
 use scorch_recovery::sql::{
-    Database, DatabaseBackup, DatabaseInfo, DatabaseKeys, DatabaseMasterKey, DatabaseMasterKeyInfo,
-    Dependents, EncryptedColumn, KeyBackup, KeySentinel, KeySentinelBackup, ServiceMasterKey,
-    StoredForm,
+    Certificate, Database, DatabaseBackup, DatabaseInfo, DatabaseKeys, DatabaseMasterKey,
+    DatabaseMasterKeyInfo, Dependents, EncryptedColumn, KeyBackup, KeySentinel, KeySentinelBackup,
+    ServiceMasterKey, StoredForm,
 };
 use scorch_recovery::transport::{
     SqlBatch, SqlCapabilities, SqlColumn, SqlMessage, SqlSink, SqlTransport, SqlValue,
@@ -29,6 +30,10 @@ const COPY_FILE: &str = r"\\vault\keys\QfileCopy.bak";
 const MASTER_FILE: &str = r"\\vault\keys\QfileMaster.key";
 const SENTINEL_FILE: &str = r"\\vault\keys\QfileSentinel.bak";
 const SENTINEL: &str = "QsentinelD";
+const CERTIFICATE: &str = "QcertificateE";
+const CERTIFICATE_FILE: &str = r"\\vault\keys\QfileCertificate.cer";
+const PRIVATE_FILE: &str = r"\\vault\keys\QfilePrivate.pvk";
+const REWRAPPED_FILE: &str = r"\\vault\keys\QfileRewrapped.bak";
 const DATABASE: &str = "QdatabaseA";
 const BESIDE: &str = "QdatabaseB";
 const NEIGHBOUR: &str = "QneighbourC";
@@ -36,6 +41,7 @@ const SYMMETRIC: &str = "ORCHESTRATOR_SYM_KEY";
 const ASYMMETRIC: &str = "ORCHESTRATOR_ASYM_KEY";
 const PASSWORD: &str = "QpasswordKey-1";
 const OWN_PASSWORD: &str = "QpasswordOwn-1";
+const GENERATED: &str = "q7RtZ0pLw2XcVb9NmK4sDf-QpasswordNew";
 const SA: &str = "Sa-Passw0rd-of-fuzzing";
 const DELIMITER: &str = r"\`d.T.~De/";
 
@@ -47,6 +53,7 @@ struct Evidence {
     copy: Option<DatabaseBackup>,
     dependents: Option<Dependents>,
     master_key: Option<DatabaseMasterKeyInfo>,
+    source_key: Option<DatabaseMasterKeyInfo>,
     sentinel: Option<KeySentinelBackup>,
 }
 
@@ -67,7 +74,7 @@ pub struct Scenes {
 
 /// The values that are made over: names, leaves of paths, two secrets; and what came later, so that
 /// the corpora keep their meaning.
-const HARMLESS: [&str; 18] = [
+const HARMLESS: [&str; 23] = [
     DATABASE,
     BESIDE,
     NEIGHBOUR,
@@ -86,6 +93,11 @@ const HARMLESS: [&str; 18] = [
     SENTINEL,
     "QfileMaster",
     "QfileSentinel",
+    CERTIFICATE,
+    "QfileCertificate",
+    "QfilePrivate",
+    "QfileRewrapped",
+    GENERATED,
 ];
 
 /// Texts that are too plain to be made over inside of others.
@@ -96,13 +108,15 @@ fn named<T: FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
 }
 
 /// How many operations there are.
-const OPERATIONS: usize = 20;
+const OPERATIONS: usize = 25;
 
 /// The operation of that number, with harmless names.
 fn operation(number: usize, evidence: &Evidence) -> Option<AnyOperation> {
     let (source, target) = (named("SQL01"), named("SQL02"));
     let database = named(DATABASE);
     let (key, own) = (SecretRef::named("key"), SecretRef::named("own"));
+    let (generated, throwaway) = (SecretRef::named("generated"), named("SQL03"));
+    let certificate = named(CERTIFICATE);
     let column = |form| EncryptedColumn {
         schema: named("dbo"),
         table: named("VARIABLES"),
@@ -172,25 +186,48 @@ fn operation(number: usize, evidence: &Evidence) -> Option<AnyOperation> {
             .as_database(named(SENTINEL))
             .to_file(named(SENTINEL_FILE))
             .into(),
-        _ => ServiceMasterKey::prove_backup(&named("SQL03"))
+        19 => ServiceMasterKey::prove_backup(&throwaway)
             .from_file(named(KEY_FILE))
             .decrypted_by(key)
             .opening(evidence.sentinel.as_ref()?, named(SENTINEL_FILE))
             .into(),
+        20 => Certificate::backup(&source, &database, &certificate)
+            .to_file(named(CERTIFICATE_FILE))
+            .private_key_to_file(named(PRIVATE_FILE))
+            .encrypted_by(key)
+            .into(),
+        21 => Certificate::restore(&target, &database, &certificate)
+            .from_file(named(CERTIFICATE_FILE))
+            .private_key_from_file(named(PRIVATE_FILE))
+            .decrypted_by(key)
+            .into(),
+        22 => Certificate::inspect(&target, &database, &certificate).into(),
+        23 => DatabaseMasterKey::rewrap_through(&throwaway, &database)
+            .for_target(&target)
+            .key_file(named(KEY_FILE))
+            .decrypted_by(key)
+            .from_file(named(BACKUP_FILE))
+            .password(generated)
+            .to_file(named(REWRAPPED_FILE))
+            .into(),
+        _ => DatabaseMasterKey::protect_by_password(&source, &database)
+            .password(generated)
+            .adding_to(evidence.source_key.as_ref()?)
+            .into(),
     })
 }
 
-fn secrets(key: &str, own: &str) -> MapSecrets {
-    let secret = |text: &str| Secret::new(text.to_owned());
-    MapSecrets::new()
-        .secret(SecretRef::named("key"), secret(key))
-        .secret(SecretRef::named("own"), secret(own))
-}
+/// The secrets, as they were recorded.
+const PASSWORDS: [&str; 3] = [PASSWORD, OWN_PASSWORD, GENERATED];
 
-fn context(sql: impl SqlTransport + 'static, key: &str, own: &str) -> Context {
+fn context(sql: impl SqlTransport + 'static, passwords: &[String; 3]) -> Context {
+    let mut secrets = MapSecrets::new();
+    for (name, password) in ["key", "own", "generated"].into_iter().zip(passwords) {
+        secrets = secrets.secret(SecretRef::named(name), Secret::new(password.clone()));
+    }
     Context::builder()
         .sql(sql)
-        .secrets(secrets(key, own))
+        .secrets(secrets)
         .allow_unc_host("vault")
         .build()
         .expect("a context")
@@ -261,7 +298,7 @@ impl Scenes {
     fn check_reach(&self) {
         let values: Vec<String> = HARMLESS
             .iter()
-            .zip('g'..)
+            .zip(('g'..='z').chain('G'..='Z'))
             .map(|(harmless, letter)| {
                 let other = |c: char| if c.is_ascii_alphabetic() { letter } else { c };
                 harmless.chars().map(other).collect()
@@ -277,8 +314,8 @@ impl Scenes {
 
     /// Sees what the next operation must have seen.
     fn look(&mut self, recorder: &Recorder, number: usize) {
-        let cx = context(recorder.clone(), PASSWORD, OWN_PASSWORD);
-        let (target, database) = (named("SQL02"), named(DATABASE));
+        let cx = context(recorder.clone(), &PASSWORDS.map(str::to_owned));
+        let (source, target, database) = (named("SQL01"), named("SQL02"), named(DATABASE));
         if number == 9 {
             let existing = Database::inspect(&target, &database);
             let existing = self
@@ -291,26 +328,45 @@ impl Scenes {
         }
         if number == 10 {
             // Its key would not open before that of the server it comes from is restored.
-            let drop = SqlBatch::open(format!("DROP DATABASE {BESIDE}"));
-            self.runtime.block_on(async {
-                let mut session = recorder.connect(&target, None).await.expect("a session");
-                session
-                    .execute(drop, &mut Nothing)
-                    .await
-                    .expect("an answer");
-            });
+            self.sql(recorder, &target, None, format!("DROP DATABASE {BESIDE}"));
         }
-        if number == 15 {
-            let seen = DatabaseMasterKey::inspect(&target, &database);
-            let seen = self.runtime.block_on(seen.run(&cx)).expect("a master key");
-            self.evidence.master_key = Some(seen);
+        if number == 15 || number == 24 {
+            let instance = if number == 15 { &target } else { &source };
+            let seen = DatabaseMasterKey::inspect(instance, &database);
+            let seen = Some(self.runtime.block_on(seen.run(&cx)).expect("a master key"));
+            if number == 15 {
+                self.evidence.master_key = seen;
+            } else {
+                self.evidence.source_key = seen;
+            }
+        }
+        if number == 20 {
+            let create = format!("CREATE CERTIFICATE {CERTIFICATE} WITH SUBJECT = N's'");
+            self.sql(recorder, &source, Some(&database), create);
         }
         let _ = recorder.take();
     }
 
+    fn sql(
+        &self,
+        recorder: &Recorder,
+        instance: &SqlInstance,
+        database: Option<&DatabaseName>,
+        text: String,
+    ) {
+        self.runtime.block_on(async {
+            let session = recorder.connect(instance, database).await;
+            session
+                .expect("a session")
+                .execute(SqlBatch::open(text), &mut Nothing)
+                .await
+                .expect("an answer");
+        });
+    }
+
     fn scene(&mut self, recorder: &Recorder, number: usize) {
         let operation = operation(number, &self.evidence).expect("what must have been seen");
-        let cx = context(recorder.clone(), PASSWORD, OWN_PASSWORD);
+        let cx = context(recorder.clone(), &PASSWORDS.map(str::to_owned));
         let output = match self.runtime.block_on(operation.run(&cx)) {
             Ok(output) => output,
             Err(error) => panic!("{operation:?}: {error:?}"),
@@ -342,18 +398,27 @@ impl Scenes {
             return None;
         }
         let mut over = Over::default();
-        let mut secrets = vec![PASSWORD.to_owned(), OWN_PASSWORD.to_owned()];
+        let mut secrets = PASSWORDS.map(str::to_owned);
         for (at, harmless) in HARMLESS.into_iter().enumerate() {
             let Some(value) = values.get(at).filter(|value| !value.is_empty()) else {
                 continue;
             };
             over = match harmless {
-                PASSWORD | OWN_PASSWORD => {
-                    let secret = format!("Aa1!{value}");
+                PASSWORD | OWN_PASSWORD | GENERATED => {
+                    // What makes it strong enough stays.
+                    let strong = if harmless == GENERATED {
+                        &GENERATED[..22]
+                    } else {
+                        "Aa1!"
+                    };
+                    let secret = format!("{strong}{value}");
                     if values.iter().any(|value| value.contains(&secret)) {
                         return None;
                     }
-                    secrets[usize::from(harmless == OWN_PASSWORD)] = secret.clone();
+                    let which = PASSWORDS
+                        .iter()
+                        .position(|password| *password == harmless)?;
+                    secrets[which] = secret.clone();
                     over.anywhere(harmless, &secret)
                 }
                 _ if WHOLE.contains(&harmless) => over.whole(harmless, value),
@@ -366,6 +431,7 @@ impl Scenes {
             copy: Some(over.value(self.evidence.copy.as_ref()?)?),
             dependents: Some(over.value(self.evidence.dependents.as_ref()?)?),
             master_key: Some(over.value(self.evidence.master_key.as_ref()?)?),
+            source_key: Some(over.value(self.evidence.source_key.as_ref()?)?),
             sentinel: Some(over.value(self.evidence.sentinel.as_ref()?)?),
         };
         let operation = over.value(&operation(scene.number, &evidence)?)?;
@@ -379,10 +445,10 @@ impl Scenes {
             &scene.recording,
             self.capabilities,
             Arc::new(over),
-            secrets.clone(),
+            secrets.to_vec(),
             Arc::clone(&checked),
         );
-        let cx = context(replay, &secrets[0], &secrets[1]);
+        let cx = context(replay, &secrets);
         let _ = self.runtime.block_on(operation.run(&cx));
         let checked = *checked.lock().unwrap_or_else(PoisonError::into_inner);
         Some((checked, scene.recording.batches()))

@@ -46,8 +46,13 @@ pub(crate) async fn clean(
     database: &DatabaseName,
     family_guid: Option<&str>,
 ) -> Result<()> {
-    let left = DatabaseInfo::read(connection, database).await?;
-    if left.is_some_and(|left| left.family_guid.as_deref() == family_guid) {
+    if let Some(left) = DatabaseInfo::read(connection, database).await? {
+        if family_guid.is_none() || left.family_guid.as_deref() != family_guid {
+            return Err(Error::new(
+                ErrorKind::AlreadyExists,
+                format!("the database {database} on the throwaway instance may be somebody else's"),
+            ));
+        }
         drop_database(connection, database).await?;
     }
     let batch = Statement::new("ALTER SERVICE MASTER KEY REGENERATE").batch();
