@@ -32,6 +32,17 @@ impl Over {
         if let Some((_, value)) = self.whole.iter().find(|(harmless, _)| *harmless == text) {
             return value.clone();
         }
+        // A name as T-SQL writes it, which stands in a text: `[dbo].[t]`.
+        if let Some(name) = text
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+        {
+            let parts: Vec<String> = name
+                .split("].[")
+                .map(|part| format!("[{}]", self.text(part).replace(']', "]]")))
+                .collect();
+            return parts.join(".");
+        }
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         'text: while let Some(first) = rest.chars().next() {
