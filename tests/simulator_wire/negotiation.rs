@@ -89,6 +89,26 @@ async fn a_strict_listener_does_not_talk_with_older_clients() {
     }
 }
 
+#[tokio::test]
+async fn an_old_client_leaves_prelogin_out_where_encryption_is_not_required() {
+    for (mode, is_let_in) in [
+        (TlsMode::Off, true),
+        (TlsMode::Login, true),
+        (TlsMode::Full, false),
+        (TlsMode::Strict, false),
+    ] {
+        let server = start(mode).await;
+        let mut client = RawClient::open(server.listener.address()).await;
+        client.send(LOGIN7, &login("sa", PASSWORD)).await;
+        let answer = client.message().await;
+        assert_eq!(
+            answer.is_some_and(|answer| answer.ends_with(&DONE)),
+            is_let_in,
+            "{mode:?}"
+        );
+    }
+}
+
 async fn converse_strictly(server: &Server, version: u32) -> RawClient {
     let mut client = RawClient::open(server.listener.address()).await;
     let tls = client.encrypt_first(server.ca_pem(), TDS_8).await;
@@ -190,7 +210,6 @@ async fn a_refusal_of_an_encrypted_login_is_plain() {
 async fn what_is_no_prelogin_ends_the_connection() {
     let server = Server::plain().await;
     for (kind, body) in [
-        (LOGIN7, login("sa", PASSWORD)),
         (PRELOGIN, Vec::new()),
         // Encryption before the version.
         (PRELOGIN, vec![1, 0, 6, 0, 1, 0xFF, 0]),

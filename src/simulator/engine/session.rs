@@ -66,6 +66,8 @@ pub(crate) struct SessionMemory {
     pub(crate) no_count: bool,
     /// SET XACT_ABORT ON.
     pub(crate) aborts_transactions: bool,
+    /// SET IMPLICIT_TRANSACTIONS ON.
+    pub(crate) begins_transactions: bool,
     /// SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED: reads wait for nobody.
     pub(crate) reads_uncommitted: bool,
     /// SET LANGUAGE. Messages are English in all of them: no translation of one is known for sure.

@@ -11,7 +11,7 @@ use tokio_rustls::server::TlsStream;
 use crate::simulator::tds::connection::{Endpoint, invalid, malformed};
 use crate::simulator::tds::handshake::HandshakeStream;
 use crate::simulator::tds::login_stream::{LoginStream, RecordGate};
-use crate::simulator::tds::packet::{MessageReader, MessageWriter, PRELOGIN, REPLY};
+use crate::simulator::tds::packet::{LOGIN7, MessageReader, MessageWriter, PRELOGIN, REPLY};
 use crate::simulator::tds::prelogin::{Agreement, Prelogin};
 use crate::simulator::tls::{Tls, TlsMode};
 use crate::simulator::{Version, WireBug};
@@ -64,6 +64,13 @@ pub(super) async fn open_as<S: Duplex + 'static>(
     }
     if endpoint.mode == TlsMode::Strict {
         return Err(invalid("a client before TDS 8.0 is not talked with"));
+    }
+    // Old clients (jTDS) leave PRELOGIN out, and with it all encryption (community).
+    if first == LOGIN7 {
+        return match endpoint.mode {
+            TlsMode::Full => Err(invalid("the client signs in without encryption")),
+            _ => Ok(Some(Opened::after_prelogin(stream))),
+        };
     }
     let Some((prelogin, stream)) = ask(stream).await? else {
         return Ok(None);

@@ -45,7 +45,11 @@ impl Context<'_> {
             "@@MAX_PRECISION" => (SqlValue::Int(38), WireType::TinyInt),
             "@@OPTIONS" => {
                 // Documented bits: what drivers set at sign-in, and the two that are kept here.
-                let set = [(memory.no_count, 512), (memory.aborts_transactions, 16_384)];
+                let set = [
+                    (memory.begins_transactions, 2),
+                    (memory.no_count, 512),
+                    (memory.aborts_transactions, 16_384),
+                ];
                 let bits = set.iter().filter(|(is_on, _)| *is_on).map(|(_, bit)| bit);
                 int(5496 + bits.sum::<i64>())
             }

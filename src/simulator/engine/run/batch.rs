@@ -12,8 +12,8 @@ use crate::simulator::instance::{Instance, RequestInfo, now};
 use crate::simulator::output::{Gone, Output};
 use crate::simulator::server_error::{Failure, ServerError};
 use crate::simulator::tsql::ast::{
-    BackupStatement, ChangeStatement, DatabaseStatement, FlowStatement, RestoreKind, Statement,
-    StatementKind, TableStatement, TransactionStatement,
+    BackupStatement, ChangeStatement, DatabaseStatement, FlowStatement, QueryBody, RestoreKind,
+    Statement, StatementKind, TableStatement, TransactionStatement,
 };
 use crate::simulator::tsql::parse_batch;
 
@@ -223,6 +223,9 @@ impl Runner<'_> {
         if let Some(name) = request_name(kind) {
             self.note_request(name);
         }
+        if begins_transaction(kind) {
+            self.begin_implicitly();
+        }
         match kind {
             StatementKind::Flow(flow) => return self.flow(flow, frame).await,
             StatementKind::Query(query) => self.query(query, frame).await?,
@@ -329,6 +332,22 @@ const fn command_of(kind: &StatementKind, unseen: u16) -> u16 {
         | StatementKind::Procedure(_)
         | StatementKind::Security(_)
         | StatementKind::Table(_) => command::NONE,
+    }
+}
+
+/// Statements with which a transaction begins where they are implicit (documented); a SELECT only
+/// where it reads something.
+fn begins_transaction(kind: &StatementKind) -> bool {
+    match kind {
+        StatementKind::Query(query) => match &query.body {
+            QueryBody::Select(select) => select.from.is_some(),
+            QueryBody::Set { .. } => true,
+        },
+        StatementKind::Change(_)
+        | StatementKind::Table(_)
+        | StatementKind::Security(_)
+        | StatementKind::Procedure(_) => true,
+        _ => false,
     }
 }
 

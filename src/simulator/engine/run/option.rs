@@ -38,12 +38,8 @@ impl Runner<'_> {
             "NOCOUNT" => memory.no_count = value == "ON",
             "XACT_ABORT" => memory.aborts_transactions = value == "ON",
             "LOCK_TIMEOUT" => memory.lock_timeout = value.parse().ok(),
-            "IMPLICIT_TRANSACTIONS"
-            | "NOEXEC"
-            | "PARSEONLY"
-            | "ROWCOUNT"
-            | "SHOWPLAN_ALL"
-            | "SHOWPLAN_TEXT"
+            "IMPLICIT_TRANSACTIONS" => memory.begins_transactions = value == "ON",
+            "NOEXEC" | "PARSEONLY" | "ROWCOUNT" | "SHOWPLAN_ALL" | "SHOWPLAN_TEXT"
             | "SHOWPLAN_XML" => {
                 // Off is how it is; ROWCOUNT 0 is no limit.
                 if value != "OFF" && value != "0" {

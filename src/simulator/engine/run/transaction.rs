@@ -37,13 +37,9 @@ impl Runner<'_> {
     ) -> Result<(), Failure> {
         let ended = match statement {
             TransactionStatement::Begin(name) => {
-                if self.session.transactions == 0 {
-                    let memory = &mut self.session.memory;
-                    memory.transaction.clone_from(name);
-                    memory.temporary_before = Some(memory.temporary.clone());
-                    self.session.transaction_log.begun(self.session.spid);
-                }
-                self.session.transactions = self.session.transactions.saturating_add(1);
+                // Where they are implicit, one begins for this statement too (documented).
+                self.begin_implicitly();
+                self.begin(name.as_deref());
                 command::BEGIN
             }
             TransactionStatement::Commit => {
@@ -66,6 +62,23 @@ impl Runner<'_> {
             }
         };
         Ok(self.done(ended, None).await?)
+    }
+
+    fn begin(&mut self, name: Option<&str>) {
+        if self.session.transactions == 0 {
+            let memory = &mut self.session.memory;
+            memory.transaction = name.map(str::to_owned);
+            memory.temporary_before = Some(memory.temporary.clone());
+            self.session.transaction_log.begun(self.session.spid);
+        }
+        self.session.transactions = self.session.transactions.saturating_add(1);
+    }
+
+    /// SET IMPLICIT_TRANSACTIONS ON: the statement begins a transaction where none is open.
+    pub(super) fn begin_implicitly(&mut self) {
+        if self.session.memory.begins_transactions && self.session.transactions == 0 {
+            self.begin(None);
+        }
     }
 
     fn commit(&mut self) -> Result<()> {

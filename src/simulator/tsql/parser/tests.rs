@@ -74,7 +74,7 @@ fn what_is_valid_but_not_for_here_is_50900() {
     for batch in [
         "MERGE t",
         "CREATE VIEW v AS SELECT 1",
-        "BACKUP CERTIFICATE c TO FILE = 'x'",
+        "BACKUP SYMMETRIC KEY c TO FILE = 'x' ENCRYPTION BY PASSWORD = 'p'",
         "DBCC CHECKDB",
     ] {
         assert_eq!(number(batch).0, 50_900, "{batch}");

@@ -26,6 +26,28 @@ async fn a_batch_goes_on_after_an_error() {
 }
 
 #[tokio::test]
+async fn implicit_transactions_begin_with_what_reads_or_writes() {
+    let mut server = Server::new();
+    server.run("CREATE TABLE t (a int)").await;
+    let batch = "SET IMPLICIT_TRANSACTIONS ON SELECT @@TRANCOUNT INSERT t VALUES (1) SELECT @@TRANCOUNT, @@OPTIONS & 2 \
+                 ROLLBACK SELECT @@TRANCOUNT SELECT a FROM t SELECT @@TRANCOUNT COMMIT \
+                 BEGIN TRANSACTION SELECT @@TRANCOUNT ROLLBACK \
+                 SET IMPLICIT_TRANSACTIONS OFF INSERT t VALUES (2) SELECT @@TRANCOUNT, a FROM t";
+    let answer = server.run(batch).await;
+    assert_eq!(
+        answer.rows,
+        [
+            vec!["0"],
+            vec!["1", "2"],
+            vec!["0"],
+            vec!["1"],
+            vec!["2"],
+            vec!["0", "2"]
+        ]
+    );
+}
+
+#[tokio::test]
 async fn notices_say_where_they_come_from() {
     let mut server = Server::new();
     server.run("CREATE DATABASE D").await;

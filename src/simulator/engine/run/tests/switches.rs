@@ -114,6 +114,12 @@ const SCENES: &[Scene] = &[
         &["CREATE SYMMETRIC KEY s WITH ALGORITHM = AES_256 ENCRYPTION BY PASSWORD = 'Some Pass 1'",
             "CREATE SYMMETRIC KEY s WITH ALGORITHM = AES_256 ENCRYPTION BY PASSWORD = 'Some Pass 1'"],
         Look::Message, &[("false", "15282/16/1"), ("true", "15282/0/1")]),
+    scene("failed_certificate_backup_leaves_file",
+        &["CREATE CERTIFICATE c ENCRYPTION BY PASSWORD = 'Some Pass 1' WITH SUBJECT = 'c'", BACK_UP,
+            "BACKUP CERTIFICATE c TO FILE = 'C:\\c.cer' WITH PRIVATE KEY (FILE = 'smk.key', \
+              DECRYPTION BY PASSWORD = 'Some Pass 1', ENCRYPTION BY PASSWORD = 'Some Pass 1'); \
+              EXEC xp_fileexist 'C:\\c.cer'"],
+        Look::Value, &[("true", "1"), ("false", "0")]),
     scene("unseen_command", &[BACK_UP],
         Look::Command, &[("0", "0"), ("253", "253")]),
     on_linux(scene("own_password_policy_on_linux",
