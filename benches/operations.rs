@@ -115,7 +115,7 @@ fn operations(instance: &SqlInstance, database: &DatabaseName) -> Vec<(AnyOperat
             KeySentinel::backup(instance)
                 .to_file(path("sentinel.bak"))
                 .into(),
-            20,
+            19,
         ),
         (Database::inspect(instance, database).into(), 3),
         (
