@@ -191,6 +191,12 @@ impl Error {
         self.0.remedy.as_deref()
     }
 
+    /// Whether SQL Server said one of these numbers, as an error.
+    pub(crate) fn has_number(&self, numbers: &[i32]) -> bool {
+        let mut errors = self.0.sql_messages.iter().filter(|m| m.is_error());
+        errors.any(|message| numbers.contains(&message.number))
+    }
+
     /// What SQL Server said, in its order; as much of it as the transport reports.
     #[must_use]
     pub fn sql_messages(&self) -> &[SqlMessage] {

@@ -11,7 +11,7 @@ use scorch_recovery::sql::{
 use scorch_recovery::{Effect, ErrorKind, Observation, Operation, SecretRef};
 
 use kit::simulated::{World, named};
-use kit::{KEY, back_up_key, run_error};
+use kit::{KEY, assert_error, back_up_key, run_error};
 
 const SENTINEL: &str = r"\\vault\keys\sentinel.bak";
 
@@ -69,10 +69,10 @@ async fn what_is_no_proof_is_told_and_leaves_nothing() {
     // A wrong password, and the wrong file.
     let wrong = prove("SQL02", &sentinel_of_1).decrypted_by(SecretRef::named("wrong"));
     let error = run_error(&world, wrong).await;
-    assert_eq!(
-        (error.kind(), error.effect()),
+    assert_error(
+        &error,
         (ErrorKind::KeyMismatch, Effect::None),
-        "{error}"
+        "a wrong password",
     );
     back_up_key(&world, "SQL02", r"\\vault\keys\own.key").await;
     let another = prove("SQL02", &sentinel_of_1).from_file(named(r"\\vault\keys\own.key"));
@@ -121,10 +121,10 @@ async fn a_sentinel_takes_nobodys_name_and_drops_nobodys_database() {
         .await;
     let back_up = || KeySentinel::backup(&named("SQL01")).to_file(named(SENTINEL));
     let error = run_error(&world, back_up()).await;
-    assert_eq!(
-        (error.kind(), error.effect()),
+    assert_error(
+        &error,
         (ErrorKind::AlreadyExists, Effect::None),
-        "{error}"
+        "a database of that name",
     );
     assert_eq!(databases(&world, "SQL01").await, 2);
     // Nowhere to write: what was made is dropped again.
@@ -161,10 +161,10 @@ async fn a_key_file_is_proved_in_place_only_as_a_replacement_would_be_allowed() 
     back_up_key(&world, "SQL02", r"\\vault\keys\own.key").await;
     let replaced = prove(r"\\vault\keys\own.key").in_place(&seen, &second);
     let error = run_error(&world, replaced).await;
-    assert_eq!(
-        (error.kind(), error.effect()),
+    assert_error(
+        &error,
         (ErrorKind::KeyMismatch, Effect::Done),
-        "{error}"
+        "another key",
     );
     assert!(error.remedy().unwrap().contains("second backup"), "{error}");
 }

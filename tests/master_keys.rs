@@ -12,7 +12,7 @@ use scorch_recovery::sql::{
 use scorch_recovery::{Context, Effect, ErrorKind, Hazard, Observation, Operation, SecretRef};
 
 use kit::simulated::{World, choices, named, verify};
-use kit::{BAK, KEY, after_backup, back_up_key, restore_key, run_error};
+use kit::{BAK, KEY, after_backup, assert_error, back_up_key, is_whole, restore_key, run_error};
 
 const KEY_FILE: &str = r"\\vault\keys\database.key";
 
@@ -63,10 +63,10 @@ async fn a_moved_database_is_wrapped_anew_by_a_password() {
         [Hazard::OpensByPassword { .. }]
     ));
     let error = run_error(&world, protect()).await;
-    assert_eq!(
-        (error.kind(), error.effect()),
+    assert_error(
+        &error,
         (ErrorKind::ConsentRequired, Effect::None),
-        "{error}"
+        "nobody has looked",
     );
     let weak = protect().password(secret("short")).adding_to(&seen);
     let error = run_error(&world, weak).await;
@@ -99,10 +99,10 @@ async fn a_moved_database_is_wrapped_anew_by_a_password() {
         DatabaseMasterKey::protect_by_service_master_key(&named("SQL02"), &named("Orchestrator"))
     };
     let error = run_error(&world, rewrap()).await;
-    assert_eq!(
-        (error.kind(), error.effect()),
+    assert_error(
+        &error,
         (ErrorKind::KeyMismatch, Effect::None),
-        "{error}"
+        "no password was said",
     );
     let error = run_error(&world, rewrap().opened_by(secret("wrong"))).await;
     assert!(
@@ -120,13 +120,7 @@ async fn a_moved_database_is_wrapped_anew_by_a_password() {
         (false, ProbeResult::Opens)
     );
     assert_eq!(rewrap().observe(&cx).await.unwrap(), Observation::Done);
-    assert!(
-        verify("SQL02", "Orchestrator")
-            .run(&cx)
-            .await
-            .unwrap()
-            .is_whole()
-    );
+    assert!(is_whole(&cx, "SQL02").await);
     assert!(neighbour_opens(&world).await);
     // Once more is no harm, whatever the server says of it.
     rewrap().run(&cx).await.unwrap();
@@ -180,10 +174,10 @@ async fn a_moved_database_is_wrapped_anew_by_a_key_file() {
         restore().decrypted_by(secret("wrong")).forcing(&seen),
     )
     .await;
-    assert_eq!(
-        (error.kind(), error.effect()),
+    assert_error(
+        &error,
         (ErrorKind::KeyMismatch, Effect::None),
-        "{error}"
+        "a wrong password of the file",
     );
     let forced = restore().forcing(&seen);
     assert_eq!(forced.describe().hazards.len(), 2);
@@ -196,14 +190,7 @@ async fn a_moved_database_is_wrapped_anew_by_a_key_file() {
         !restored.ignored.is_empty() && restored.password_opens,
         "{restored:?}"
     );
-    assert!(
-        verify("SQL02", "Orchestrator")
-            .run(&cx)
-            .await
-            .unwrap()
-            .is_whole(),
-        "it was the very same key"
-    );
+    assert!(is_whole(&cx, "SQL02").await, "it was the very same key");
     let password = DatabaseMasterKey::verify_password(&named("SQL02"), &named("Orchestrator"));
     let right = password.clone().password(secret("generated"));
     assert!(right.run(&cx).await.unwrap().opens);
@@ -256,11 +243,7 @@ async fn keys_that_are_not_there_and_databases_that_can_not_be_written_are_told(
         ("Nowhere", ErrorKind::NotFound),
     ] {
         let error = run_error(&world, verify(database)).await;
-        assert_eq!(
-            (error.kind(), error.effect()),
-            (kind, Effect::None),
-            "{error}"
-        );
+        assert_error(&error, (kind, Effect::None), database);
     }
     assert!(verify("Payroll").run(&world.context()).await.unwrap().opens);
     let rewrap =
@@ -415,10 +398,10 @@ async fn a_database_is_wrapped_anew_through_a_scratch_instance_and_nothing_stays
         "{error}"
     );
     let error = run_error(&world, rewrap("SCRATCH", "wrong", new)).await;
-    assert_eq!(
-        (error.kind(), error.effect()),
+    assert_error(
+        &error,
         (ErrorKind::KeyMismatch, Effect::None),
-        "{error}"
+        "a wrong password",
     );
     let nowhere = rewrap("SCRATCH", "key", r"\\vault\missing\a.bak");
     let error = run_error(&world, nowhere).await;
@@ -439,13 +422,7 @@ async fn a_database_is_wrapped_anew_through_a_scratch_instance_and_nothing_stays
         .run(&cx)
         .await
         .unwrap();
-    assert!(
-        verify("SQL02", "Orchestrator")
-            .run(&cx)
-            .await
-            .unwrap()
-            .is_whole()
-    );
+    assert!(is_whole(&cx, "SQL02").await);
     assert!(neighbour_opens(&world).await);
 }
 

@@ -13,7 +13,8 @@ use scorch_recovery::{Effect, ErrorKind, Observation, Operation};
 
 use kit::simulated::{News, SA, choices, named, verify};
 use kit::{
-    BAK, KEY, after_backup, assert_error, back_up_key, restore_key, restore_key_again, run_error,
+    BAK, KEY, after_backup, assert_error, back_up_key, is_whole, restore_key, restore_key_again,
+    run_error,
 };
 
 #[tokio::test]
@@ -95,13 +96,7 @@ async fn without_the_key_nothing_decrypts_and_the_reason_is_said() {
         return;
     }
     recovering().run(&cx).await.unwrap();
-    assert!(
-        verify("SQL02", "Orchestrator")
-            .run(&cx)
-            .await
-            .unwrap()
-            .is_whole()
-    );
+    assert!(is_whole(&cx, "SQL02").await);
 }
 
 #[tokio::test]
@@ -147,11 +142,7 @@ async fn an_existing_database_is_restored_beside_and_overwritten_only_with_evide
     let error = run_error(&world, target().overwriting(&third, Some(&copy))).await;
     assert_eq!(error.kind(), ErrorKind::ConsentRequired, "{error}");
     assert!(
-        verify("SQL02", "Orchestrator")
-            .run(&cx)
-            .await
-            .unwrap()
-            .is_whole(),
+        is_whole(&cx, "SQL02").await,
         "the existing one is untouched"
     );
 
@@ -209,13 +200,7 @@ async fn a_key_that_is_gone_is_no_safeguard_for_the_one_in_use() {
 
     let present = back_up_key(&world, "SQL02", r"\\vault\keys\present.key").await;
     back.keeping(&present).run(&cx).await.unwrap();
-    assert!(
-        verify("SQL02", "Orchestrator")
-            .run(&cx)
-            .await
-            .unwrap()
-            .is_whole()
-    );
+    assert!(is_whole(&cx, "SQL02").await);
 }
 
 #[tokio::test]
@@ -260,13 +245,7 @@ async fn a_target_in_use_is_busy_and_untouched() {
     let error = run_error(&world, over.clone()).await;
     assert_error(&error, (ErrorKind::Busy, Effect::None), "somebody is in it");
     drop(user);
-    assert!(
-        verify("SQL02", "Orchestrator")
-            .run(&cx)
-            .await
-            .unwrap()
-            .is_whole()
-    );
+    assert!(is_whole(&cx, "SQL02").await);
 }
 
 #[tokio::test]
@@ -311,13 +290,7 @@ async fn neighbours_of_a_replaced_key_still_open() {
         .await
         .unwrap();
     assert_eq!(restored.outcome, KeyRestoreOutcome::Replaced);
-    assert!(
-        verify("SQL02", "Orchestrator")
-            .run(&cx)
-            .await
-            .unwrap()
-            .is_whole()
-    );
+    assert!(is_whole(&cx, "SQL02").await);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
 //! Key files of the server: writing them, restoring from them, and what SQL Server's refusals mean.
 
+use crate::context::Context;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::names::ServerPath;
 use crate::operation::Observation;
@@ -9,6 +10,7 @@ use crate::sql::connection::Connection;
 use crate::sql::file_examination::{self, FileExamination};
 use crate::sql::numbers;
 use crate::sql::statement::Statement;
+use crate::transport::MessageSupport;
 
 /// Sends a BACKUP of a key to `file` and looks at what was written: success of the statement alone
 /// is not believed.
@@ -23,11 +25,7 @@ pub(crate) async fn write(
         .change(statement.batch(), secrets, deadline)
         .await?;
     if let Err(error) = answer.or_error() {
-        let is_unwritable = error
-            .sql_messages()
-            .iter()
-            .any(|message| message.number == numbers::CANNOT_WRITE_KEY_FILE);
-        return Err(if is_unwritable {
+        return Err(if error.has_number(&[numbers::CANNOT_WRITE_KEY_FILE]) {
             file_examination::explain_unwritable(connection, file, error.sql_messages()).await
         } else {
             error
@@ -81,18 +79,9 @@ pub(crate) async fn observe_written(
     )
 }
 
-/// Looks at a key file before it is restored from; what can't be a key file, or not the expected
-/// one, is refused.
+/// Looks at the key file that came by the setter `field` before it is restored from; what can't be a
+/// key file, or not the expected one, is refused.
 pub(crate) async fn examine(
-    connection: &mut Connection<'_>,
-    file: &ServerPath,
-    expected_sha256: Option<&str>,
-) -> Result<FileExamination> {
-    examine_named(connection, "from_file", file, expected_sha256).await
-}
-
-/// The same, of the file that came by the setter `field`.
-pub(crate) async fn examine_named(
     connection: &mut Connection<'_>,
     field: &str,
     file: &ServerPath,
@@ -120,6 +109,18 @@ pub(crate) async fn examine_named(
         )
         .with_remedy("GRANT ADMINISTER BULK OPERATIONS to the login, or don't ask for the hash")),
     }
+}
+
+/// Refuses FORCE on a transport without messages.
+pub(crate) fn refuse_untold_losses(cx: &Context) -> Result<()> {
+    if cx.sql().capabilities().messages != MessageSupport::None {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Unsupported,
+        "forcing: this transport reports no messages, so nobody could be told what was lost",
+    )
+    .with_remedy("use a transport that reports messages"))
 }
 
 /// Sends a RESTORE of a key.

@@ -2,12 +2,27 @@
 
 use std::collections::BTreeSet;
 
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::secret::{Secret, SecretRef};
 use crate::sql::statement::is_one_literal;
 
 /// SQL Server's own limit (documented).
 const MOST_UNITS: usize = 128;
+
+/// Fetches the password of a file or key that exists.
+pub(crate) async fn fetch(cx: &Context, field: &str, name: &SecretRef) -> Result<Secret> {
+    let password = cx.secret(field, name).await?;
+    check_size(field, name, &password)?;
+    Ok(password)
+}
+
+/// Fetches the password that a new file or key shall have.
+pub(crate) async fn fetch_new(cx: &Context, field: &str, name: &SecretRef) -> Result<Secret> {
+    let password = cx.secret(field, name).await?;
+    check(field, name, &password)?;
+    Ok(password)
+}
 
 /// For a new file. SQL Server hands the password to the operating system's policy (15116 to 15118):
 /// at least 8 characters of three of four classes.

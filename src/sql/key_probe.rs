@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::names::DatabaseName;
+use crate::secret::Secret;
 use crate::sql::connection::Connection;
 use crate::sql::dependents::Dependents;
 use crate::sql::numbers;
@@ -83,18 +84,14 @@ impl KeyProbe {
                 .literal(key)
                 .text("), 0x50))) AS opened")
         } else if let Some(certificate) = first(1)? {
-            Statement::new("SELECT DATALENGTH(DECRYPTBYCERT(CERT_ID(")
-                .literal(certificate)
-                .text("), ENCRYPTBYCERT(CERT_ID(")
-                .literal(certificate)
-                .text("), 0x50))) AS opened")
+            of_certificate(certificate, None)
         } else {
             return Ok(ProbeResult::NothingToProbe);
         };
         // A key that can't be opened shows as NULL or as error 15581; which of the two is unconfirmed.
         let opens = match connection.look(statement.batch()).await {
             Ok(answer) => answer.first()?.integer_or_null("opened")? == Some(1),
-            Err(error) if is_closed(&error) => false,
+            Err(error) if error.has_number(&[numbers::MASTER_KEY_CLOSED, 15466]) => false,
             Err(error) => return Err(error),
         };
         Ok(if opens {
@@ -105,11 +102,19 @@ impl KeyProbe {
     }
 }
 
-fn is_closed(error: &crate::error::Error) -> bool {
-    error
-        .sql_messages()
-        .iter()
-        .any(|m| m.number == numbers::MASTER_KEY_CLOSED || m.number == 15466)
+/// Tries the private key of a certificate of the session's database, with its own password where it
+/// has one: 1 where it opens.
+pub(crate) fn of_certificate(name: &str, password: Option<&Secret>) -> Statement {
+    let statement = Statement::new("SELECT DATALENGTH(DECRYPTBYCERT(CERT_ID(")
+        .literal(name)
+        .text("), ENCRYPTBYCERT(CERT_ID(")
+        .literal(name)
+        .text("), 0x50)");
+    let statement = match password {
+        Some(password) => statement.text(", ").secret(password),
+        None => statement,
+    };
+    statement.text(")) AS opened")
 }
 
 impl fmt::Display for KeyProbe {

@@ -9,7 +9,7 @@ use scorch_recovery::sql::{
 };
 use scorch_recovery::{Context, Effect, Error, ErrorKind, Operation, SecretRef};
 
-use simulated::{World, named};
+use simulated::{World, named, verify};
 
 pub(crate) const KEY: &str = r"\\vault\keys\smk.key";
 pub(crate) const BAK: &str = r"\\vault\keys\orchestrator.bak";
@@ -59,6 +59,12 @@ where
     O::Output: std::fmt::Debug,
 {
     operation.run(&world.context()).await.unwrap_err()
+}
+
+/// Whether every stored value of the Orchestrator database of an instance decrypts.
+pub(crate) async fn is_whole(cx: &Context, instance: &str) -> bool {
+    let proof = verify(instance, "Orchestrator").run(cx).await;
+    proof.unwrap().is_whole()
 }
 
 /// That an error is of this kind and leaves this behind; `case` says of what it is.

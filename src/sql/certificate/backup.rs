@@ -140,14 +140,9 @@ impl BackUpCertificate {
     async fn back_up(&self, cx: &Context) -> Result<CertificateBackup> {
         let (file, private_key_file) = self.files(cx)?;
         let encrypted_by = required(self.encrypted_by.as_ref(), "encrypted_by")?;
-        let password = cx.secret("encrypted_by", encrypted_by).await?;
-        key_file_password::check("encrypted_by", encrypted_by, &password)?;
+        let password = key_file_password::fetch_new(cx, "encrypted_by", encrypted_by).await?;
         let own = match &self.opened_by {
-            Some(name) => {
-                let own = cx.secret("opened_by", name).await?;
-                key_file_password::check_size("opened_by", name, &own)?;
-                Some(own)
-            }
+            Some(name) => Some(key_file_password::fetch(cx, "opened_by", name).await?),
             None => None,
         };
 
@@ -279,16 +274,12 @@ async fn explain(
 
 /// Says of a private key that does not open what to do.
 pub(super) fn explain_closed(error: Error) -> Error {
-    let has = |wanted: &[i32]| {
-        let mut messages = error.sql_messages().iter();
-        messages.any(|message| message.is_error() && wanted.contains(&message.number))
-    };
-    let (problem, remedy) = if has(&[numbers::MASTER_KEY_CLOSED]) {
+    let (problem, remedy) = if error.has_number(&[numbers::MASTER_KEY_CLOSED]) {
         (
             "the master key of the database, which protects the private key, does not open by itself on this instance (or there is none)",
             "mend it first: DatabaseMasterKey::protect_by_service_master_key, or create one in the database",
         )
-    } else if has(&numbers::WRONG_PRIVATE_KEY_PASSWORD) {
+    } else if error.has_number(&numbers::WRONG_PRIVATE_KEY_PASSWORD) {
         (
             "the private key does not open: the password is wrong, or there is no private key",
             "check the password against what was kept when it was made",

@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::secret::{Secret, SecretRef};
 use crate::sql::connection::Connection;
 use crate::sql::file_examination::FileExamination;
-use crate::sql::key_probe::ProbeResult;
+use crate::sql::key_probe::{self, ProbeResult};
 use crate::sql::permission_check;
 use crate::sql::statement::Statement;
 use crate::sql::{key_file, key_file_password, numbers};
@@ -167,14 +167,9 @@ impl RestoreCertificate {
         let decrypted_by = required(self.decrypted_by.as_ref(), "decrypted_by")?;
         cx.check_path("from_file", file)?;
         cx.check_path("private_key_from_file", private_key_file)?;
-        let password = cx.secret("decrypted_by", decrypted_by).await?;
-        key_file_password::check_size("decrypted_by", decrypted_by, &password)?;
+        let password = key_file_password::fetch(cx, "decrypted_by", decrypted_by).await?;
         let own = match &self.protected_by {
-            Some(name) => {
-                let own = cx.secret("protected_by", name).await?;
-                key_file_password::check("protected_by", name, &own)?;
-                Some(own)
-            }
+            Some(name) => Some(key_file_password::fetch_new(cx, "protected_by", name).await?),
             None => None,
         };
 
@@ -187,9 +182,9 @@ impl RestoreCertificate {
         self.enter(&mut connection, own.is_some()).await?;
         let expected = self.expecting.as_ref();
         let hash = expected.and_then(|expected| expected.file_sha256.as_deref());
-        let examination = key_file::examine_named(&mut connection, "from_file", file, hash).await?;
+        let examination = key_file::examine(&mut connection, "from_file", file, hash).await?;
         let hash = expected.and_then(|expected| expected.private_key_sha256.as_deref());
-        let private_key_examination = key_file::examine_named(
+        let private_key_examination = key_file::examine(
             &mut connection,
             "private_key_from_file",
             private_key_file,
@@ -319,18 +314,11 @@ impl RestoreCertificate {
         }
         let enter = Statement::new("USE ").identifier(self.database.as_str());
         connection.look(enter.batch()).await?;
-        let mut probe = Statement::new("SELECT DATALENGTH(DECRYPTBYCERT(CERT_ID(")
-            .literal(self.certificate.as_str())
-            .text("), ENCRYPTBYCERT(CERT_ID(")
-            .literal(self.certificate.as_str())
-            .text("), 0x50)");
-        if let Some(own) = own {
-            probe = probe.text(", ").secret(own);
-        }
+        let probe = key_probe::of_certificate(self.certificate.as_str(), own);
         let secrets: Vec<&Secret> = own.into_iter().collect();
         let deadline = Some(cx.deadlines().look);
         let answer = connection
-            .change(probe.text(")) AS opened").batch(), &secrets, deadline)
+            .change(probe.batch(), &secrets, deadline)
             .await?
             .or_error();
         let opens = match answer {
@@ -352,17 +340,13 @@ impl RestoreCertificate {
 
 /// Says what SQL Server's refusal means.
 fn explain(error: Error) -> Error {
-    let has = |wanted: &[i32]| {
-        let mut messages = error.sql_messages().iter();
-        messages.any(|message| message.is_error() && wanted.contains(&message.number))
-    };
-    let (kind, problem, remedy) = if has(&[numbers::CERTIFICATE_FILE]) {
+    let (kind, problem, remedy) = if error.has_number(&[numbers::CERTIFICATE_FILE]) {
         (
             ErrorKind::Corrupt,
             "SQL Server error 15208: one of the files is missing, not readable by the service account, or not of a certificate; SQL Server does not tell which",
             "check both paths and hashes against what was kept when the certificate was backed up",
         )
-    } else if has(&[numbers::CERTIFICATE_DATA]) {
+    } else if error.has_number(&[numbers::CERTIFICATE_DATA]) {
         (
             ErrorKind::Corrupt,
             "SQL Server error 15297: the private key does not belong to the certificate, or the data is damaged",

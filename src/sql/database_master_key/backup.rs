@@ -101,8 +101,7 @@ impl BackUpDatabaseMasterKey {
         let file = required(self.file.as_ref(), "to_file")?;
         let encrypted_by = required(self.encrypted_by.as_ref(), "encrypted_by")?;
         cx.check_path("to_file", file)?;
-        let password = cx.secret("encrypted_by", encrypted_by).await?;
-        key_file_password::check("encrypted_by", encrypted_by, &password)?;
+        let password = key_file_password::fetch_new(cx, "encrypted_by", encrypted_by).await?;
         let opened_by = Password::fetch_any(cx, "opened_by", self.opened_by.as_ref()).await?;
 
         let (mut connection, inside) = Inside::enter(cx, &self.instance, &self.database).await?;
@@ -166,13 +165,12 @@ impl Operation for BackUpDatabaseMasterKey {
             identity.refuse_foreign_path("to_file", file)?;
             key_file::observe_written(&mut connection, file).await
         };
-        look.await.map_err(|error: Error| {
-            error.at(NAME, format_args!("{} on {}", self.database, self.instance))
-        })
+        look.await
+            .map_err(|error: Error| error.at(NAME, super::target(&self.instance, &self.database)))
     }
 
     async fn run(&self, cx: &Context) -> Result<Self::Output> {
-        let target = format!("{} on {}", self.database, self.instance);
+        let target = super::target(&self.instance, &self.database);
         super::super::tell(cx, NAME, &target, self.back_up(cx)).await
     }
 }

@@ -1,7 +1,7 @@
 //! A session inside a database, with its master key open or not.
 
 use crate::context::Context;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::names::{DatabaseName, SqlInstance};
 use crate::permission::Permission;
 use crate::secret::{Secret, SecretRef};
@@ -24,8 +24,7 @@ impl<'a> Password<'a> {
         field: &'static str,
         name: &'a SecretRef,
     ) -> Result<Self> {
-        let secret = cx.secret(field, name).await?;
-        key_file_password::check_size(field, name, &secret)?;
+        let secret = key_file_password::fetch(cx, field, name).await?;
         Ok(Self {
             field,
             name,
@@ -123,17 +122,10 @@ pub(super) async fn try_open(connection: &mut Connection<'_>, password: &Secret)
         .change(batch, &[password], deadline)
         .await
         // It changes the session only, which is gone when its answer is lost.
-        .map_err(|error| error.with_effect(crate::error::Effect::None))?;
+        .map_err(|error| error.with_effect(Effect::None))?;
     match answer.or_error() {
         Ok(_) => Ok(true),
-        Err(error)
-            if error
-                .sql_messages()
-                .iter()
-                .any(|message| numbers::WRONG_MASTER_KEY_PASSWORD.contains(&message.number)) =>
-        {
-            Ok(false)
-        }
+        Err(error) if error.has_number(&numbers::WRONG_MASTER_KEY_PASSWORD) => Ok(false),
         Err(error) => Err(error),
     }
 }
@@ -164,13 +156,10 @@ pub(super) async fn close(connection: &mut Connection<'_>) {
 
 /// Says of 15581 and 15329, which mean that the master key is not open, what to do.
 pub(super) fn explain_closed(error: Error) -> Error {
-    let is_closed = error.sql_messages().iter().any(|message| {
-        matches!(
-            message.number,
-            numbers::MASTER_KEY_CLOSED | numbers::MASTER_KEY_NOT_DECRYPTED
-        )
-    });
-    if !is_closed {
+    if !error.has_number(&[
+        numbers::MASTER_KEY_CLOSED,
+        numbers::MASTER_KEY_NOT_DECRYPTED,
+    ]) {
         return error;
     }
     Error::new(

@@ -194,6 +194,6 @@ impl Operation for InspectDatabaseMasterKey {
     async fn run(&self, cx: &Context) -> Result<Self::Output> {
         self.inspect(cx)
             .await
-            .map_err(|error| error.at(NAME, format_args!("{} on {}", self.database, self.instance)))
+            .map_err(|error| error.at(NAME, super::target(&self.instance, &self.database)))
     }
 }

@@ -50,6 +50,11 @@ use crate::names::{DatabaseName, SqlInstance};
 #[non_exhaustive]
 pub struct DatabaseMasterKey;
 
+/// What an operation is about, as errors name it.
+fn target(instance: &SqlInstance, database: &DatabaseName) -> String {
+    format!("{database} on {instance}")
+}
+
 impl DatabaseMasterKey {
     /// Reads how the master key of `database` is protected.
     pub fn inspect(instance: &SqlInstance, database: &DatabaseName) -> InspectDatabaseMasterKey {

@@ -169,14 +169,12 @@ impl Operation for ProtectByPassword {
         match self.opens(cx).await {
             Ok(true) => Ok(Observation::Done),
             Ok(false) => Ok(Observation::NotDone),
-            Err(error) => {
-                Err(error.at(NAME, format_args!("{} on {}", self.database, self.instance)))
-            }
+            Err(error) => Err(error.at(NAME, super::target(&self.instance, &self.database))),
         }
     }
 
     async fn run(&self, cx: &Context) -> Result<Self::Output> {
-        let target = format!("{} on {}", self.database, self.instance);
+        let target = super::target(&self.instance, &self.database);
         super::super::tell(cx, NAME, &target, self.protect(cx)).await
     }
 }

@@ -127,14 +127,7 @@ async fn add(connection: &mut Connection<'_>) -> Result<bool> {
         .await?;
     match answer.or_error() {
         Ok(_) => Ok(false),
-        Err(error)
-            if error
-                .sql_messages()
-                .iter()
-                .any(|message| message.number == numbers::SAME_ENCRYPTION) =>
-        {
-            Ok(true)
-        }
+        Err(error) if error.has_number(&[numbers::SAME_ENCRYPTION]) => Ok(true),
         Err(error) => Err(inside::explain_closed(error)),
     }
 }
@@ -169,14 +162,14 @@ impl Operation for ProtectByServiceMasterKey {
                 seen: "nothing in the database is protected by its master key, so that it can't be tried".to_owned(),
             },
             Err(error) => {
-                return Err(error.at(NAME, format_args!("{} on {}", self.database, self.instance)));
+                return Err(error.at(NAME, super::target(&self.instance, &self.database)));
             }
         };
         Ok(observation)
     }
 
     async fn run(&self, cx: &Context) -> Result<Self::Output> {
-        let target = format!("{} on {}", self.database, self.instance);
+        let target = super::target(&self.instance, &self.database);
         super::super::tell(cx, NAME, &target, self.protect(cx)).await
     }
 }

@@ -17,7 +17,6 @@ use crate::sql::key_probe::{KeyProbe, ProbeResult};
 use crate::sql::key_restore_outcome::KeyRestoreOutcome;
 use crate::sql::statement::Statement;
 use crate::sql::{key_file, key_file_password};
-use crate::transport::MessageSupport;
 
 const NAME: &str = "restore database master key";
 
@@ -181,7 +180,7 @@ impl RestoreDatabaseMasterKey {
             seen.require_seen(evidence, "replacing")?;
         }
         let expected = self.expecting_sha256.as_deref();
-        let examination = key_file::examine(&mut connection, file, expected).await?;
+        let examination = key_file::examine(&mut connection, "from_file", file, expected).await?;
         if let Some(opened_by) = &opened_by {
             inside::open(&mut connection, opened_by).await?;
         }
@@ -203,12 +202,8 @@ impl RestoreDatabaseMasterKey {
         let ignored = key_file::ignored(&answer);
         drop(connection);
 
-        let probe = self
-            .probe(cx, seen.has_service_master_key_copy)
-            .await
-            .map_err(|error| error.with_effect(Effect::Done))?;
-        let password_opens = self
-            .try_password(cx, &encryption)
+        let (probe, password_opens) = self
+            .probe(cx, seen.has_service_master_key_copy, &encryption)
             .await
             .map_err(|error| error.with_effect(Effect::Done))?;
         Ok(RestoredDatabaseMasterKey {
@@ -229,19 +224,20 @@ impl RestoreDatabaseMasterKey {
             )
             .with_remedy("do it by hand, together with the DBA, with a backup of each certificate in master"));
         }
-        if self.is_forced() && cx.sql().capabilities().messages == MessageSupport::None {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "forcing: this transport reports no messages, so nobody could be told what was lost",
-            )
-            .with_remedy("use a transport that reports messages"));
+        if self.is_forced() {
+            key_file::refuse_untold_losses(cx)?;
         }
         Ok(())
     }
 
-    /// Tries the key in a session in which nobody opened it. One that was under the service master
-    /// key must open, unless what it protects was given up.
-    async fn probe(&self, cx: &Context, was_under_service_master_key: bool) -> Result<ProbeResult> {
+    /// Tries the key in a session in which nobody opened it, and then its new password. One that was
+    /// under the service master key must open by itself, unless what it protects was given up.
+    async fn probe(
+        &self,
+        cx: &Context,
+        was_under_service_master_key: bool,
+        password: &Password<'_>,
+    ) -> Result<(ProbeResult, bool)> {
         let mut connection = Connection::open(cx, &self.instance, None).await?;
         let probe = KeyProbe::of(&mut connection, &self.database).await?;
         let must_open = was_under_service_master_key && !self.is_forced();
@@ -252,12 +248,8 @@ impl RestoreDatabaseMasterKey {
             )
             .with_remedy("put it under the service master key: DatabaseMasterKey::protect_by_service_master_key, opened by the new password"));
         }
-        Ok(probe)
-    }
-
-    async fn try_password(&self, cx: &Context, password: &Password<'_>) -> Result<bool> {
-        let (mut connection, _) = Inside::enter(cx, &self.instance, &self.database).await?;
-        inside::try_open(&mut connection, &password.secret).await
+        let password_opens = inside::try_open(&mut connection, &password.secret).await?;
+        Ok((probe, password_opens))
     }
 
     fn statement(file: &str) -> Statement {
@@ -311,13 +303,12 @@ impl Operation for RestoreDatabaseMasterKey {
                 ),
             })
         };
-        look.await.map_err(|error: Error| {
-            error.at(NAME, format_args!("{} on {}", self.database, self.instance))
-        })
+        look.await
+            .map_err(|error: Error| error.at(NAME, super::target(&self.instance, &self.database)))
     }
 
     async fn run(&self, cx: &Context) -> Result<Self::Output> {
-        let target = format!("{} on {}", self.database, self.instance);
+        let target = super::target(&self.instance, &self.database);
         super::super::tell(cx, NAME, &target, self.restore(cx)).await
     }
 }

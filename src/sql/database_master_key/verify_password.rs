@@ -105,8 +105,8 @@ impl Operation for VerifyPassword {
     }
 
     async fn run(&self, cx: &Context) -> Result<Self::Output> {
-        self.verify(cx).await.map_err(|error: Error| {
-            error.at(NAME, format_args!("{} on {}", self.database, self.instance))
-        })
+        self.verify(cx)
+            .await
+            .map_err(|error: Error| error.at(NAME, super::target(&self.instance, &self.database)))
     }
 }

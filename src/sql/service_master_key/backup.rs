@@ -122,8 +122,7 @@ impl BackUpServiceMasterKey {
         let file = required(self.file.as_ref(), "to_file")?;
         let encrypted_by = required(self.encrypted_by.as_ref(), "encrypted_by")?;
         cx.check_path("to_file", file)?;
-        let password = cx.secret("encrypted_by", encrypted_by).await?;
-        key_file_password::check("encrypted_by", encrypted_by, &password)?;
+        let password = key_file_password::fetch_new(cx, "encrypted_by", encrypted_by).await?;
 
         let (mut connection, key) = self.look_before(cx, file).await?;
 

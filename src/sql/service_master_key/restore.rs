@@ -19,7 +19,6 @@ use crate::sql::key_probe::{KeyProbe, ProbeResult};
 use crate::sql::key_restore_outcome::KeyRestoreOutcome;
 use crate::sql::statement::Statement;
 use crate::sql::{key_file, key_file_password};
-use crate::transport::MessageSupport;
 
 const NAME: &str = "restore service master key";
 
@@ -162,12 +161,8 @@ impl RestoreServiceMasterKey {
         let file = required(self.file.as_ref(), "from_file")?;
         let decrypted_by = required(self.decrypted_by.as_ref(), "decrypted_by")?;
         cx.check_path("from_file", file)?;
-        if self.is_forced() && cx.sql().capabilities().messages == MessageSupport::None {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "forcing: this transport reports no messages, so nobody could be told what was lost",
-            )
-            .with_remedy("use a transport that reports messages"));
+        if self.is_forced() {
+            key_file::refuse_untold_losses(cx)?;
         }
         if let Some(kept) = &self.keeping {
             cx.check_path("keeping", &kept.file)?;
@@ -178,8 +173,7 @@ impl RestoreServiceMasterKey {
                 ));
             }
         }
-        let password = cx.secret("decrypted_by", decrypted_by).await?;
-        key_file_password::check_size("decrypted_by", decrypted_by, &password)?;
+        let password = key_file_password::fetch(cx, "decrypted_by", decrypted_by).await?;
 
         let mut connection = Connection::open(cx, &self.instance, None).await?;
         let identity = connection.identity();
@@ -192,7 +186,7 @@ impl RestoreServiceMasterKey {
             .require_server_permission("CONTROL SERVER")
             .await?;
         let expected = self.expecting_sha256.as_deref();
-        let examination = key_file::examine(&mut connection, file, expected).await?;
+        let examination = key_file::examine(&mut connection, "from_file", file, expected).await?;
 
         let dependents = Dependents::read(&mut connection).await?;
         consent::require(self.consent.as_ref(), &dependents)?;
