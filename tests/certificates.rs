@@ -174,6 +174,38 @@ async fn what_is_no_backup_of_the_certificate_makes_none() {
 }
 
 #[tokio::test]
+async fn a_hash_that_can_not_be_checked_is_said_of_its_own_file() {
+    let world = world().await;
+    let backup = backed_up(&world).await;
+    let weak = format!(
+        "{MASTER_KEY}; CREATE LOGIN weak WITH PASSWORD = 'Weak-Passw0rd-1'; CREATE USER weak FOR LOGIN weak; \
+         GRANT CREATE CERTIFICATE, VIEW DEFINITION TO weak"
+    );
+    world.sql("SQL02", Some("master"), &weak).await;
+    let whole = restore(CER, PVK).expecting(&backup);
+    for (known, field) in [
+        ("file_sha256", "from_file"),
+        ("private_key_sha256", "private_key_from_file"),
+    ] {
+        // Of the other file no hash is known.
+        let mut json = serde_json::to_value(&whole).unwrap();
+        for hash in ["file_sha256", "private_key_sha256"] {
+            if hash != known {
+                json["expecting"][hash] = serde_json::Value::Null;
+            }
+        }
+        let operation: RestoreCertificate = serde_json::from_value(json).unwrap();
+        let cx = world.builder("weak", "Weak-Passw0rd-1").build().unwrap();
+        let error = operation.run(&cx).await.unwrap_err();
+        assert_error(&error, (ErrorKind::PermissionDenied, Effect::None), field);
+        assert!(
+            error.detail().starts_with(&format!("{field}: the hash")),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn files_of_certificates_are_never_overwritten() {
     let world = world().await;
     backed_up(&world).await;

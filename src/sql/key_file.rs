@@ -105,7 +105,7 @@ pub(crate) async fn examine(
         (FileExamination::Hashed { .. }, _) | (_, None) => Ok(examination),
         (FileExamination::Present | FileExamination::NotExamined { .. }, Some(_)) => Err(Error::new(
             ErrorKind::PermissionDenied,
-            format!("from_file: the hash of {file} is to be checked and its content can't be read"),
+            format!("{field}: the hash of {file} is to be checked and its content can't be read"),
         )
         .with_remedy("GRANT ADMINISTER BULK OPERATIONS to the login, or don't ask for the hash")),
     }
