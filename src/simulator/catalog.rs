@@ -114,6 +114,9 @@ pub(crate) struct DatabaseEntry {
     pub(crate) created: PrimitiveDateTime,
     pub(crate) family: Guid,
     pub(crate) is_broker_enabled: bool,
+    /// Its Service Broker's identity, where NEW_BROKER gave it one; else that of its family.
+    #[serde(default)]
+    pub(crate) broker: Option<Guid>,
     pub(crate) is_trustworthy: bool,
     /// `master`'s copy of the database master key, under the service master key.
     pub(crate) master_key_copy: Option<Wrapped>,
@@ -165,6 +168,12 @@ pub(crate) struct Contents {
     /// The change up to which the log was backed up.
     #[serde(default)]
     pub(crate) log_backed_up: u64,
+    /// As in the entry. Travels with a backup.
+    #[serde(default)]
+    pub(crate) broker: Option<Guid>,
+    /// Tables with a damaged page, planted there by a test. Travel with a backup.
+    #[serde(default)]
+    pub(crate) damaged_tables: BTreeSet<i32>,
     pub(crate) users: Vec<User>,
     pub(crate) schemas: Vec<String>,
     pub(crate) master_key: Option<MasterKey>,

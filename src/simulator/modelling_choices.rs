@@ -113,6 +113,9 @@ modelling_choices! {
     /// The number for who may not enter a RESTRICTED_USER database: 923 by its text in the
     /// documented list, 916 as for any other database (unconfirmed).
     restricted_user_refusal: i32 = 923, or [916];
+    /// Whether a database that is offline can be given another name (unconfirmed). `false`: 942, as
+    /// for all that opens it.
+    offline_can_be_renamed: bool = true, or [false];
     /// Whether a batch goes on when its client is gone, as backups were seen to for a while.
     batch_outlives_socket: bool = false, or [true];
     /// Whether an attention is acknowledged in a message of its own, after the end of the batch

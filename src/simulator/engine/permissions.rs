@@ -28,6 +28,15 @@ impl<'a> Caller<'a> {
         }
     }
 
+    /// A login, wherever it is signed in.
+    pub(crate) fn of_login(state: &'a State, login: &str) -> Self {
+        Self {
+            state,
+            login: state.login(login),
+            user: None,
+        }
+    }
+
     pub(crate) fn login(&self) -> Option<&'a Login> {
         self.login
     }

@@ -129,6 +129,8 @@ impl Contents {
             change_count: 1,
             last_full_backup: None,
             log_backed_up: 0,
+            broker: None,
+            damaged_tables: std::collections::BTreeSet::new(),
             users: fixed_users(owner),
             schemas: ["dbo", "guest", "INFORMATION_SCHEMA", "sys"]
                 .map(str::to_owned)
@@ -242,6 +244,7 @@ pub(crate) fn new_entry(
         created: now(),
         family,
         is_broker_enabled: false,
+        broker: None,
         is_trustworthy: false,
         master_key_copy: None,
         files,

@@ -2,6 +2,7 @@
 
 mod backup;
 mod database;
+mod dbcc;
 mod expression;
 mod flow;
 mod key;
@@ -11,6 +12,7 @@ mod table;
 
 pub(crate) use backup::{BackupStatement, Device, MediaOption, RestoreKind};
 pub(crate) use database::{DatabaseOption, DatabaseStatement, FileDefinition, Termination};
+pub(crate) use dbcc::CheckDatabase;
 pub(crate) use expression::{BinaryOperator, Expression, Literal, UnaryOperator};
 pub(crate) use flow::{
     Argument, Declaration, DefinitionKind, ExecuteStatement, FlowStatement, ProcedureParameter,
@@ -89,6 +91,7 @@ pub(crate) struct Statement {
 pub(crate) enum StatementKind {
     Backup(BackupStatement),
     Change(ChangeStatement),
+    Check(CheckDatabase),
     Database(DatabaseStatement),
     Execute(ExecuteStatement),
     Flow(FlowStatement),

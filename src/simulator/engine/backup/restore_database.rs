@@ -286,6 +286,11 @@ fn bring_online(
     mut database: OpenDatabase,
 ) -> Result<(), EditError> {
     database.contents.recovery_fork = random_guid().map_err(ServerError::from)?;
+    // WITH NEW_BROKER the entry has a new one already.
+    if entry.broker.is_some() {
+        database.contents.broker = entry.broker;
+    }
+    entry.broker = database.contents.broker;
     entry.state = DatabaseState::Online;
     edit.open(&entry, database);
     Ok(())

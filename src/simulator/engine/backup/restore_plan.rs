@@ -220,6 +220,9 @@ fn entry(
         Some("ENABLE_BROKER") => header.is_broker_enabled,
         _ => false,
     };
+    if options.broker.as_deref() == Some("NEW_BROKER") {
+        entry.broker = crate::simulator::keys::random_guid().ok();
+    }
     // Kept only if it fits what comes back; see the end of the restore.
     entry.master_key_copy = existing
         .filter(|existing| existing.family == header.family)

@@ -2,11 +2,11 @@
 
 use super::table::denied;
 use super::{Runner, command};
-use crate::simulator::catalog::{DatabaseFile, RecoveryModel};
+use crate::simulator::catalog::{DatabaseFile, DatabaseState, RecoveryModel};
 use crate::simulator::engine::Caller;
 use crate::simulator::engine::frame::Frame;
-use crate::simulator::instance::{Instance, NewDatabase, State, same_name};
-use crate::simulator::server_error::{Failure, Result, ServerError};
+use crate::simulator::instance::{Instance, NewDatabase, State, now, same_name};
+use crate::simulator::server_error::{Failure, Result, ServerError, message};
 use crate::simulator::tsql::ast::{DatabaseStatement, FileDefinition};
 
 const SYSTEM: [&str; 4] = ["master", "tempdb", "model", "msdb"];
@@ -98,6 +98,9 @@ impl Runner<'_> {
                     .clone()
                     .unwrap_or_else(|| self.session.database.clone());
                 self.rename_database(&name, new_name)?;
+                // Its number is community knowledge.
+                let text = format!("The database name '{new_name}' has been set.");
+                self.notice(frame, message(5021, 0, 1, text)).await?;
                 command::ALTER_DATABASE
             }
             DatabaseStatement::ChangeOwner { name, login } => {
@@ -238,6 +241,13 @@ impl Runner<'_> {
         if !same_name(&old, new_name) && state.entry(new_name).is_some() {
             return Err(exists(new_name));
         }
+        let entry_state = state.entry(&old).map(|entry| entry.state);
+        if entry_state == Some(DatabaseState::Offline) && !instance.choices.offline_can_be_renamed {
+            return Err(state
+                .database(&old)
+                .map(|_| alter_failed())
+                .unwrap_or_else(|closed| closed.then(alter_failed())));
+        }
         let holder = state.locks.single_user.get(&old.to_lowercase());
         let is_held = holder.is_some_and(|holder| *holder != self.session.spid);
         if is_held || !others_in(&state, &old, self.session.spid).is_empty() {
@@ -248,7 +258,12 @@ impl Runner<'_> {
                 "The database could not be exclusively locked to perform the operation.",
             ));
         }
-        instance.edit(&mut state, |edit| Ok(edit.rename(&old, new_name)?))?;
+        instance.edit(&mut state, |edit| {
+            edit.rename(&old, new_name)?;
+            // Documented: the date it was created or renamed.
+            edit.entry(new_name)?.created = now();
+            Ok(())
+        })?;
         if let Some(holder) = state.locks.single_user.remove(&old.to_lowercase()) {
             state
                 .locks

@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::Runner;
 use super::batch::LOCK_INTERVAL;
 use super::database::{alter_failed, cannot_alter, is_system, others_in};
-use crate::simulator::catalog::{DatabaseState, RecoveryModel, UserAccess};
+use crate::simulator::catalog::{DatabaseEntry, DatabaseState, RecoveryModel, UserAccess};
 use crate::simulator::engine::Caller;
 use crate::simulator::engine::frame::Frame;
-use crate::simulator::instance::{Edit, EditError, Instance, State, open_data_file};
+use crate::simulator::instance::{Edit, EditError, Instance, State, open_data_file, same_name};
 use crate::simulator::server_error::{Failure, Result, ServerError, message};
 use crate::simulator::tsql::ast::{DatabaseOption, Termination};
 
@@ -37,6 +37,7 @@ const EXCLUSIVE: &[&str] = &[
     "READ_COMMITTED_SNAPSHOT",
     "READ_ONLY",
     "READ_WRITE",
+    "RESTRICTED_USER",
     "SINGLE_USER",
 ];
 
@@ -130,7 +131,12 @@ impl Runner<'_> {
         termination: Termination,
     ) -> Result<bool> {
         let caller = Caller::new(state, self.session);
+        // Documented: from offline to online it takes the server's permission.
+        let is_opening = options.iter().any(|option| option.name == "ONLINE");
         let entry = state.entry(name).filter(|entry| {
+            if is_opening && entry.state == DatabaseState::Offline {
+                return caller.has_server("ALTER ANY DATABASE");
+            }
             caller.has_server("ALTER ANY DATABASE")
                 || caller.has_database(&entry.name, "ALTER")
                 || caller.login().is_some_and(|login| login.sid == entry.owner)
@@ -169,14 +175,26 @@ impl Runner<'_> {
             .then(alter_failed()));
         }
         if needs_room(options) {
-            self.send_away(state, name, termination)
+            self.send_away(state, name, options, termination)
         } else {
             Ok(false)
         }
     }
 
-    fn send_away(&self, state: &State, name: &str, termination: Termination) -> Result<bool> {
-        let others = others_in(state, name, self.session.spid);
+    fn send_away(
+        &self,
+        state: &State,
+        name: &str,
+        options: &[DatabaseOption],
+        termination: Termination,
+    ) -> Result<bool> {
+        let mut others = others_in(state, name, self.session.spid);
+        if options
+            .iter()
+            .all(|option| option.name == "RESTRICTED_USER")
+        {
+            others.retain(|spid| !may_stay(state, name, *spid));
+        }
         match termination {
             _ if others.is_empty() => Ok(false),
             Termination::NoWait => Err(ServerError::new(
@@ -209,6 +227,15 @@ impl Runner<'_> {
     }
 }
 
+/// Whether a session may be in a RESTRICTED_USER database.
+fn may_stay(state: &State, name: &str, spid: i16) -> bool {
+    let login = state.sessions.get(&spid).map(|info| info.login.as_str());
+    login.is_some_and(|login| {
+        let caller = Caller::of_login(state, login);
+        caller.is_owner(name) || caller.is_in_server_role("dbcreator")
+    })
+}
+
 fn needs_room(options: &[DatabaseOption]) -> bool {
     options
         .iter()
@@ -228,7 +255,16 @@ fn set(
         ("RESTRICTED_USER", None) => edit.entry(name)?.user_access = UserAccess::Restricted,
         ("READ_ONLY", None) => edit.entry(name)?.is_read_only = true,
         ("READ_WRITE", None) => edit.entry(name)?.is_read_only = false,
-        ("ENABLE_BROKER" | "NEW_BROKER", None) => edit.entry(name)?.is_broker_enabled = true,
+        ("ENABLE_BROKER", None) => {
+            refuse_same_broker(edit.state(), name)?;
+            edit.entry(name)?.is_broker_enabled = true;
+        }
+        ("NEW_BROKER", None) => {
+            let broker = Some(crate::simulator::keys::random_guid().map_err(ServerError::from)?);
+            edit.contents(name)?.broker = broker;
+            let entry = edit.entry(name)?;
+            (entry.broker, entry.is_broker_enabled) = (broker, true);
+        }
         ("DISABLE_BROKER", None) => edit.entry(name)?.is_broker_enabled = false,
         ("TRUSTWORTHY", Some(value)) => edit.entry(name)?.is_trustworthy = value == "ON",
         ("RECOVERY", Some(value)) => {
@@ -297,6 +333,31 @@ fn unknown_option(option: &str) -> ServerError {
         1,
         format!("'{option}' is not a recognized SET option."),
     )
+}
+
+/// 9772: another database's Service Broker has the same identity and is enabled. That only one that is
+/// online counts is unconfirmed.
+fn refuse_same_broker(state: &State, name: &str) -> Result<()> {
+    let identity = |entry: &DatabaseEntry| entry.broker.unwrap_or(entry.family);
+    let own = state.entry(name).map(identity);
+    let is_taken = state.catalog.databases.iter().any(|other| {
+        !same_name(&other.name, name)
+            && other.is_broker_enabled
+            && other.state == DatabaseState::Online
+            && Some(identity(other)) == own
+    });
+    if !is_taken {
+        return Ok(());
+    }
+    Err(ServerError::new(
+        9772,
+        16,
+        1,
+        format!(
+            "The Service Broker in database \"{name}\" cannot be enabled because there is already \
+             an enabled Service Broker with the same ID."
+        ),
+    ))
 }
 
 /// Read-only and for sysadmins. Here it saves nothing that could not be opened before.

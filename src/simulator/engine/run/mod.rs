@@ -5,6 +5,7 @@ mod batch;
 mod change;
 mod database;
 mod database_option;
+mod dbcc;
 mod flow;
 mod insert;
 mod kill;

@@ -2,6 +2,7 @@ use crate::simulator::SimulatedInstance;
 use crate::simulator::engine::Session;
 use crate::simulator::engine::test_kit::{Answer, SA_PASSWORD, run, sign_in, start};
 
+mod databases;
 mod differences;
 mod history;
 mod holders;

@@ -246,7 +246,7 @@ fn database(context: &Context<'_>, entry: &DatabaseEntry, contents: Option<&Cont
         NO,
         NO,
         NO,
-        SqlValue::Guid(entry.family),
+        SqlValue::Guid(entry.broker.unwrap_or(entry.family)),
         bit(entry.is_broker_enabled),
         int(0),
         text("NOTHING"),

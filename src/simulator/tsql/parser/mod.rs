@@ -7,6 +7,7 @@ mod backup;
 mod change;
 mod data_type;
 mod database;
+mod dbcc;
 mod expression;
 mod flow;
 mod key;

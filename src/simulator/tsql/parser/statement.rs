@@ -58,13 +58,14 @@ impl Parser<'_> {
             "OPEN" => self.open_key().map(StatementKind::Key),
             "CLOSE" => self.close_key().map(StatementKind::Key),
             "GRANT" | "DENY" | "REVOKE" => self.permission().map(StatementKind::Security),
+            "DBCC" => self.dbcc().map(StatementKind::Check),
             "REVERT" => {
                 self.next();
                 Ok(StatementKind::Security(
                     crate::simulator::tsql::ast::SecurityStatement::Revert,
                 ))
             }
-            "MERGE" | "DBCC" | "DEALLOCATE" | "FETCH" | "GOTO" | "BULK" | "SHUTDOWN" => {
+            "MERGE" | "DEALLOCATE" | "FETCH" | "GOTO" | "BULK" | "SHUTDOWN" => {
                 let word = word.to_ascii_uppercase();
                 Err(self.unsupported(word))
             }

@@ -75,7 +75,8 @@ fn what_is_valid_but_not_for_here_is_50900() {
         "MERGE t",
         "CREATE VIEW v AS SELECT 1",
         "BACKUP SYMMETRIC KEY c TO FILE = 'x' ENCRYPTION BY PASSWORD = 'p'",
-        "DBCC CHECKDB",
+        "DBCC SHRINKDATABASE (x)",
+        "DBCC CHECKDB (x, REPAIR_REBUILD)",
     ] {
         assert_eq!(number(batch).0, 50_900, "{batch}");
     }

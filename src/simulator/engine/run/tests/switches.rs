@@ -136,6 +136,9 @@ const SCENES: &[Scene] = &[
     scene("automatic_decryption_fails",
         &[KEYS, MOVE, "USE D; SELECT DECRYPTBYKEYAUTOASYMKEY(ASYMKEY_ID('a'), NULL, v) FROM T"],
         Look::Errors, &[("false", "[]"), ("true", "[15581]")]),
+    scene("offline_can_be_renamed",
+        &["CREATE DATABASE D; ALTER DATABASE D SET OFFLINE", "ALTER DATABASE D MODIFY NAME = E"],
+        Look::Errors, &[("true", "[]"), ("false", "[942, 5069]")]),
     scene("restricted_user_refusal",
         &["CREATE DATABASE D; CREATE LOGIN weak WITH PASSWORD = 'Some Pass 1'; USE D; \
            CREATE USER weak FOR LOGIN weak; USE master; ALTER DATABASE D SET RESTRICTED_USER",
