@@ -8,14 +8,16 @@ use crate::error::Result;
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
 use crate::sql::{
     BackUpCertificate, BackUpDatabase, BackUpDatabaseMasterKey, BackUpKeySentinel,
-    BackUpServiceMasterKey, BackupSet, CertificateBackup, CertificateInfo, DatabaseBackup,
-    DatabaseInfo, DatabaseKeysVerified, DatabaseMasterKeyBackup, DatabaseMasterKeyInfo, Dependents,
-    InspectCertificate, InspectDatabase, InspectDatabaseMasterKey, InspectDependents,
-    InspectServiceMasterKey, KeyBackup, KeySentinelBackup, ProtectByPassword,
+    BackUpServiceMasterKey, BackupSet, CertificateBackup, CertificateInfo, CheckDatabaseIntegrity,
+    DatabaseBackup, DatabaseInfo, DatabaseIntegrity, DatabaseKeysVerified, DatabaseMasterKeyBackup,
+    DatabaseMasterKeyInfo, Dependents, EnableBroker, InspectCertificate, InspectDatabase,
+    InspectDatabaseMasterKey, InspectDependents, InspectServiceMasterKey, KeyBackup,
+    KeySentinelBackup, OpenDatabaseToUsers, OpenedDatabase, ProtectByPassword,
     ProtectByServiceMasterKey, ProtectedByPassword, ProtectedByServiceMasterKey, ProveKeyBackup,
-    ProvedKeyBackup, RestoreCertificate, RestoreDatabase, RestoreDatabaseMasterKey,
+    ProvedKeyBackup, RenameDatabase, RestoreCertificate, RestoreDatabase, RestoreDatabaseMasterKey,
     RestoreServiceMasterKey, RestoredCertificate, RestoredDatabase, RestoredDatabaseMasterKey,
-    RestoredKey, RewrapThroughScratch, RewrappedBackup, ServiceMasterKeyInfo, VerifiedPassword,
+    RestoredKey, RestrictDatabase, RewrapThroughScratch, RewrappedBackup, ServiceMasterKeyInfo,
+    SetDatabaseOffline, SwapDatabases, SwappedDatabases, TakeDatabaseOwnership, VerifiedPassword,
     VerifyBackup, VerifyDatabaseKeys, VerifyPassword,
 };
 
@@ -99,6 +101,10 @@ any_operation! {
     BackUpKeySentinel(BackUpKeySentinel -> KeySentinelBackup) = "key-sentinel/backup@1",
     /// `ServiceMasterKey::backup`.
     BackUpServiceMasterKey(BackUpServiceMasterKey -> KeyBackup) = "service-master-key/backup@1",
+    /// `Database::check_integrity`.
+    CheckDatabaseIntegrity(CheckDatabaseIntegrity -> DatabaseIntegrity) = "database/check-integrity@1",
+    /// `Database::enable_broker`.
+    EnableBroker(EnableBroker -> DatabaseInfo) = "database/enable-broker@1",
     /// `Certificate::inspect`.
     InspectCertificate(InspectCertificate -> CertificateInfo) = "certificate/inspect@1",
     /// `Database::inspect`.
@@ -109,12 +115,16 @@ any_operation! {
     InspectDependents(InspectDependents -> Dependents) = "dependents/inspect@1",
     /// `ServiceMasterKey::inspect`.
     InspectServiceMasterKey(InspectServiceMasterKey -> ServiceMasterKeyInfo) = "service-master-key/inspect@1",
+    /// `Database::open_to_users`.
+    OpenDatabaseToUsers(OpenDatabaseToUsers -> OpenedDatabase) = "database/open-to-users@1",
     /// `DatabaseMasterKey::protect_by_password`.
     ProtectByPassword(ProtectByPassword -> ProtectedByPassword) = "database-master-key/protect-by-password@1",
     /// `DatabaseMasterKey::protect_by_service_master_key`.
     ProtectByServiceMasterKey(ProtectByServiceMasterKey -> ProtectedByServiceMasterKey) = "database-master-key/protect-by-service-master-key@1",
     /// `ServiceMasterKey::prove_backup`.
     ProveKeyBackup(ProveKeyBackup -> ProvedKeyBackup) = "service-master-key/prove-backup@1",
+    /// `Database::rename`.
+    RenameDatabase(RenameDatabase -> DatabaseInfo) = "database/rename@1",
     /// `Certificate::restore`.
     RestoreCertificate(RestoreCertificate -> RestoredCertificate) = "certificate/restore@1",
     /// `Database::restore`.
@@ -123,8 +133,16 @@ any_operation! {
     RestoreDatabaseMasterKey(RestoreDatabaseMasterKey -> RestoredDatabaseMasterKey) = "database-master-key/restore@1",
     /// `ServiceMasterKey::restore`.
     RestoreServiceMasterKey(RestoreServiceMasterKey -> RestoredKey) = "service-master-key/restore@1",
+    /// `Database::restrict`.
+    RestrictDatabase(RestrictDatabase -> DatabaseInfo) = "database/restrict@1",
     /// `DatabaseMasterKey::rewrap_through`.
     RewrapThroughScratch(RewrapThroughScratch -> RewrappedBackup) = "database-master-key/rewrap-through@1",
+    /// `Database::set_offline`.
+    SetDatabaseOffline(SetDatabaseOffline -> DatabaseInfo) = "database/set-offline@1",
+    /// `Database::swap`.
+    SwapDatabases(SwapDatabases -> SwappedDatabases) = "database/swap@1",
+    /// `Database::take_ownership`.
+    TakeDatabaseOwnership(TakeDatabaseOwnership -> DatabaseInfo) = "database/take-ownership@1",
     /// `Database::verify`.
     VerifyBackup(VerifyBackup -> BackupSet) = "database/verify@1",
     /// `DatabaseKeys::verify`.

@@ -17,11 +17,26 @@ pub enum Hazard {
     /// The master key of the database `master` is encrypted anew. If it does not open afterwards,
     /// encrypted databases (TDE) don't come up at the instance's next start (documented).
     EndangersStart,
+    /// The broker of a database drops all its conversations.
+    DropsConversations {
+        /// The database.
+        database: String,
+    },
+    /// Every session in a database ends, and loses what it has not committed.
+    EvictsSessions {
+        /// The database.
+        database: String,
+    },
     /// What the present key does not decrypt is given up (`FORCE`): unreadable from then on, unless
     /// the new key is the one that it is under.
     LosesWhatDoesNotDecrypt {
         /// Where that may be.
         what: String,
+    },
+    /// All users of a database get in.
+    OpensToUsers {
+        /// The database.
+        database: String,
     },
     /// A password that opens the database's keys is stored with the database: whoever has it and
     /// a backup that is made afterwards reads everything.
@@ -33,6 +48,13 @@ pub enum Hazard {
     OverwritesDatabase {
         /// Its name.
         database: String,
+    },
+    /// Who asks for a database by its name does not find it any more.
+    RenamesDatabase {
+        /// The name it had.
+        from: String,
+        /// The name it gets.
+        to: String,
     },
     /// The master key of a database is replaced: its keys and certificates are encrypted anew. Older
     /// backups of it still need the old key.
@@ -51,6 +73,11 @@ pub enum Hazard {
         /// When the backup ended, by the clock of the server that made it.
         backup_finish: String,
     },
+    /// The database's own code runs by itself from then on.
+    StartsActivation {
+        /// The database.
+        database: String,
+    },
 }
 
 impl fmt::Display for Hazard {
@@ -64,6 +91,25 @@ impl fmt::Display for Hazard {
             }
             Self::EndangersStart => f.write_str(
                 "encrypts the master key of the database master anew, without which encrypted databases don't come up at the next start",
+            ),
+            Self::DropsConversations { database } => write!(
+                f,
+                "drops all conversations of the Service Broker of the database {database}"
+            ),
+            Self::EvictsSessions { database } => write!(
+                f,
+                "ends every session in the database {database}, with what it has not committed"
+            ),
+            Self::OpensToUsers { database } => {
+                write!(f, "lets all users into the database {database}")
+            }
+            Self::RenamesDatabase { from, to } => write!(
+                f,
+                "calls the database {from} {to}, so that whoever asks for {from} does not find it"
+            ),
+            Self::StartsActivation { database } => write!(
+                f,
+                "lets the code of the database {database} run by itself (activation)"
             ),
             Self::LosesWhatDoesNotDecrypt { what } => {
                 write!(

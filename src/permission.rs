@@ -41,6 +41,11 @@ pub enum Securable {
         /// The database.
         database: DatabaseName,
     },
+    /// Membership of a fixed database role, where no single right does.
+    DatabaseRole {
+        /// The database.
+        database: DatabaseName,
+    },
     /// The server.
     Server,
     /// Membership of a fixed server role, where no single right does.
@@ -81,6 +86,12 @@ impl Permission {
         let database = database.clone();
         Self::new(name, Securable::Database { database })
     }
+
+    /// Membership of a fixed role of a database.
+    pub(crate) fn database_role(name: &'static str, database: &DatabaseName) -> Self {
+        let database = database.clone();
+        Self::new(name, Securable::DatabaseRole { database })
+    }
 }
 
 impl fmt::Display for Permission {
@@ -101,6 +112,9 @@ impl fmt::Display for Permission {
                 "{name} on the certificate {certificate} of the database {database}"
             ),
             Securable::Database { database } => write!(f, "{name} on the database {database}"),
+            Securable::DatabaseRole { database } => {
+                write!(f, "membership of {name} in the database {database}")
+            }
             Securable::Server => f.write_str(name),
             Securable::ServerRole => write!(f, "membership of {name}"),
             Securable::SymmetricKey { database, key } => {

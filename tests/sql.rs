@@ -18,6 +18,8 @@ mod bad_input;
 mod bad_luck;
 #[path = "certificates.rs"]
 mod certificates;
+#[path = "databases.rs"]
+mod databases;
 #[path = "key_proof.rs"]
 mod key_proof;
 #[path = "least_privilege.rs"]
@@ -42,6 +44,7 @@ const FAMILIES: [&str; 10] = [
     "bad_input::",
     "bad_luck::",
     "certificates::",
+    "databases::",
     "key_proof::",
     "least_privilege::",
     "master_keys::",
@@ -66,8 +69,9 @@ const LONG: [&str; 8] = [
 
 /// What runs under each switch every time: the way of a key and a database to another instance, which
 /// most switches are about.
-const QUICK: [&str; 8] = [
+const QUICK: [&str; 9] = [
     "certificates::a_key_file_that_can_not",
+    "databases::a_restored_database_takes_the_name",
     "master_keys::a_moved_database_is_wrapped_anew_by_a_password",
     "operations::key_and_database_recover",
     "operations::without_the_key",

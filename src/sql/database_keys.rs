@@ -163,6 +163,11 @@ impl VerifyDatabaseKeys {
         self
     }
 
+    /// Whether it is about this database.
+    pub(crate) fn is_of(&self, instance: &SqlInstance, database: &DatabaseName) -> bool {
+        self.instance == *instance && self.database == *database
+    }
+
     fn open_statement(&self) -> Result<Statement> {
         Ok(Statement::new("OPEN SYMMETRIC KEY ")
             .identifier(required(self.symmetric_key.as_ref(), "symmetric_key")?.as_str())

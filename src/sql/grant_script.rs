@@ -48,6 +48,7 @@ const fn database_of(permission: &Permission) -> Option<&DatabaseName> {
         Securable::AsymmetricKey { database, .. }
         | Securable::Certificate { database, .. }
         | Securable::Database { database }
+        | Securable::DatabaseRole { database }
         | Securable::SymmetricKey { database, .. }
         | Securable::Table { database, .. } => Some(database),
         Securable::Server | Securable::ServerRole => None,
@@ -79,6 +80,13 @@ fn grant(permission: &Permission, login: &LoginName) -> String {
             .identifier(certificate.as_str()),
         Securable::Database { database } => {
             begin().text(" ON DATABASE::").identifier(database.as_str())
+        }
+        Securable::DatabaseRole { .. } => {
+            return Statement::new("ALTER ROLE ")
+                .identifier(&permission.name)
+                .text(" ADD MEMBER ")
+                .identifier(login.as_str())
+                .shown();
         }
         Securable::Server => begin(),
         Securable::ServerRole => {

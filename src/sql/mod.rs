@@ -32,8 +32,10 @@ pub use certificate::{
     PrivateKey, RestoreCertificate, RestoredCertificate,
 };
 pub use database::{
-    BackUpDatabase, Database, DatabaseBackup, DatabaseFileInfo, DatabaseInfo, InspectDatabase,
-    RestoreDatabase, RestoredDatabase, VerifyBackup,
+    BackUpDatabase, CheckDatabaseIntegrity, Database, DatabaseBackup, DatabaseFileInfo,
+    DatabaseInfo, DatabaseIntegrity, EnableBroker, InspectDatabase, OpenDatabaseToUsers,
+    OpenedDatabase, RenameDatabase, RestoreDatabase, RestoredDatabase, RestrictDatabase,
+    SetDatabaseOffline, SwapDatabases, SwappedDatabases, TakeDatabaseOwnership, VerifyBackup,
 };
 pub use database_keys::{
     ColumnCount, DatabaseKeys, DatabaseKeysVerified, EncryptedColumn, StoredForm,

@@ -51,7 +51,9 @@ pub(crate) fn kind_of(message: &SqlMessage) -> ErrorKind {
         | 18470
         | 18486..=18488 => ErrorKind::PermissionDenied,
         208 | 911 | 4060 | 4064 | 5011 | 15151 => ErrorKind::NotFound,
-        924 | 927 | 942 | 945 | 1205 | 3023 | 3101 | 3102 | 5061 | 5064 | 5070 => ErrorKind::Busy,
+        924 | 927 | 942 | 945 | 1205 | 3023 | 3101 | 3102 | 5030 | 5061 | 5064 | 5070 => {
+            ErrorKind::Busy
+        }
         1801 | 1834 | 3142 | 3154 | 3156 | 15232 | 15240 | 15579 => ErrorKind::AlreadyExists,
         1844 | 40_510 => ErrorKind::Unsupported,
         3169 => ErrorKind::Incompatible,

@@ -43,11 +43,16 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
             .to_file(r"C:\c\a.key".parse().unwrap())
             .encrypted_by(secret.clone())
             .into(),
+        Database::check_integrity(&instance, &database).into(),
+        Database::enable_broker(&instance, &database).into(),
         Certificate::inspect(&instance, &database, &"c".parse().unwrap()).into(),
         Database::inspect(&instance, &database).into(),
         DatabaseMasterKey::inspect(&instance, &database).into(),
         Dependents::inspect(&instance).into(),
         ServiceMasterKey::inspect(&instance).into(),
+        Database::open_to_users(&instance, &database)
+            .proved_by(DatabaseKeys::verify(&instance, &database))
+            .into(),
         DatabaseMasterKey::protect_by_password(&instance, &database)
             .password(secret.clone())
             .opened_by(secret.clone())
@@ -59,6 +64,9 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
             .from_file(r"C:\c\a.key".parse().unwrap())
             .decrypted_by(secret.clone())
             .opening(&sentinel, r"C:\c\a.bak".parse().unwrap())
+            .into(),
+        Database::rename(&instance, &database)
+            .to("renamed".parse().unwrap())
             .into(),
         Certificate::restore(&instance, &database, &"c".parse().unwrap())
             .from_file(r"C:\c\a.cer".parse().unwrap())
@@ -79,6 +87,7 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
             .from_file(r"C:\c\a.key".parse().unwrap())
             .decrypted_by(secret.clone())
             .into(),
+        Database::restrict(&instance, &database).into(),
         DatabaseMasterKey::rewrap_through(&instance, &database)
             .for_target(&instance)
             .key_file(r"C:\c\a.key".parse().unwrap())
@@ -86,6 +95,11 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
             .from_file(r"C:\c\a.bak".parse().unwrap())
             .password(secret.clone())
             .to_file(r"C:\c\b.bak".parse().unwrap())
+            .into(),
+        Database::set_offline(&instance, &database).into(),
+        Database::swap(&instance, &database).into(),
+        Database::take_ownership(&instance, &database)
+            .by("owner".parse().unwrap())
             .into(),
         Database::verify(&instance)
             .file(r"C:\c\a.bak".parse().unwrap())

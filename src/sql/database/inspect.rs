@@ -41,13 +41,16 @@ pub struct DatabaseInfo {
     pub server: String,
     /// Its name.
     pub name: DatabaseName,
+    /// `database_id`: the same for as long as it is not dropped, whatever it is called.
+    #[serde(default)]
+    pub id: i64,
     /// `state_desc`: `ONLINE`, `RESTORING`, `RECOVERY_PENDING`, `SUSPECT`, `OFFLINE`.
     pub state: String,
     /// `user_access_desc`: `MULTI_USER`, `RESTRICTED_USER`, `SINGLE_USER`.
     pub user_access: String,
     /// `recovery_model_desc`.
     pub recovery_model: String,
-    /// When it was made (or restored), server time.
+    /// When it was made, restored or last given a name, server time.
     pub created: String,
     /// When this was read, server time.
     pub inspected: String,
@@ -55,6 +58,18 @@ pub struct DatabaseInfo {
     pub family_guid: Option<String>,
     /// Whether it belongs to an availability group.
     pub is_in_availability_group: bool,
+    /// The login that owns it; `None` where no login has that SID here, or it can't be seen.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// Whether its code may act outside of it with the rights of its owner.
+    #[serde(default)]
+    pub is_trustworthy: bool,
+    /// Whether its Service Broker is enabled.
+    #[serde(default)]
+    pub is_broker_enabled: bool,
+    /// Other sessions that are in it now; `None` without VIEW SERVER STATE.
+    #[serde(default)]
+    pub sessions: Option<u64>,
     /// Its files. Empty where the login may not see them: see `hides_files`.
     pub files: Vec<DatabaseFileInfo>,
     /// Whether the login may not see the files: it owns neither the database nor has CREATE ANY
@@ -87,22 +102,38 @@ impl DatabaseInfo {
         connection: &mut Connection<'_>,
         name: &DatabaseName,
     ) -> Result<Option<Self>> {
-        let batch = Statement::new(
-            "SELECT d.name, d.state_desc, d.user_access_desc, d.recovery_model_desc, \
+        let by_name = |statement: Statement| statement.text("d.name = ").literal(name.as_str());
+        Self::read_where(connection, by_name).await
+    }
+
+    /// The same, whatever it is called.
+    pub(super) async fn read_id(connection: &mut Connection<'_>, id: i64) -> Result<Option<Self>> {
+        let by_id = |statement: Statement| statement.text("d.database_id = ").number(id);
+        Self::read_where(connection, by_id).await
+    }
+
+    async fn read_where(
+        connection: &mut Connection<'_>,
+        which: impl Fn(Statement) -> Statement,
+    ) -> Result<Option<Self>> {
+        let databases = Statement::new(
+            "SELECT d.name, d.database_id, d.state_desc, d.user_access_desc, d.recovery_model_desc, \
              CONVERT(nvarchar(30), d.create_date, 126) AS created, \
              CONVERT(nvarchar(30), GETDATE(), 126) AS inspected, \
              CASE WHEN d.replica_id IS NULL THEN 0 ELSE 1 END AS is_in_availability_group, \
+             SUSER_SNAME(d.owner_sid) AS owner, d.is_trustworthy_on, d.is_broker_enabled, \
+             CASE WHEN HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW SERVER STATE') = 1 THEN \
+             (SELECT COUNT(*) FROM sys.dm_exec_sessions AS s WHERE s.database_id = d.database_id \
+             AND s.is_user_process = 1 AND s.session_id <> @@SPID) END AS sessions, \
              (SELECT r.family_guid FROM sys.database_recovery_status AS r WHERE r.database_id = d.database_id) AS family_guid \
-             FROM sys.databases AS d WHERE d.name = ",
-        )
-        .literal(name.as_str())
-        .text(
-            "; SELECT f.name, f.physical_name, CAST(f.size AS bigint) * 8192 AS size \
-             FROM sys.master_files AS f JOIN sys.databases AS d ON d.database_id = f.database_id WHERE d.name = ",
-        )
-        .literal(name.as_str())
-        .text(" ORDER BY f.file_id")
-        .batch();
+             FROM sys.databases AS d WHERE ",
+        );
+        let files = Statement::new(
+            "SELECT f.name, f.physical_name, CAST(f.size AS bigint) * 8192 AS size \
+             FROM sys.master_files AS f JOIN sys.databases AS d ON d.database_id = f.database_id WHERE ",
+        );
+        let files = which(files).text(" ORDER BY f.file_id");
+        let batch = which(databases).and(&files).batch();
         let server = connection.identity().names();
         let answer = connection.look(batch).await?;
         let Some(row) = answer.rows(0).next() else {
@@ -123,6 +154,7 @@ impl DatabaseInfo {
         Ok(Some(Self {
             server,
             name: row.text("name")?.parse()?,
+            id: row.integer("database_id")?,
             state: text("state_desc")?,
             user_access: text("user_access_desc")?,
             recovery_model: text("recovery_model_desc")?,
@@ -130,6 +162,12 @@ impl DatabaseInfo {
             inspected: text("inspected")?,
             family_guid: row.guid_or_null("family_guid")?.map(hex::encode),
             is_in_availability_group: row.is("is_in_availability_group")?,
+            owner: row.text_or_null("owner")?.map(str::to_owned),
+            is_trustworthy: row.is("is_trustworthy_on")?,
+            is_broker_enabled: row.is("is_broker_enabled")?,
+            sessions: row
+                .integer_or_null("sessions")?
+                .and_then(|sessions| sessions.try_into().ok()),
             // A database without files there is none of.
             hides_files: files.is_empty(),
             files,

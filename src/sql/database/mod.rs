@@ -1,15 +1,33 @@
-//! Databases: looked at, backed up, verified, restored.
+//! Databases: looked at, backed up, verified, restored, checked, closed, renamed, swapped, opened.
 
+mod alteration;
 mod backup;
+mod check_integrity;
+mod enable_broker;
 mod inspect;
+mod open_to_users;
+mod rename;
 mod restore;
 mod restore_check;
 mod restore_target;
+mod restrict;
+mod set_offline;
+mod swap;
+mod swap_places;
+mod take_ownership;
 mod verify;
 
 pub use backup::{BackUpDatabase, DatabaseBackup};
+pub use check_integrity::{CheckDatabaseIntegrity, DatabaseIntegrity};
+pub use enable_broker::EnableBroker;
 pub use inspect::{DatabaseFileInfo, DatabaseInfo, InspectDatabase};
+pub use open_to_users::{OpenDatabaseToUsers, OpenedDatabase};
+pub use rename::RenameDatabase;
 pub use restore::{RestoreDatabase, RestoredDatabase};
+pub use restrict::RestrictDatabase;
+pub use set_offline::SetDatabaseOffline;
+pub use swap::{SwapDatabases, SwappedDatabases};
+pub use take_ownership::TakeDatabaseOwnership;
 pub use verify::VerifyBackup;
 
 use crate::names::{DatabaseName, SqlInstance};
@@ -52,6 +70,54 @@ impl Database {
     /// the backup is restored beside it.
     pub fn restore(instance: &SqlInstance, database: &DatabaseName) -> RestoreDatabase {
         RestoreDatabase::new(instance.clone(), database.clone())
+    }
+
+    /// Checks every page of `database`: CHECKDB.
+    pub fn check_integrity(
+        instance: &SqlInstance,
+        database: &DatabaseName,
+    ) -> CheckDatabaseIntegrity {
+        CheckDatabaseIntegrity::new(instance.clone(), database.clone())
+    }
+
+    /// Gives `database` another name: `.to(name)`, `.seen(&database)`.
+    pub fn rename(instance: &SqlInstance, database: &DatabaseName) -> RenameDatabase {
+        RenameDatabase::new(instance.clone(), database.clone())
+    }
+
+    /// Gives a restored database the name `database`, and puts the existing one aside:
+    /// `.with(&restored)`, `.evicting(&existing)`.
+    pub fn swap(instance: &SqlInstance, database: &DatabaseName) -> SwapDatabases {
+        SwapDatabases::new(instance.clone(), database.clone())
+    }
+
+    /// Takes `database` offline: `.evicting(&seen)` where somebody may be in it.
+    pub fn set_offline(instance: &SqlInstance, database: &DatabaseName) -> SetDatabaseOffline {
+        SetDatabaseOffline::new(instance.clone(), database.clone())
+    }
+
+    /// Closes `database` to all but its owners and the administrators: `.evicting(&seen)` where
+    /// somebody may be in it.
+    pub fn restrict(instance: &SqlInstance, database: &DatabaseName) -> RestrictDatabase {
+        RestrictDatabase::new(instance.clone(), database.clone())
+    }
+
+    /// Opens `database` to its users, once it is proved: `.proved_by(verify)`.
+    pub fn open_to_users(instance: &SqlInstance, database: &DatabaseName) -> OpenDatabaseToUsers {
+        OpenDatabaseToUsers::new(instance.clone(), database.clone())
+    }
+
+    /// Gives `database` its owner: `.by(login)`.
+    pub fn take_ownership(
+        instance: &SqlInstance,
+        database: &DatabaseName,
+    ) -> TakeDatabaseOwnership {
+        TakeDatabaseOwnership::new(instance.clone(), database.clone())
+    }
+
+    /// Enables the Service Broker of `database`.
+    pub fn enable_broker(instance: &SqlInstance, database: &DatabaseName) -> EnableBroker {
+        EnableBroker::new(instance.clone(), database.clone())
     }
 
     /// A name for a backup file that nobody used before: instance, database, and the time to the

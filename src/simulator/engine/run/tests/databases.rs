@@ -53,7 +53,10 @@ async fn planted_damage_is_told_and_travels() {
     assert_eq!(run(&mut server.sa, quiet).await.errors(), [8939, 8928]);
     server.run("ALTER DATABASE D SET OFFLINE").await;
     assert_eq!(run(&mut server.sa, quiet).await.errors(), [942]);
-    assert_eq!(run(&mut server.sa, "DBCC CHECKDB (none)").await.errors(), [2520]);
+    assert_eq!(
+        run(&mut server.sa, "DBCC CHECKDB (none)").await.errors(),
+        [2520]
+    );
 }
 
 #[tokio::test]
@@ -63,9 +66,12 @@ async fn restricted_user_sends_away_who_may_not_stay() {
     run(&mut weak, "USE D").await;
     run(&mut owner, "USE D").await;
     assert_eq!(
-        run(&mut server.sa, "ALTER DATABASE D SET RESTRICTED_USER WITH NO_WAIT")
-            .await
-            .errors(),
+        run(
+            &mut server.sa,
+            "ALTER DATABASE D SET RESTRICTED_USER WITH NO_WAIT"
+        )
+        .await
+        .errors(),
         [5070, 5069]
     );
     let answer = server

@@ -1,0 +1,136 @@
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::alteration::{self, Eviction};
+use super::inspect::DatabaseInfo;
+use crate::context::Context;
+use crate::error::{Effect, Error, ErrorKind, Result};
+use crate::hazard::Hazard;
+use crate::names::{DatabaseName, SqlInstance};
+use crate::operation::{Description, Observation, Operation, sealed::Sealed};
+use crate::permission::Permission;
+use crate::progress::Progress;
+use crate::sql::connection::Connection;
+use crate::sql::statement::Statement;
+
+const NAME: &str = "set database offline";
+
+/// Takes a database offline: nobody is in it, and nobody gets in, until it is set online.
+///
+/// # Contract
+/// * Who is in it is sent out, and loses what is not committed, only with the evidence of what was
+///   seen ([`evicting`](Self::evicting)). Without, it is done only where nobody is.
+/// * Databases of the system and of availability groups are refused.
+///
+/// # Errors
+/// `NotFound`, `ConsentRequired` (somebody is in it, or that can't be seen), `Busy` (somebody came in
+/// between), `PermissionDenied`, `Unsupported`: nothing was changed. `Unknown` when the answer was
+/// lost: observe.
+///
+/// # Cancel safety
+/// Dropping the future leaves it done or not done, which [`observe`](Operation::observe) tells.
+///
+/// # T-SQL
+/// `ALTER DATABASE […] SET OFFLINE WITH ROLLBACK IMMEDIATE` (`NO_WAIT` without evidence)
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[must_use]
+pub struct SetDatabaseOffline {
+    instance: SqlInstance,
+    database: DatabaseName,
+    evicting: Eviction,
+}
+
+impl SetDatabaseOffline {
+    pub(super) fn new(instance: SqlInstance, database: DatabaseName) -> Self {
+        Self {
+            instance,
+            database,
+            evicting: Eviction::default(),
+        }
+    }
+
+    /// Consents to sending out whoever is in the database that was seen.
+    pub fn evicting(mut self, seen: &DatabaseInfo) -> Self {
+        self.evicting = Eviction::of(seen);
+        self
+    }
+
+    fn target(&self) -> String {
+        alteration::target(&self.database, &self.instance)
+    }
+
+    fn statement(&self) -> Statement {
+        alteration::alter(&self.database)
+            .text(" SET OFFLINE")
+            .text(self.evicting.termination())
+    }
+
+    fn permission(&self) -> Permission {
+        Permission::database("ALTER", &self.database)
+    }
+
+    async fn set(&self, cx: &Context) -> Result<DatabaseInfo> {
+        alteration::refuse_system("database", &self.database)?;
+        let mut connection = Connection::open(cx, &self.instance, None).await?;
+        let found = DatabaseInfo::require(&mut connection, &self.database).await?;
+        alteration::refuse_group(&found)?;
+        if found.state == "OFFLINE" {
+            return Ok(found);
+        }
+        self.evicting.check(&found)?;
+        cx.safe_point()?;
+        cx.report(&Progress::Doing {
+            operation: NAME,
+            what: "send everybody out and close the database",
+        });
+        alteration::send(&mut connection, self.statement(), &self.permission()).await?;
+        let done = |error: Error| error.with_effect(Effect::Done);
+        let after = DatabaseInfo::require(&mut connection, &self.database)
+            .await
+            .map_err(done)?;
+        if after.state == "OFFLINE" {
+            return Ok(after);
+        }
+        Err(done(Error::new(
+            ErrorKind::Busy,
+            format!("after it the database is {}", after.state),
+        )))
+    }
+}
+
+impl Sealed for SetDatabaseOffline {}
+
+#[async_trait]
+impl Operation for SetDatabaseOffline {
+    type Output = DatabaseInfo;
+
+    fn describe(&self) -> Description {
+        Description {
+            target: self.target(),
+            action: "take the database offline".to_owned(),
+            script: vec![self.statement().shown()],
+            hazards: vec![Hazard::EvictsSessions {
+                database: self.database.to_string(),
+            }],
+            permissions: vec![self.permission()],
+        }
+    }
+
+    async fn observe(&self, cx: &Context) -> Result<Observation> {
+        let look = async {
+            let mut connection = Connection::open(cx, &self.instance, None).await?;
+            let found = DatabaseInfo::require(&mut connection, &self.database).await?;
+            Ok(if found.state == "OFFLINE" {
+                Observation::Done
+            } else {
+                Observation::NotDone
+            })
+        };
+        look.await
+            .map_err(|error: Error| error.at(NAME, self.target()))
+    }
+
+    async fn run(&self, cx: &Context) -> Result<Self::Output> {
+        crate::sql::tell(cx, NAME, &self.target(), self.set(cx)).await
+    }
+}
