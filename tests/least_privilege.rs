@@ -51,6 +51,7 @@ async fn scene(tag: &str) -> (World, &'static str, AnyOperation) {
         .run(&cx)
         .await
         .unwrap();
+    let existing = Database::inspect(&first, &database).run(&cx).await.unwrap();
     let certificate = named("held");
     if tag.starts_with("certificate/") {
         let make = "CREATE MASTER KEY ENCRYPTION BY PASSWORD = 'Own-Passw0rd-of-tests'";
@@ -78,6 +79,41 @@ async fn scene(tag: &str) -> (World, &'static str, AnyOperation) {
         "database/backup@1" => Database::backup(&first, &database)
             .to_file(new_bak())
             .into(),
+        "database/check-integrity@1" => Database::check_integrity(&first, &database).into(),
+        "database/enable-broker@1" => Database::enable_broker(&first, &database)
+            .evicting(&existing)
+            .into(),
+        "database/open-to-users@1" => Database::open_to_users(&first, &database)
+            .proved_by(verify("SQL01", "Orchestrator"))
+            .into(),
+        "database/rename@1" => Database::rename(&first, &database)
+            .to(named("Renamed"))
+            .seen(&existing)
+            .into(),
+        "database/restrict@1" => Database::restrict(&first, &database)
+            .evicting(&existing)
+            .into(),
+        "database/set-offline@1" => Database::set_offline(&first, &database)
+            .evicting(&existing)
+            .into(),
+        "database/swap@1" => {
+            let restored = Database::restore(&first, &database)
+                .from_file(named(BAK))
+                .run(&cx)
+                .await
+                .unwrap();
+            Database::swap(&first, &database)
+                .with(&restored.database)
+                .evicting(&existing)
+                .into()
+        }
+        "database/take-ownership@1" => {
+            let make = "CREATE LOGIN owner WITH PASSWORD = 'Owner-Passw0rd-1'";
+            world.sql("SQL01", None, make).await;
+            Database::take_ownership(&first, &database)
+                .by(named("owner"))
+                .into()
+        }
         "database/inspect@1" => Database::inspect(&first, &database).into(),
         "database/restore@1" => Database::restore(&second, &database)
             .from_file(named(BAK))
@@ -192,7 +228,9 @@ fn revoke(permission: &Permission, removed: Removed) -> String {
     let one = grant_script(std::slice::from_ref(permission), &named(LOGIN));
     let grant = one.last().unwrap();
     let statement = match (&permission.on, removed) {
-        (Securable::ServerRole, _) => grant.replace(" ADD MEMBER ", " DROP MEMBER "),
+        (Securable::ServerRole | Securable::DatabaseRole { .. }, _) => {
+            grant.replace(" ADD MEMBER ", " DROP MEMBER ")
+        }
         (_, Removed::Revoked) => {
             let (grant, _) = grant.rsplit_once(" TO ").unwrap();
             format!("{} FROM [{LOGIN}]", grant.replacen("GRANT ", "REVOKE ", 1))

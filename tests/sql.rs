@@ -40,7 +40,7 @@ use std::process::Command;
 use scorch_recovery::simulator::ModellingChoices;
 
 /// What of this program runs under other choices.
-const FAMILIES: [&str; 10] = [
+const FAMILIES: [&str; 11] = [
     "bad_input::",
     "bad_luck::",
     "certificates::",

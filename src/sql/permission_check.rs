@@ -22,6 +22,12 @@ fn one(permission: &Permission) -> Statement {
                 .literal(&permission.name)
                 .text(") AS allowed");
         }
+        // Asked of the session's database as well.
+        Securable::DatabaseRole { .. } => {
+            return Statement::new("SELECT IS_ROLEMEMBER(")
+                .literal(&permission.name)
+                .text(") AS allowed");
+        }
         Securable::Server => begin.text("NULL, NULL"),
         Securable::Database { database } => begin
             .literal(&quoted(&[database.as_str()]))

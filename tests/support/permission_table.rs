@@ -45,6 +45,7 @@ impl Row {
             Securable::AsymmetricKey { .. } => "asymmetric-key",
             Securable::Certificate { .. } => "certificate",
             Securable::Database { .. } => "database",
+            Securable::DatabaseRole { .. } => "database-role",
             Securable::Server => "server",
             Securable::ServerRole => "server-role",
             Securable::SymmetricKey { .. } => "symmetric-key",

@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::names::{DatabaseName, SqlInstance};
 use crate::permission::Permission;
 use crate::sql::connection::Connection;
+use crate::sql::permission_check;
 use crate::sql::statement::Statement;
 
 /// Who may be sent out of a database: nobody, or whoever is in the one that was seen.
@@ -87,7 +88,11 @@ impl Place {
         connection: &mut Connection<'_>,
     ) -> Result<Option<DatabaseInfo>> {
         let found = DatabaseInfo::read_id(connection, self.id).await?;
-        Ok(found.filter(|found| found.server == self.server && paths(found) == self.files))
+        Ok(found.filter(|found| {
+            // A login that sees no files has the id alone to go by.
+            let hides_files = self.files.is_empty() || found.hides_files;
+            found.server == self.server && (hides_files || paths(found) == self.files)
+        }))
     }
 
     /// The same, where it must be there and be called what it was.
@@ -177,10 +182,5 @@ fn explain(error: Error, needed: &Permission) -> Error {
     {
         return error;
     }
-    Error::new(
-        ErrorKind::PermissionDenied,
-        format!("the login lacks {needed}"),
-    )
-    .with_messages(error.sql_messages().to_vec())
-    .with_remedy(format!("grant it {needed}"))
+    permission_check::lacks(&[needed]).with_messages(error.sql_messages().to_vec())
 }

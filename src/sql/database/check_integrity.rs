@@ -10,6 +10,7 @@ use crate::operation::{Description, Observation, Operation, sealed::Sealed};
 use crate::permission::Permission;
 use crate::progress::Progress;
 use crate::sql::connection::Connection;
+use crate::sql::permission_check;
 use crate::sql::statement::Statement;
 use crate::sql::watched;
 use crate::transport::{ErrorSupport, SqlMessage};
@@ -63,6 +64,10 @@ impl CheckDatabaseIntegrity {
             .text(") WITH NO_INFOMSGS, ALL_ERRORMSGS")
     }
 
+    fn permission(&self) -> Permission {
+        Permission::database_role("db_owner", &self.database)
+    }
+
     async fn check(&self, cx: &Context) -> Result<DatabaseIntegrity> {
         let mut connection = Connection::open(cx, &self.instance, None).await?;
         let database = DatabaseInfo::require(&mut connection, &self.database).await?;
@@ -82,7 +87,7 @@ impl CheckDatabaseIntegrity {
             .map_err(|error| error.with_effect(Effect::None))?;
         match answer.or_error() {
             Ok(_) => Ok(DatabaseIntegrity { database }),
-            Err(error) => Err(explain(cx, error)),
+            Err(error) => Err(explain(cx, error, &self.permission())),
         }
     }
 }
@@ -98,15 +103,10 @@ fn is_damage(message: &SqlMessage) -> bool {
         )
 }
 
-fn explain(cx: &Context, error: Error) -> Error {
+fn explain(cx: &Context, error: Error, needed: &Permission) -> Error {
     let messages = error.sql_messages();
     if messages.iter().any(|message| message.number == 7983) {
-        return Error::new(
-            ErrorKind::PermissionDenied,
-            "the login is no member of db_owner in the database",
-        )
-        .with_messages(messages.to_vec())
-        .with_remedy("make its user a member of db_owner, or use a login of sysadmin");
+        return permission_check::lacks(&[needed]).with_messages(messages.to_vec());
     }
     let damage = messages.iter().filter(|message| is_damage(message)).count();
     if damage == 0 {
@@ -144,7 +144,7 @@ impl Operation for CheckDatabaseIntegrity {
             action: "check every page of the database".to_owned(),
             script: vec![self.statement().shown()],
             hazards: Vec::new(),
-            permissions: vec![Permission::database_role("db_owner", &self.database)],
+            permissions: vec![self.permission()],
         }
     }
 

@@ -93,7 +93,9 @@ impl EnableBroker {
 
     async fn enable(&self, cx: &Context) -> Result<DatabaseInfo> {
         alteration::refuse_system("database", &self.database)?;
-        let mut connection = Connection::open(cx, &self.instance, None).await?;
+        let permissions = [self.permission()];
+        let mut connection =
+            Connection::open_allowed(cx, &self.instance, None, &permissions).await?;
         let found = DatabaseInfo::require(&mut connection, &self.database).await?;
         alteration::refuse_group(&found)?;
         if found.state != "ONLINE" {

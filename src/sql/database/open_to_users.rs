@@ -84,7 +84,9 @@ impl OpenDatabaseToUsers {
                 "it is of another database or instance",
             ));
         }
-        let mut connection = Connection::open(cx, &self.instance, None).await?;
+        let permissions = [self.permission()];
+        let mut connection =
+            Connection::open_allowed(cx, &self.instance, None, &permissions).await?;
         let found = DatabaseInfo::require(&mut connection, &self.database).await?;
         alteration::refuse_group(&found)?;
         if found.state != "ONLINE" {
@@ -146,6 +148,8 @@ impl Operation for OpenDatabaseToUsers {
         let (mut script, mut permissions) =
             proof.map_or_else(Default::default, |proof| (proof.script, proof.permissions));
         script.push(self.statement().shown());
+        // ALTER on the database implies it of each of its keys.
+        permissions.retain(|permission| permission.name != "VIEW DEFINITION");
         permissions.push(self.permission());
         Description {
             target: self.target(),

@@ -91,7 +91,9 @@ impl RenameDatabase {
         alteration::refuse_system("database", &self.database)?;
         alteration::refuse_system("to", to)?;
         let place = self.place()?;
-        let mut connection = Connection::open(cx, &self.instance, None).await?;
+        let permissions = [self.permission()];
+        let mut connection =
+            Connection::open_allowed(cx, &self.instance, None, &permissions).await?;
         let found = place.require(&mut connection, "seen").await?;
         alteration::refuse_group(&found)?;
         if let Some(taken) = DatabaseInfo::read(&mut connection, to).await?

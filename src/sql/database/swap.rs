@@ -216,14 +216,13 @@ impl SwapDatabases {
             )
             .with_remedy("give another name with .aside_as(name)"));
         }
-        connection
-            .require_server_permission("ALTER ANY DATABASE")
-            .await
+        Ok(())
     }
 
     async fn swap(&self, cx: &Context) -> Result<SwappedDatabases> {
         self.check_names()?;
-        let mut connection = Connection::open(cx, &self.instance, None).await?;
+        let mut connection =
+            Connection::open_allowed(cx, &self.instance, None, &[permission()]).await?;
         let mut places = self.look(&mut connection).await?;
         self.check(&mut connection, &places).await?;
         let mut is_begun = !places.is_untouched();

@@ -161,10 +161,19 @@ impl TakeDatabaseOwnership {
         })
     }
 
+    fn permissions(&self) -> [Permission; 2] {
+        [
+            Permission::server("IMPERSONATE ANY LOGIN"),
+            Permission::database("TAKE OWNERSHIP", &self.database),
+        ]
+    }
+
     async fn take(&self, cx: &Context) -> Result<DatabaseInfo> {
         alteration::refuse_system("database", &self.database)?;
         required(self.owner.as_ref(), "by")?;
-        let mut connection = Connection::open(cx, &self.instance, None).await?;
+        let permissions = self.permissions();
+        let mut connection =
+            Connection::open_allowed(cx, &self.instance, None, &permissions).await?;
         let found = DatabaseInfo::require(&mut connection, &self.database).await?;
         alteration::refuse_group(&found)?;
         if found.is_trustworthy {
@@ -277,10 +286,7 @@ impl Operation for TakeDatabaseOwnership {
             action: format!("let {owner} own the database"),
             script: vec![statement(&self.database, &owner).shown()],
             hazards: Vec::new(),
-            permissions: vec![
-                Permission::server("IMPERSONATE ANY LOGIN"),
-                Permission::database("TAKE OWNERSHIP", &self.database),
-            ],
+            permissions: self.permissions().into(),
         }
     }
 
