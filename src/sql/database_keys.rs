@@ -177,12 +177,16 @@ impl VerifyDatabaseKeys {
             ))
     }
 
-    async fn verify(&self, cx: &Context) -> Result<DatabaseKeysVerified> {
+    /// As [`run`](Operation::run), for a login that was asked for `permissions` only.
+    pub(crate) async fn verify(
+        &self,
+        cx: &Context,
+        permissions: &[Permission],
+    ) -> Result<DatabaseKeysVerified> {
         let open = self.open_statement()?;
         let database = Some(&self.database);
-        let permissions = self.permissions();
         let mut connection =
-            Connection::open_allowed(cx, &self.instance, database, &permissions).await?;
+            Connection::open_allowed(cx, &self.instance, database, permissions).await?;
         connection.look(open.batch()).await.map_err(explain)?;
         let mut columns = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
@@ -340,7 +344,7 @@ impl Operation for VerifyDatabaseKeys {
     }
 
     async fn run(&self, cx: &Context) -> Result<Self::Output> {
-        self.verify(cx)
+        self.verify(cx, &self.permissions())
             .await
             .map_err(|error| error.at(NAME, format_args!("{} on {}", self.database, self.instance)))
     }

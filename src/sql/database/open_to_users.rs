@@ -99,7 +99,7 @@ impl OpenDatabaseToUsers {
             operation: NAME,
             what: "prove that stored data decrypts",
         });
-        let proof = verify.run(cx).await?;
+        let proof = verify.verify(cx, &rights_of(verify)).await?;
         if !proof.is_whole() {
             return Err(Error::new(
                 ErrorKind::KeyMismatch,
@@ -137,6 +137,14 @@ impl OpenDatabaseToUsers {
     }
 }
 
+/// What the proof needs besides ALTER on the database, which is a right on each of its keys already; to
+/// open a symmetric key, any does.
+fn rights_of(proof: &VerifyDatabaseKeys) -> Vec<Permission> {
+    let mut permissions = proof.describe().permissions;
+    permissions.retain(|permission| permission.name != "VIEW DEFINITION");
+    permissions
+}
+
 impl Sealed for OpenDatabaseToUsers {}
 
 #[async_trait]
@@ -144,12 +152,13 @@ impl Operation for OpenDatabaseToUsers {
     type Output = OpenedDatabase;
 
     fn describe(&self) -> Description {
-        let proof = self.proof.as_ref().map(Operation::describe);
-        let (mut script, mut permissions) =
-            proof.map_or_else(Default::default, |proof| (proof.script, proof.permissions));
+        let mut script = Vec::new();
+        let mut permissions = Vec::new();
+        if let Some(proof) = &self.proof {
+            script.extend(proof.describe().script);
+            permissions.extend(rights_of(proof));
+        }
         script.push(self.statement().shown());
-        // ALTER on the database implies it of each of its keys.
-        permissions.retain(|permission| permission.name != "VIEW DEFINITION");
         permissions.push(self.permission());
         Description {
             target: self.target(),
