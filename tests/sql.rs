@@ -12,6 +12,8 @@
     reason = "each file of tests can also be run by itself, and brings what it needs"
 )]
 
+#[path = "backup_media.rs"]
+mod backup_media;
 #[path = "bad_input.rs"]
 mod bad_input;
 #[path = "bad_luck.rs"]
@@ -40,7 +42,8 @@ use std::process::Command;
 use scorch_recovery::simulator::ModellingChoices;
 
 /// What of this program runs under other choices.
-const FAMILIES: [&str; 11] = [
+const FAMILIES: [&str; 12] = [
+    "backup_media::",
     "bad_input::",
     "bad_luck::",
     "certificates::",
@@ -69,7 +72,8 @@ const LONG: [&str; 8] = [
 
 /// What runs under each switch every time: the way of a key and a database to another instance, which
 /// most switches are about.
-const QUICK: [&str; 9] = [
+const QUICK: [&str; 10] = [
+    "backup_media::an_encrypted_backup",
     "certificates::a_key_file_that_can_not",
     "databases::a_restored_database_takes_the_name",
     "master_keys::a_moved_database_is_wrapped_anew_by_a_password",

@@ -90,6 +90,9 @@ modelling_choices! {
     /// Whether BACKUP CERTIFICATE leaves the certificate's file behind where the private key's can't
     /// be written (unconfirmed). `false`: it takes it away again.
     failed_certificate_backup_leaves_file: bool = true, or [false];
+    /// Whether HEADERONLY and FILELISTONLY of an encrypted backup raise 33111 where its certificate is
+    /// not there (unconfirmed). `false`: they show the set, with its thumbprint.
+    encrypted_header_needs_certificate: bool = false, or [true];
     /// `CurCmd` of the ends of statements where nobody saw it: of those on keys, of RESTORE LOG and
     /// RESTORE LABELONLY (unconfirmed).
     unseen_command: u16 = 0, or [253];

@@ -161,6 +161,18 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// A whole number that may be too large for one of ours, such as `numeric(25,0)`, in digits.
+    pub(crate) fn number_or_null(&self, name: &str) -> Result<Option<String>> {
+        match self.find(name) {
+            Some(SqlValue::Int(value)) => Ok(Some(value.to_string())),
+            Some(SqlValue::Decimal { unscaled, scale: 0 }) => Ok(Some(unscaled.to_string())),
+            Some(SqlValue::Null) | None => Ok(None),
+            Some(other) => Err(corrupt(format!(
+                "column {name} is no whole number: {other:?}"
+            ))),
+        }
+    }
+
     pub(crate) fn integer(&self, name: &str) -> Result<i64> {
         self.integer_or_null(name)?
             .ok_or_else(|| corrupt(format!("column {name} is NULL")))

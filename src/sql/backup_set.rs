@@ -1,8 +1,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::names::ServerPath;
+use crate::names::DatabaseName;
 use crate::sql::answer::Row;
+use crate::sql::backup_media::BackupMedia;
 use crate::sql::connection::Connection;
 use crate::sql::statement::Statement;
 
@@ -44,6 +45,30 @@ pub struct BackupSet {
     pub recovery_model: String,
     /// The thumbprint of the certificate that encrypts the backup, in hexadecimal.
     pub encryptor_thumbprint: Option<String>,
+    /// `aes_256` and the like, where it is encrypted.
+    #[serde(default)]
+    pub key_algorithm: Option<String>,
+    /// `FirstLSN`: where a log backup begins.
+    #[serde(default)]
+    pub first_lsn: Option<String>,
+    /// `LastLSN`: where it ends.
+    #[serde(default)]
+    pub last_lsn: Option<String>,
+    /// `CheckpointLSN`.
+    #[serde(default)]
+    pub checkpoint_lsn: Option<String>,
+    /// `DatabaseBackupLSN`: the full backup that was the last one when this was made.
+    #[serde(default)]
+    pub database_backup_lsn: Option<String>,
+    /// `DifferentialBaseLSN`.
+    #[serde(default)]
+    pub differential_base_lsn: Option<String>,
+    /// `DifferentialBaseGUID`: the full backup that a differential one follows on, in hexadecimal.
+    #[serde(default)]
+    pub differential_base_guid: Option<String>,
+    /// Where on the same media the full backup is that this one follows on.
+    #[serde(default)]
+    pub base_position: Option<i64>,
     /// The database files in it.
     pub files: Vec<BackupSetFile>,
 }
@@ -64,58 +89,82 @@ pub struct BackupSetFile {
     pub tde_thumbprint: Option<String>,
 }
 
+/// Which set of a device is meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SetChoice {
+    /// The newest full backup of the database that had this name.
+    NewestOf(DatabaseName),
+    /// There is one only.
+    #[default]
+    Only,
+    /// By its place, from 1.
+    Position(u16),
+}
+
 impl BackupSet {
-    /// Reads the set at `position` of a device; without a position there must be one set only.
+    /// Reads the chosen set of a media set.
     pub(crate) async fn read(
         connection: &mut Connection<'_>,
-        path: &ServerPath,
-        position: Option<u16>,
+        media: &BackupMedia,
+        choice: SetChoice,
     ) -> Result<Self> {
-        let batch = Statement::new("RESTORE HEADERONLY FROM DISK = ")
-            .literal(path.as_str())
+        let batch = media
+            .devices(Statement::new("RESTORE HEADERONLY FROM "))
             .batch();
-        let headers = connection.look(batch).await?;
-        let mut sets = headers
+        let headers = connection.look(batch).await.map_err(explain)?;
+        let sets = headers
             .rows(0)
             .map(Self::from_header)
             .collect::<Result<Vec<_>>>()?;
-        let mut set = match (position, sets.len()) {
-            (_, 0) => {
-                return Err(Error::new(
-                    ErrorKind::Corrupt,
-                    format!("there is no backup set on {path}"),
-                ));
-            }
-            (None, 1) => sets.remove(0),
-            (None, count) => {
-                return Err(Error::invalid(
-                    "position",
-                    format!("{path} holds {count} backup sets; say which"),
-                )
-                .with_remedy("call .position(n) with the place of the set that is meant"));
-            }
-            (Some(position), count) => {
-                let position = i64::from(position);
-                let Some(found) = sets.into_iter().find(|set| set.position == position) else {
-                    return Err(Error::invalid(
-                        "position",
-                        format!("{path} has no set {position}; it holds {count}"),
-                    ));
-                };
-                found
-            }
-        };
-        let batch = Statement::new("RESTORE FILELISTONLY FROM DISK = ")
-            .literal(path.as_str())
+        let mut set = choose(&sets, media, &choice)?.clone();
+        set.base_position = set.find_base(&sets);
+        let batch = media
+            .devices(Statement::new("RESTORE FILELISTONLY FROM "))
             .text(" WITH FILE = ")
             .number(set.position)
             .batch();
-        let files = connection.look(batch).await?;
+        let files = connection.look(batch).await.map_err(explain)?;
         set.files = files
             .rows(0)
             .map(BackupSetFile::from_row)
             .collect::<Result<_>>()?;
         Ok(set)
+    }
+
+    /// The full backup on the same device that this one follows on.
+    fn find_base(&self, sets: &[Self]) -> Option<i64> {
+        let is_base = |other: &&Self| match self.backup_type {
+            5 => {
+                self.differential_base_guid.is_some()
+                    && other.backup_set_guid == self.differential_base_guid
+            }
+            2 => {
+                other.family_guid == self.family_guid
+                    && other.checkpoint_lsn.is_some()
+                    && other.checkpoint_lsn == self.database_backup_lsn
+            }
+            _ => false,
+        };
+        let full = |other: &&Self| other.backup_type == 1;
+        sets.iter()
+            .filter(full)
+            .find(is_base)
+            .map(|base| base.position)
+    }
+
+    /// In one line: what it is of, and how far it goes.
+    fn line(&self) -> String {
+        format!(
+            "{}: {} of {} on {}, ended {}",
+            self.position,
+            kind(self.backup_type),
+            self.database_name,
+            self.server_name,
+            self.backup_finish
+                .as_deref()
+                .unwrap_or("at an unknown time"),
+        )
     }
 
     fn from_header(row: Row<'_>) -> Result<Self> {
@@ -145,23 +194,30 @@ impl BackupSet {
             backup_set_guid: guid("BackupSetGUID")?,
             recovery_model: text("RecoveryModel")?,
             encryptor_thumbprint,
+            key_algorithm: match row.find("KeyAlgorithm") {
+                None => None,
+                Some(_) => row.text_or_null("KeyAlgorithm")?.map(str::to_owned),
+            },
+            first_lsn: row.number_or_null("FirstLSN")?,
+            last_lsn: row.number_or_null("LastLSN")?,
+            checkpoint_lsn: row.number_or_null("CheckpointLSN")?,
+            database_backup_lsn: row.number_or_null("DatabaseBackupLSN")?,
+            differential_base_lsn: row.number_or_null("DifferentialBaseLSN")?,
+            differential_base_guid: guid("DifferentialBaseGUID")?,
+            base_position: None,
             files: Vec::new(),
         })
     }
 
     /// Refuses a set that is no whole database backup.
     pub(crate) fn require_whole_database(&self) -> Result<()> {
-        let kind = match self.backup_type {
-            1 => None,
-            2 => Some("a log backup"),
-            4 | 6 => Some("a file backup"),
-            5 => Some("a differential backup"),
-            7 | 8 => Some("a partial backup"),
-            _ => Some("no database backup"),
-        };
-        if let Some(kind) = kind {
+        if self.backup_type != 1 {
+            let kind = kind(self.backup_type);
             return Err(Error::invalid("from_file", format!("the backup set is {kind}, and a full database backup is needed"))
-                .with_remedy("give a full backup; a chain of differential and log backups is not applied by this version"));
+                .with_remedy(format!(
+                    "give a full backup; a chain of differential and log backups is not applied by this version. {}",
+                    self.needs()
+                )));
         }
         if self.is_damaged || self.has_incomplete_metadata {
             return Err(Error::new(
@@ -179,6 +235,29 @@ impl BackupSet {
         Ok(())
     }
 
+    /// What a set that is no full backup needs before it, as a DBA would restore it by hand.
+    fn needs(&self) -> String {
+        let unknown = "unknown";
+        let database = &self.database_name;
+        let base = match self.base_position {
+            Some(position) => format!(" (position {position} of the same media)"),
+            None => " (not on these media)".to_owned(),
+        };
+        match self.backup_type {
+            5 => format!(
+                "This one needs, restored WITH NORECOVERY before it: the full backup of {database} whose BackupSetGUID is {}{base}, with CheckpointLSN {}",
+                self.differential_base_guid.as_deref().unwrap_or(unknown),
+                self.differential_base_lsn.as_deref().unwrap_or(unknown),
+            ),
+            2 => format!(
+                "This one needs, restored WITH NORECOVERY before it: a full backup of {database} such as that with CheckpointLSN {}{base}, then every log backup since, the last of which ends at LSN {}",
+                self.database_backup_lsn.as_deref().unwrap_or(unknown),
+                self.first_lsn.as_deref().unwrap_or(unknown),
+            ),
+            _ => format!("This one needs a full backup of {database}, and the logs since"),
+        }
+    }
+
     /// The bytes that the files take when restored.
     pub(crate) fn restored_size(&self) -> i64 {
         self.files
@@ -186,6 +265,110 @@ impl BackupSet {
             .map(|file| file.size.max(0))
             .fold(0, i64::saturating_add)
     }
+}
+
+fn kind(backup_type: i64) -> &'static str {
+    match backup_type {
+        1 => "a full backup",
+        2 => "a log backup",
+        4 | 6 => "a file backup",
+        5 => "a differential backup",
+        7 | 8 => "a partial backup",
+        _ => "no database backup",
+    }
+}
+
+fn choose<'a>(
+    sets: &'a [BackupSet],
+    media: &BackupMedia,
+    choice: &SetChoice,
+) -> Result<&'a BackupSet> {
+    // A hostile or a very long device is not listed whole.
+    let listed = || {
+        let lines: Vec<String> = sets.iter().take(20).map(BackupSet::line).collect();
+        let more = sets.len().saturating_sub(lines.len());
+        let more = if more > 0 {
+            format!("; and {more} more")
+        } else {
+            String::new()
+        };
+        format!("{}{more}", lines.join("; "))
+    };
+    if sets.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Corrupt,
+            format!("there is no backup set on {media}"),
+        ));
+    }
+    match choice {
+        SetChoice::Only => match sets {
+            [only] => Ok(only),
+            _ => Err(Error::invalid(
+                "position",
+                format!("{media} holds {} backup sets; say which: {}", sets.len(), listed()),
+            )
+            .with_remedy(
+                "call .position(n) with the place of the set that is meant, or .newest_of(database)",
+            )),
+        },
+        SetChoice::Position(position) => sets
+            .iter()
+            .find(|set| set.position == i64::from(*position))
+            .ok_or_else(|| {
+                Error::invalid(
+                    "position",
+                    format!("{media} has no set {position}; it holds {}: {}", sets.len(), listed()),
+                )
+            }),
+        SetChoice::NewestOf(database) => sets
+            .iter()
+            .filter(|set| {
+                set.backup_type == 1
+                    && set.database_name.to_lowercase() == database.as_str().to_lowercase()
+            })
+            // Appended sets of one second stand in their order.
+            .max_by_key(|set| (set.backup_finish.clone(), set.position))
+            .ok_or_else(|| {
+                Error::invalid(
+                    "newest_of",
+                    format!("{media} holds no full backup of {database}: {}", listed()),
+                )
+            }),
+    }
+}
+
+/// Says of 33111 which certificate is missing, and of 3132 that files are.
+pub(crate) fn explain(error: Error) -> Error {
+    let messages = error.sql_messages().to_vec();
+    let find = |number: i32| messages.iter().find(|message| message.number == number);
+    if let Some(message) = find(33111) {
+        let thumbprint = message
+            .text
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .find_map(|word| word.strip_prefix("0x"))
+            .unwrap_or("<as the message says>")
+            .to_lowercase();
+        return Error::new(
+            ErrorKind::KeyMismatch,
+            format!("the backup is encrypted by a certificate with thumbprint 0x{thumbprint}, which is not in master here with its private key"),
+        )
+        .with_effect(error.effect())
+        .with_remedy(certificate_remedy(&thumbprint))
+        .with_messages(messages);
+    }
+    if find(3132).is_some() {
+        return error.with_remedy(
+            "the backup is striped over several files, and each is needed: name the others with .and_file(…)",
+        );
+    }
+    error
+}
+
+/// What to do where a certificate is missing.
+pub(crate) fn certificate_remedy(thumbprint: &str) -> String {
+    format!(
+        "bring the certificate with its private key from the server that made the backup (Certificate::backup there) and put it into master here: Certificate::restore with .expecting_thumbprint(\"{thumbprint}\")"
+    )
 }
 
 impl BackupSetFile {

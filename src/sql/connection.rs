@@ -9,6 +9,7 @@ use crate::permission::Permission;
 use crate::progress::Progress;
 use crate::secret::{Scrubber, Secret};
 use crate::sql::answer::Answer;
+use crate::sql::lost_session::SessionMark;
 use crate::sql::permission_check;
 use crate::sql::server_identity::ServerIdentity;
 use crate::sql::statement::Statement;
@@ -22,6 +23,7 @@ pub(crate) struct Connection<'a> {
     session: Box<dyn SqlSession>,
     identity: ServerIdentity,
     session_id: i64,
+    mark: Option<SessionMark>,
 }
 
 impl<'a> Connection<'a> {
@@ -77,6 +79,14 @@ impl<'a> Connection<'a> {
         let row = answer.first()?;
         let identity = ServerIdentity::read(row)?;
         let session_id = row.integer("session_id")?;
+        let login_time = match row.find("login_time") {
+            Some(_) => row.text_or_null("login_time")?,
+            None => None,
+        };
+        let mark = login_time.map(|login_time| SessionMark {
+            session_id,
+            login_time: login_time.to_owned(),
+        });
         identity.refuse_azure()?;
         if cx.recognise(instance, &identity.names(), &identity.started)? {
             cx.report(&Progress::ServerRestarted {
@@ -89,6 +99,7 @@ impl<'a> Connection<'a> {
             session,
             identity,
             session_id,
+            mark,
         };
         Ok((connection, answer))
     }
@@ -108,6 +119,11 @@ impl<'a> Connection<'a> {
     /// `@@SPID`, for whoever watches this session from another one.
     pub(crate) const fn session_id(&self) -> i64 {
         self.session_id
+    }
+
+    /// This session among all that the server ever has, if it told.
+    pub(crate) const fn mark(&self) -> Option<&SessionMark> {
+        self.mark.as_ref()
     }
 
     /// A statement that only looks: whatever goes wrong, nothing was changed.

@@ -1,6 +1,7 @@
 //! Operations on SQL Server: keys, databases, and who else lives under a key.
 
 mod answer;
+mod backup_media;
 mod backup_set;
 mod certificate;
 mod connection;
@@ -18,6 +19,7 @@ mod key_file_password;
 mod key_probe;
 mod key_restore_outcome;
 mod key_sentinel;
+mod lost_session;
 mod numbers;
 mod permission_check;
 mod server_identity;
@@ -32,10 +34,11 @@ pub use certificate::{
     PrivateKey, RestoreCertificate, RestoredCertificate,
 };
 pub use database::{
-    BackUpDatabase, CheckDatabaseIntegrity, Database, DatabaseBackup, DatabaseFileInfo,
-    DatabaseInfo, DatabaseIntegrity, EnableBroker, InspectDatabase, OpenDatabaseToUsers,
-    OpenedDatabase, RenameDatabase, RestoreDatabase, RestoredDatabase, RestrictDatabase,
-    SetDatabaseOffline, SwapDatabases, SwappedDatabases, TakeDatabaseOwnership, VerifyBackup,
+    BackUpDatabase, BackupCipher, BackupCompression, CheckDatabaseIntegrity, Database,
+    DatabaseBackup, DatabaseFileInfo, DatabaseInfo, DatabaseIntegrity, EnableBroker,
+    InspectDatabase, OpenDatabaseToUsers, OpenedDatabase, RenameDatabase, RestoreDatabase,
+    RestoredDatabase, RestrictDatabase, SetDatabaseOffline, SwapDatabases, SwappedDatabases,
+    TakeDatabaseOwnership, VerifyBackup,
 };
 pub use database_keys::{
     ColumnCount, DatabaseKeys, DatabaseKeysVerified, EncryptedColumn, StoredForm,

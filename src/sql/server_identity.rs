@@ -43,6 +43,7 @@ impl ServerIdentity {
              CAST(SERVERPROPERTY('IsHadrEnabled') AS int) AS is_hadr_enabled, \
              CAST(SERVERPROPERTY('PathSeparator') AS nvarchar(1)) AS path_separator, \
              (SELECT CONVERT(nvarchar(30), create_date, 126) FROM sys.databases WHERE name = N'tempdb') AS started, \
+             (SELECT CONVERT(nvarchar(30), login_time, 126) FROM sys.dm_exec_sessions WHERE session_id = @@SPID) AS login_time, \
              @@SPID AS session_id",
         )
     }

@@ -1,11 +1,15 @@
 //! A long statement, watched from a second session.
 
+use std::future::Future;
+
 use crate::context::Context;
 use crate::error::Result;
 use crate::names::SqlInstance;
+use crate::operation::Observation;
 use crate::progress::Progress;
 use crate::sql::answer::Answer;
 use crate::sql::connection::Connection;
+use crate::sql::lost_session;
 use crate::sql::statement::Statement;
 use crate::transport::SqlBatch;
 
@@ -25,6 +29,20 @@ pub(crate) async fn change(
         biased;
         answer = statement => answer,
         never = watch(cx, &instance, operation, session_id) => match never {},
+    }
+}
+
+/// The same, for an operation that can be looked for: where the answer is lost, the session is ended
+/// and the error's effect is what the state shows.
+pub(crate) async fn change_observed(
+    connection: &mut Connection<'_>,
+    operation: &'static str,
+    batch: SqlBatch,
+    observe: impl Future<Output = Result<Observation>> + Send,
+) -> Result<Answer> {
+    match change(connection, operation, batch).await {
+        Err(error) => Err(lost_session::settle(connection, error, observe).await),
+        answered => answered,
     }
 }
 

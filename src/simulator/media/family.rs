@@ -261,6 +261,7 @@ pub(crate) mod tests {
             is_broker_enabled: false,
             has_checksums: true,
             is_compressed: false,
+            compression_algorithm: None,
             is_copy_only: false,
             is_tail: false,
             encryption: None,

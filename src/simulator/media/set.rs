@@ -114,6 +114,9 @@ pub(crate) struct SetHeader {
     pub(crate) is_broker_enabled: bool,
     pub(crate) has_checksums: bool,
     pub(crate) is_compressed: bool,
+    /// `ZSTD`; `None` is `MS_XPRESS`.
+    #[serde(default)]
+    pub(crate) compression_algorithm: Option<String>,
     pub(crate) is_copy_only: bool,
     /// `WITH NORECOVERY`: the tail of the log.
     pub(crate) is_tail: bool,
@@ -131,6 +134,12 @@ pub(crate) struct BaseBackup {
 }
 
 impl SetHeader {
+    /// `CompressionAlgorithm`.
+    pub(crate) fn algorithm(&self) -> Option<&str> {
+        self.is_compressed
+            .then(|| self.compression_algorithm.as_deref().unwrap_or("MS_XPRESS"))
+    }
+
     /// `Flags`: 512 always; the documented table has no such bit, the capture does.
     pub(crate) fn flags(&self) -> i32 {
         let bit = |is_set: bool, value: i32| if is_set { value } else { 0 };

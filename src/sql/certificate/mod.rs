@@ -5,6 +5,7 @@ mod inspect;
 mod restore;
 
 pub use backup::{BackUpCertificate, CertificateBackup};
+pub(crate) use inspect::By;
 pub use inspect::{CertificateInfo, InspectCertificate, PrivateKey};
 pub use restore::{RestoreCertificate, RestoredCertificate};
 

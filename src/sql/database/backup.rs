@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use super::backup_options::{BackupCipher, BackupCompression, BackupEncryption, BackupOptions};
 use super::inspect::DatabaseInfo;
 use super::verify::verify_set;
 use crate::context::Context;
@@ -9,7 +10,9 @@ use crate::names::{DatabaseName, ServerPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
 use crate::permission::Permission;
 use crate::progress::Progress;
-use crate::sql::backup_set::BackupSet;
+use crate::sql::backup_media::{self, BackupMedia};
+use crate::sql::backup_set::{BackupSet, SetChoice};
+use crate::sql::certificate::CertificateBackup;
 use crate::sql::connection::Connection;
 use crate::sql::file_examination::Existence;
 use crate::sql::server_identity::ServerIdentity;
@@ -23,7 +26,10 @@ const NAME: &str = "back up database";
 /// # Contract
 /// * COPY_ONLY: the chain of the DBA's own backups is left alone. CHECKSUM, and COMPRESSION where
 ///   the edition has it.
-/// * The file must be new. The set is verified afterwards, and its header read back.
+/// * The files must be new. The set is verified afterwards, and its header read back.
+/// * Encrypted only under a certificate whose private key was backed up, which `master` has under its
+///   master key; the thumbprint is compared before, and again in the header.
+/// * Where the answer is lost, the session is ended and waited for, and the error says what is left.
 ///
 /// # Errors
 /// `NotFound` (database, folder), `AlreadyExists` (file), `PermissionDenied`, `NoSpace`, `Busy`.
@@ -35,7 +41,9 @@ const NAME: &str = "back up database";
 /// part of a file.
 ///
 /// # T-SQL
-/// `BACKUP DATABASE […] TO DISK = N'…' WITH COPY_ONLY, CHECKSUM, COMPRESSION, FORMAT, INIT, STATS = 5`,
+/// `BACKUP DATABASE […] TO DISK = N'…' [, DISK = N'…'] WITH COPY_ONLY, CHECKSUM, COMPRESSION
+/// [, ENCRYPTION (ALGORITHM = AES_256, SERVER CERTIFICATE = […])] [, BLOCKSIZE = n] [, BUFFERCOUNT = n]
+/// [, MAXTRANSFERSIZE = n], FORMAT, INIT, STATS = 5`,
 /// `RESTORE VERIFYONLY …`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use]
@@ -43,6 +51,10 @@ pub struct BackUpDatabase {
     instance: SqlInstance,
     database: DatabaseName,
     file: Option<ServerPath>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    stripes: Vec<ServerPath>,
+    #[serde(default)]
+    options: BackupOptions,
 }
 
 /// A database that was backed up.
@@ -51,6 +63,9 @@ pub struct BackUpDatabase {
 pub struct DatabaseBackup {
     /// The file, as the server sees it.
     pub file: ServerPath,
+    /// The other files of the set, where it is striped. All are needed to restore it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stripes: Vec<ServerPath>,
     /// What its header says; it was verified.
     pub set: BackupSet,
     /// Who made it.
@@ -58,11 +73,13 @@ pub struct DatabaseBackup {
 }
 
 impl BackUpDatabase {
-    pub(super) const fn new(instance: SqlInstance, database: DatabaseName) -> Self {
+    pub(super) fn new(instance: SqlInstance, database: DatabaseName) -> Self {
         Self {
             instance,
             database,
             file: None,
+            stripes: Vec::new(),
+            options: BackupOptions::default(),
         }
     }
 
@@ -72,37 +89,84 @@ impl BackUpDatabase {
         self
     }
 
+    /// One more file: the set is striped over all of them, 64 at most, and each is needed to restore
+    /// it.
+    pub fn and_file(mut self, file: ServerPath) -> Self {
+        self.stripes.push(file);
+        self
+    }
+
+    /// Whether and how it is compressed. Default: where the edition can.
+    pub fn compression(mut self, compression: BackupCompression) -> Self {
+        self.options.compression = compression;
+        self
+    }
+
+    /// Encrypts the backup under a certificate of `master` that was backed up with its private key:
+    /// `backup` belongs into the kit, for without that certificate nobody restores it.
+    pub fn encrypted_by(mut self, cipher: BackupCipher, backup: &CertificateBackup) -> Self {
+        self.options.encryption = Some(BackupEncryption::new(cipher, backup));
+        self
+    }
+
+    /// `BLOCKSIZE`: a power of two from 512 to 65536.
+    pub fn block_size(mut self, bytes: u32) -> Self {
+        self.options.block_size = Some(bytes);
+        self
+    }
+
+    /// `BUFFERCOUNT`: how many buffers of a transfer's size are used.
+    pub fn buffer_count(mut self, buffers: u32) -> Self {
+        self.options.buffer_count = Some(buffers);
+        self
+    }
+
+    /// `MAXTRANSFERSIZE`: a multiple of 65536 up to 4194304.
+    pub fn max_transfer_size(mut self, bytes: u32) -> Self {
+        self.options.max_transfer_size = Some(bytes);
+        self
+    }
+
     fn target(&self) -> String {
         format!("database {} on {}", self.database, self.instance)
     }
 
-    fn statement(&self, file: &str, has_compression: bool) -> Statement {
-        Statement::new("BACKUP DATABASE ")
+    fn media(&self, cx: &Context) -> Result<BackupMedia> {
+        let file = required(self.file.as_ref(), "to_file")?;
+        BackupMedia::new(cx, "to_file", file, &self.stripes)
+    }
+
+    fn statement<'a>(
+        &self,
+        files: impl IntoIterator<Item = &'a str>,
+        can_compress: bool,
+    ) -> Statement {
+        let statement = Statement::new("BACKUP DATABASE ")
             .identifier(self.database.as_str())
-            .text(" TO DISK = ")
-            .literal(file)
-            .text(" WITH COPY_ONLY, CHECKSUM, ")
-            .text(if has_compression {
-                "COMPRESSION, "
-            } else {
-                "NO_COMPRESSION, "
-            })
-            .text("FORMAT, INIT, STATS = 5")
+            .text(" TO ");
+        let statement = backup_media::devices(statement, files).text(" WITH COPY_ONLY, CHECKSUM");
+        self.options
+            .add_to(statement, can_compress)
+            .text(", FORMAT, INIT, STATS = 5")
     }
 
     /// CREATE ANY DATABASE is for reading the set back, which takes the right to make a database.
     fn permissions(&self) -> Vec<Permission> {
-        vec![
+        let mut permissions = vec![
             Permission::database("BACKUP DATABASE", &self.database),
             Permission::server("CREATE ANY DATABASE"),
-        ]
+        ];
+        if let Some(encryption) = &self.options.encryption {
+            permissions.extend(encryption.permission());
+        }
+        permissions
     }
 
     /// What a whole set in the file says of this backup.
     async fn judge(
         &self,
         connection: &mut Connection<'_>,
-        file: &ServerPath,
+        file: &BackupMedia,
         set: &BackupSet,
     ) -> Result<Observation> {
         let database = DatabaseInfo::read(connection, &self.database).await?;
@@ -135,13 +199,13 @@ impl BackUpDatabase {
     }
 
     async fn back_up(&self, cx: &Context) -> Result<DatabaseBackup> {
-        let file = required(self.file.as_ref(), "to_file")?;
-        cx.check_path("to_file", file)?;
+        let media = self.media(cx)?;
+        self.options.check()?;
         let permissions = self.permissions();
         let mut connection =
             Connection::open_allowed(cx, &self.instance, None, &permissions).await?;
-        let identity = connection.identity();
-        identity.refuse_foreign_path("to_file", file)?;
+        media.refuse_foreign(connection.identity(), "to_file")?;
+        self.options.require(&mut connection).await?;
         let database = DatabaseInfo::require(&mut connection, &self.database).await?;
         if database.state != "ONLINE" {
             return Err(Error::new(
@@ -152,7 +216,9 @@ impl BackUpDatabase {
                 ),
             ));
         }
-        require_absent(&mut connection, file).await?;
+        for file in media.files() {
+            require_absent(&mut connection, file).await?;
+        }
 
         cx.safe_point()?;
         cx.report(&Progress::Doing {
@@ -160,15 +226,12 @@ impl BackUpDatabase {
             what: "write the backup",
         });
         let has_compression = connection.identity().can_compress();
-        let batch = self.statement(file.as_str(), has_compression).batch();
-        let answer = watched::change(&mut connection, NAME, batch).await?;
+        let files = media.files().map(ServerPath::as_str);
+        let batch = self.statement(files, has_compression).batch();
+        let answer =
+            watched::change_observed(&mut connection, NAME, batch, self.observe(cx)).await?;
         if let Err(error) = answer.or_error() {
-            let left = Existence::of(&mut connection, file).await.ok().flatten();
-            let effect = match left {
-                Some(Existence { is_file: false, .. }) => Effect::None,
-                Some(_) => Effect::Partial,
-                None => Effect::Unknown,
-            };
+            let effect = left_behind(&mut connection, &media).await;
             return Err(error.with_effect(effect));
         }
 
@@ -177,9 +240,9 @@ impl BackUpDatabase {
             what: "verify the backup set",
         });
         let verified = async {
-            let set = BackupSet::read(&mut connection, file, None).await?;
+            let set = BackupSet::read(&mut connection, &media, SetChoice::Only).await?;
             set.require_whole_database()?;
-            verify_set(&mut connection, NAME, file, &set).await?;
+            verify_set(&mut connection, NAME, &media, &set).await?;
             if !set
                 .database_name
                 .eq_ignore_ascii_case(self.database.as_str())
@@ -189,17 +252,41 @@ impl BackUpDatabase {
                     format!("the file holds a backup of {}", set.database_name),
                 ));
             }
+            let encryptor = self.options.encryption.as_ref();
+            if set.encryptor_thumbprint.as_deref() != encryptor.map(BackupEncryption::thumbprint) {
+                return Err(Error::new(
+                    ErrorKind::Corrupt,
+                    format!(
+                        "the header names the encryptor {:?}, which is not what was asked for",
+                        set.encryptor_thumbprint
+                    ),
+                ));
+            }
             Ok(set)
         };
         let set = verified
             .await
             .map_err(|error: Error| error.with_effect(Effect::Done))?;
         Ok(DatabaseBackup {
-            file: file.clone(),
+            file: required(self.file.as_ref(), "to_file")?.clone(),
+            stripes: self.stripes.clone(),
             set,
             server: connection.identity().clone(),
         })
     }
+}
+
+/// What a backup that failed left of its files.
+async fn left_behind(connection: &mut Connection<'_>, media: &BackupMedia) -> Effect {
+    let mut effect = Effect::None;
+    for file in media.files() {
+        match Existence::of(connection, file).await.ok().flatten() {
+            Some(Existence { is_file: false, .. }) => {}
+            Some(_) => return Effect::Partial,
+            None => effect = Effect::Unknown,
+        }
+    }
+    effect
 }
 
 /// Refuses a file that exists, or may: FORMAT would destroy it.
@@ -236,13 +323,14 @@ impl Operation for BackUpDatabase {
 
     fn describe(&self) -> Description {
         let file = shown(self.file.as_ref(), "to_file");
+        let stripes = self.stripes.iter().map(ServerPath::as_str);
+        let files = std::iter::once(file.as_str()).chain(stripes);
         Description {
             target: self.target(),
             action: "back the database up to a new file and verify it".to_owned(),
             script: vec![
-                self.statement(&file, true).shown(),
-                Statement::new("RESTORE VERIFYONLY FROM DISK = ")
-                    .literal(&file)
+                self.statement(files.clone(), true).shown(),
+                backup_media::devices(Statement::new("RESTORE VERIFYONLY FROM "), files)
                     .text(" WITH FILE = 1, CHECKSUM, STATS = 5")
                     .shown(),
             ],
@@ -253,13 +341,11 @@ impl Operation for BackUpDatabase {
 
     async fn observe(&self, cx: &Context) -> Result<Observation> {
         let look = async {
-            let file = required(self.file.as_ref(), "to_file")?;
-            cx.check_path("to_file", file)?;
+            let media = self.media(cx)?;
             let mut connection = Connection::open(cx, &self.instance, None).await?;
-            let identity = connection.identity();
-            identity.refuse_foreign_path("to_file", file)?;
-            match BackupSet::read(&mut connection, file, None).await {
-                Ok(set) => self.judge(&mut connection, file, &set).await,
+            media.refuse_foreign(connection.identity(), "to_file")?;
+            match BackupSet::read(&mut connection, &media, SetChoice::Only).await {
+                Ok(set) => self.judge(&mut connection, &media, &set).await,
                 Err(error) => match error.kind() {
                     ErrorKind::NotFound => Ok(Observation::NotDone),
                     ErrorKind::Corrupt => Ok(Observation::Partial {

@@ -2,6 +2,7 @@
 
 mod alteration;
 mod backup;
+mod backup_options;
 mod check_integrity;
 mod enable_broker;
 mod inspect;
@@ -18,6 +19,7 @@ mod take_ownership;
 mod verify;
 
 pub use backup::{BackUpDatabase, DatabaseBackup};
+pub use backup_options::{BackupCipher, BackupCompression};
 pub use check_integrity::{CheckDatabaseIntegrity, DatabaseIntegrity};
 pub use enable_broker::EnableBroker;
 pub use inspect::{DatabaseFileInfo, DatabaseInfo, InspectDatabase};

@@ -13,7 +13,8 @@ use crate::names::{DatabaseName, ServerPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
 use crate::permission::Permission;
 use crate::progress::Progress;
-use crate::sql::backup_set::BackupSet;
+use crate::sql::backup_media::{self, BackupMedia};
+use crate::sql::backup_set::{self, BackupSet, SetChoice};
 use crate::sql::connection::Connection;
 use crate::sql::statement::Statement;
 use crate::sql::watched;
@@ -51,7 +52,10 @@ pub struct RestoreDatabase {
     instance: SqlInstance,
     database: DatabaseName,
     file: Option<ServerPath>,
-    position: Option<u16>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    stripes: Vec<ServerPath>,
+    #[serde(default)]
+    set: SetChoice,
     beside_as: Option<DatabaseName>,
     overwriting: Option<Overwrite>,
 }
@@ -64,6 +68,9 @@ struct Overwrite {
     seen_at: String,
     /// The copy that was made of it before: file and GUID of the backup set.
     copy: Option<(ServerPath, Option<String>)>,
+    /// The other files of that copy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    copy_stripes: Vec<ServerPath>,
 }
 
 /// A database that was restored.
@@ -80,13 +87,25 @@ pub struct RestoredDatabase {
     pub database: DatabaseInfo,
 }
 
+impl Overwrite {
+    fn copy_media(&self, cx: &Context) -> Result<Option<BackupMedia>> {
+        match &self.copy {
+            Some((file, _)) => {
+                BackupMedia::new(cx, "overwriting", file, &self.copy_stripes).map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+}
+
 impl RestoreDatabase {
     pub(super) const fn new(instance: SqlInstance, database: DatabaseName) -> Self {
         Self {
             instance,
             database,
             file: None,
-            position: None,
+            stripes: Vec::new(),
+            set: SetChoice::Only,
             beside_as: None,
             overwriting: None,
         }
@@ -98,9 +117,22 @@ impl RestoreDatabase {
         self
     }
 
+    /// One more file of the set, where it is striped: all of them are needed.
+    pub fn and_file(mut self, file: ServerPath) -> Self {
+        self.stripes.push(file);
+        self
+    }
+
     /// The place of the backup set in the file, from 1. Needed where there are several.
     pub fn position(mut self, position: u16) -> Self {
-        self.position = Some(position);
+        self.set = SetChoice::Position(position);
+        self
+    }
+
+    /// The newest full backup of `source` among several sets: `source` is the name that the database
+    /// had when it was backed up.
+    pub fn newest_of(mut self, source: DatabaseName) -> Self {
+        self.set = SetChoice::NewestOf(source);
         self
     }
 
@@ -118,12 +150,18 @@ impl RestoreDatabase {
             seen: existing.evidence(),
             seen_at: existing.inspected.clone(),
             copy: copy.map(|copy| (copy.file.clone(), copy.set.backup_set_guid.clone())),
+            copy_stripes: copy.map(|copy| copy.stripes.clone()).unwrap_or_default(),
         });
         self
     }
 
     fn target(&self) -> String {
         format!("database {} on {}", self.database, self.instance)
+    }
+
+    fn media(&self, cx: &Context) -> Result<BackupMedia> {
+        let file = required(self.file.as_ref(), "from_file")?;
+        BackupMedia::new(cx, "from_file", file, &self.stripes)
     }
 
     fn beside_name(&self) -> Result<DatabaseName> {
@@ -134,25 +172,21 @@ impl RestoreDatabase {
     }
 
     async fn restore(&self, cx: &Context) -> Result<RestoredDatabase> {
-        let file = required(self.file.as_ref(), "from_file")?;
-        cx.check_path("from_file", file)?;
-        let copy = self
-            .overwriting
-            .as_ref()
-            .and_then(|overwrite| overwrite.copy.as_ref());
-        if let Some((copy, _)) = copy {
-            cx.check_path("overwriting", copy)?;
-        }
+        let media = self.media(cx)?;
+        let copy = match &self.overwriting {
+            Some(overwrite) => overwrite.copy_media(cx)?,
+            None => None,
+        };
         let mut connection = Connection::open(cx, &self.instance, None).await?;
         let identity = connection.identity();
-        identity.refuse_foreign_path("from_file", file)?;
-        if let Some((copy, _)) = copy {
-            identity.refuse_foreign_path("overwriting", copy)?;
+        media.refuse_foreign(identity, "from_file")?;
+        if let Some(copy) = &copy {
+            copy.refuse_foreign(identity, "overwriting")?;
         }
         connection
             .require_server_permission("CREATE ANY DATABASE")
             .await?;
-        let set = BackupSet::read(&mut connection, file, self.position).await?;
+        let set = BackupSet::read(&mut connection, &media, self.set.clone()).await?;
         set.require_whole_database()?;
         let folders = Folders::read(&mut connection).await?;
         restore_check::refuse_newer(&connection, &set, &folders)?;
@@ -160,7 +194,7 @@ impl RestoreDatabase {
 
         let existing = DatabaseInfo::read(&mut connection, &self.database).await?;
         let (name, beside) = self
-            .choose_name(&mut connection, existing.as_ref(), &set)
+            .choose_name(&mut connection, existing.as_ref(), &set, copy.as_ref())
             .await?;
         let space = restore_target::check_space(&mut connection, &set, &folders).await?;
         if let Space::Unknown(why) = space {
@@ -183,15 +217,15 @@ impl RestoreDatabase {
             operation: NAME,
             what: "verify the backup set",
         });
-        verify_set(&mut connection, NAME, file, &set).await?;
+        verify_set(&mut connection, NAME, &media, &set).await?;
 
         cx.safe_point()?;
         cx.report(&Progress::Doing {
             operation: NAME,
             what: "restore the backup set",
         });
-        let batch = statement(&name, file, &set, &files, is_overwriting).batch();
-        self.send(&mut connection, batch, &name, existing.as_ref())
+        let batch = statement(&name, &media, &set, &files, is_overwriting).batch();
+        self.send(&mut connection, batch, &name, &set, existing.as_ref())
             .await?;
         let database = restore_check::check(&mut connection, &name, &set)
             .await
@@ -210,6 +244,7 @@ impl RestoreDatabase {
         connection: &mut Connection<'_>,
         existing: Option<&DatabaseInfo>,
         set: &BackupSet,
+        copy: Option<&BackupMedia>,
     ) -> Result<(DatabaseName, Option<DatabaseName>)> {
         let changed = |what: &str| {
             Error::new(ErrorKind::ConsentRequired, format!("overwriting: {what}"))
@@ -229,7 +264,7 @@ impl RestoreDatabase {
                 if existing.evidence() != evidence.seen {
                     return Err(changed("the database is not the one that was seen before"));
                 }
-                require_copy(connection, existing, evidence, set).await?;
+                require_copy(connection, existing, evidence, set, copy).await?;
                 // As the catalog spells it.
                 Ok((existing.name.clone(), None))
             }
@@ -252,9 +287,27 @@ impl RestoreDatabase {
         connection: &mut Connection<'_>,
         batch: crate::transport::SqlBatch,
         name: &DatabaseName,
+        set: &BackupSet,
         existing: Option<&DatabaseInfo>,
     ) -> Result<()> {
-        let Err(error) = watched::change(connection, NAME, batch).await?.or_error() else {
+        let cx = connection.cx();
+        // A database that this very set was restored to before looks the same before and after.
+        let was_done = existing.is_some_and(|existing| existing.name == *name)
+            && restore_check::observe_name(connection, name, set, true).await?
+                == Some(Observation::Done);
+        // Nothing else was of that name, so what is there now is this restore's.
+        let observe = async {
+            let mut connection = Connection::open(cx, &self.instance, None).await?;
+            let found = restore_check::observe_name(&mut connection, name, set, true).await?;
+            Ok(match found {
+                Some(Observation::Done) if was_done => Observation::Indeterminate {
+                    seen: format!("{name} was restored from this set before, too"),
+                },
+                found => found.unwrap_or(Observation::NotDone),
+            })
+        };
+        let answer = watched::change_observed(connection, NAME, batch, observe).await?;
+        let Err(error) = answer.or_error().map_err(backup_set::explain) else {
             return Ok(());
         };
         // The server said no: whether it did so before or after it began is to be seen.
@@ -284,15 +337,16 @@ impl RestoreDatabase {
 
 fn statement(
     name: &DatabaseName,
-    file: &ServerPath,
+    media: &BackupMedia,
     set: &BackupSet,
     files: &[Relocation],
     is_overwriting: bool,
 ) -> Statement {
-    let mut statement = Statement::new("RESTORE DATABASE ")
+    let statement = Statement::new("RESTORE DATABASE ")
         .identifier(name.as_str())
-        .text(" FROM DISK = ")
-        .literal(file.as_str())
+        .text(" FROM ");
+    let mut statement = media
+        .devices(statement)
         .text(" WITH FILE = ")
         .number(set.position);
     for file in files {
@@ -315,6 +369,7 @@ async fn require_copy(
     existing: &DatabaseInfo,
     evidence: &Overwrite,
     set: &BackupSet,
+    media: Option<&BackupMedia>,
 ) -> Result<()> {
     let refuse = |problem: &str| {
         Err(Error::new(
@@ -323,13 +378,13 @@ async fn require_copy(
         )
         .with_remedy("back the existing database up first, and give that backup to .overwriting(&existing, Some(&backup))"))
     };
-    let Some((file, guid)) = &evidence.copy else {
+    let (Some((_, guid)), Some(media)) = (&evidence.copy, media) else {
         if existing.state == "ONLINE" {
             return refuse("it is online and no copy of it was made");
         }
         return Ok(());
     };
-    let copy = BackupSet::read(connection, file, None).await?;
+    let copy = BackupSet::read(connection, media, SetChoice::Only).await?;
     copy.require_whole_database()?;
     let seconds = |time: &str| time.get(..19).map(str::to_owned);
     if copy.backup_set_guid != *guid {
@@ -352,7 +407,7 @@ async fn require_copy(
             "the copy was made before the database was looked at; what came since is not in it",
         );
     }
-    verify_set(connection, NAME, file, &copy).await
+    verify_set(connection, NAME, media, &copy).await
 }
 
 impl Sealed for RestoreDatabase {}
@@ -362,14 +417,20 @@ impl Operation for RestoreDatabase {
     type Output = RestoredDatabase;
 
     fn describe(&self) -> Description {
-        let mut script = Statement::new("RESTORE DATABASE ")
+        let file = shown(self.file.as_ref(), "from_file");
+        let files =
+            std::iter::once(file.as_str()).chain(self.stripes.iter().map(ServerPath::as_str));
+        let script = Statement::new("RESTORE DATABASE ")
             .identifier(self.database.as_str())
-            .text(" FROM DISK = ")
-            .literal(&shown(self.file.as_ref(), "from_file"))
-            .text(" WITH FILE = ");
-        script = match self.position {
-            Some(position) => script.number(position),
-            None => script.text("<the only one>"),
+            .text(" FROM ");
+        let mut script = backup_media::devices(script, files).text(" WITH FILE = ");
+        script = match &self.set {
+            SetChoice::Position(position) => script.number(*position),
+            SetChoice::Only => script.text("<the only one>"),
+            SetChoice::NewestOf(source) => script
+                .text("<the newest of ")
+                .identifier(source.as_str())
+                .text(">"),
         };
         script = script.text(", MOVE <each file> TO <default folder>, CHECKSUM");
         if self.overwriting.is_some() {
@@ -403,12 +464,10 @@ impl Operation for RestoreDatabase {
     /// Told by the state of the name (and the one beside it) and by `msdb`'s history of restores.
     async fn observe(&self, cx: &Context) -> Result<Observation> {
         let look = async {
-            let file = required(self.file.as_ref(), "from_file")?;
-            cx.check_path("from_file", file)?;
+            let media = self.media(cx)?;
             let mut connection = Connection::open(cx, &self.instance, None).await?;
-            let identity = connection.identity();
-            identity.refuse_foreign_path("from_file", file)?;
-            let set = BackupSet::read(&mut connection, file, self.position).await?;
+            media.refuse_foreign(connection.identity(), "from_file")?;
+            let set = BackupSet::read(&mut connection, &media, self.set.clone()).await?;
             let names = if self.overwriting.is_some() {
                 vec![(self.database.clone(), true)]
             } else {

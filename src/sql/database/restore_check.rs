@@ -5,7 +5,7 @@ use super::restore_target::Folders;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::DatabaseName;
 use crate::operation::Observation;
-use crate::sql::backup_set::BackupSet;
+use crate::sql::backup_set::{self, BackupSet};
 use crate::sql::connection::Connection;
 use crate::sql::statement::Statement;
 
@@ -55,7 +55,7 @@ pub(super) async fn require_certificates(
                 ErrorKind::KeyMismatch,
                 format!("the backup is encrypted by a certificate with thumbprint 0x{thumbprint}, which is not in master here with its private key"),
             )
-            .with_remedy("bring the certificate with its private key from the old server (BACKUP CERTIFICATE … WITH PRIVATE KEY)"));
+            .with_remedy(backup_set::certificate_remedy(thumbprint)));
         }
     }
     Ok(())

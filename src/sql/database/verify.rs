@@ -3,10 +3,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::error::Result;
-use crate::names::{ServerPath, SqlInstance};
+use crate::names::{DatabaseName, ServerPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
 use crate::permission::Permission;
-use crate::sql::backup_set::BackupSet;
+use crate::sql::backup_media::{self, BackupMedia};
+use crate::sql::backup_set::{self, BackupSet, SetChoice};
 use crate::sql::connection::Connection;
 use crate::sql::statement::Statement;
 use crate::sql::watched;
@@ -33,7 +34,10 @@ const NAME: &str = "verify backup";
 pub struct VerifyBackup {
     instance: SqlInstance,
     file: Option<ServerPath>,
-    position: Option<u16>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    stripes: Vec<ServerPath>,
+    #[serde(default)]
+    set: SetChoice,
 }
 
 impl VerifyBackup {
@@ -41,7 +45,8 @@ impl VerifyBackup {
         Self {
             instance,
             file: None,
-            position: None,
+            stripes: Vec::new(),
+            set: SetChoice::Only,
         }
     }
 
@@ -51,22 +56,33 @@ impl VerifyBackup {
         self
     }
 
+    /// One more file of the set, where it is striped.
+    pub fn and_file(mut self, file: ServerPath) -> Self {
+        self.stripes.push(file);
+        self
+    }
+
     /// The place of the backup set in the file, from 1. Needed where there are several.
     pub fn position(mut self, position: u16) -> Self {
-        self.position = Some(position);
+        self.set = SetChoice::Position(position);
+        self
+    }
+
+    /// The newest full backup of `database` among several sets.
+    pub fn newest_of(mut self, database: DatabaseName) -> Self {
+        self.set = SetChoice::NewestOf(database);
         self
     }
 
     async fn verify(&self, cx: &Context) -> Result<BackupSet> {
         let file = required(self.file.as_ref(), "file")?;
-        cx.check_path("file", file)?;
+        let media = BackupMedia::new(cx, "file", file, &self.stripes)?;
         let permissions = self.describe().permissions;
         let mut connection =
             Connection::open_allowed(cx, &self.instance, None, &permissions).await?;
-        let identity = connection.identity();
-        identity.refuse_foreign_path("file", file)?;
-        let set = BackupSet::read(&mut connection, file, self.position).await?;
-        verify_set(&mut connection, NAME, file, &set).await?;
+        media.refuse_foreign(connection.identity(), "file")?;
+        let set = BackupSet::read(&mut connection, &media, self.set.clone()).await?;
+        verify_set(&mut connection, NAME, &media, &set).await?;
         Ok(set)
     }
 }
@@ -75,11 +91,11 @@ impl VerifyBackup {
 pub(super) async fn verify_set(
     connection: &mut Connection<'_>,
     operation: &'static str,
-    file: &ServerPath,
+    media: &BackupMedia,
     set: &BackupSet,
 ) -> Result<()> {
-    let batch = Statement::new("RESTORE VERIFYONLY FROM DISK = ")
-        .literal(file.as_str())
+    let batch = media
+        .devices(Statement::new("RESTORE VERIFYONLY FROM "))
         .text(" WITH FILE = ")
         .number(set.position)
         .text(if set.has_checksums {
@@ -92,7 +108,7 @@ pub(super) async fn verify_set(
         .await
         .and_then(crate::sql::answer::Answer::or_error)
         .map(drop)
-        .map_err(|error| error.with_effect(crate::error::Effect::None))
+        .map_err(|error| backup_set::explain(error).with_effect(crate::error::Effect::None))
 }
 
 impl Sealed for VerifyBackup {}
@@ -102,8 +118,10 @@ impl Operation for VerifyBackup {
     type Output = BackupSet;
 
     fn describe(&self) -> Description {
-        let script = Statement::new("RESTORE VERIFYONLY FROM DISK = ")
-            .literal(&shown(self.file.as_ref(), "file"))
+        let file = shown(self.file.as_ref(), "file");
+        let files =
+            std::iter::once(file.as_str()).chain(self.stripes.iter().map(ServerPath::as_str));
+        let script = backup_media::devices(Statement::new("RESTORE VERIFYONLY FROM "), files)
             .text(" WITH CHECKSUM")
             .shown();
         Description {

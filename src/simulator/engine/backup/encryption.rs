@@ -1,7 +1,7 @@
 //! WITH ENCRYPTION: a backup under a certificate of `master`.
 
-use super::media_message;
-use crate::simulator::catalog::{Bytes, Wrapped};
+use super::{media_message, message};
+use crate::simulator::catalog::{AsymmetricKey, Bytes, Protection, Wrapped};
 use crate::simulator::engine::Session;
 use crate::simulator::engine::keys::server_certificate_key;
 use crate::simulator::instance::{State, same_name};
@@ -11,15 +11,30 @@ use crate::simulator::keys::{
 use crate::simulator::media::Encryption;
 use crate::simulator::server_error::{Result, ServerError};
 
-/// Encrypts content under a fresh key, and that key under a certificate.
-pub(super) fn encrypt(
-    state: &State,
-    algorithm: &str,
-    certificate: &str,
-    content: &[u8],
-) -> Result<(Vec<u8>, Encryption)> {
+/// Whether a certificate's private key was ever backed up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    InAFile,
+    Nowhere,
+}
+
+/// That a certificate of `master` can encrypt backups: the server must open its private key by
+/// itself.
+pub(super) fn check(session: &Session, certificate: &str) -> Result<Kept> {
+    let state = session.instance.state();
+    let found = find(&state, certificate)?;
+    if found.protection != Protection::MasterKey {
+        return Err(message::unusable_certificate(certificate));
+    }
+    Ok(match found.last_backup {
+        Some(_) => Kept::InAFile,
+        None => Kept::Nowhere,
+    })
+}
+
+fn find<'a>(state: &'a State, certificate: &str) -> Result<&'a AsymmetricKey> {
     let certificates = &state.database("master")?.contents.certificates;
-    let certificate = certificates
+    certificates
         .iter()
         .find(|pair| same_name(&pair.name, certificate))
         .ok_or_else(|| {
@@ -32,7 +47,17 @@ pub(super) fn encrypt(
                      do not have permission."
                 ),
             )
-        })?;
+        })
+}
+
+/// Encrypts content under a fresh key, and that key under a certificate.
+pub(super) fn encrypt(
+    state: &State,
+    algorithm: &str,
+    certificate: &str,
+    content: &[u8],
+) -> Result<(Vec<u8>, Encryption)> {
+    let certificate = find(state, certificate)?;
     // Whatever the algorithm is called, the key is as long as AES-256's: the format is our own.
     let key = KeyMaterial::random(KEY_LENGTH)?;
     let key_guid = random_guid()?;
@@ -44,6 +69,18 @@ pub(super) fn encrypt(
         key: wrap_by_public_key(&certificate.public_key, key_guid, &key)?.0,
     };
     Ok((encrypted.0.0, encryption))
+}
+
+/// 33111 where the certificate is not on this server.
+pub(super) fn require_certificate(
+    session: &Session,
+    state: &State,
+    encryption: &Encryption,
+) -> Result<()> {
+    let thumbprint = &encryption.thumbprint;
+    server_certificate_key(session, state, thumbprint)?
+        .map(drop)
+        .ok_or_else(|| media_message::no_certificate(&thumbprint.0))
 }
 
 /// Decrypts content; 33111 where the certificate is not on this server.

@@ -92,7 +92,7 @@ fn insert_backup(
     }
     let mut row = set_row(header, media_set, position);
     if has_column(msdb, "backupset", "compression_algorithm")? {
-        let algorithm = header.is_compressed.then_some("MS_XPRESS");
+        let algorithm = header.algorithm();
         row.push(("compression_algorithm", optional(algorithm)));
     }
     let set = insert_row(msdb, "backupset", row)?;

@@ -6,10 +6,11 @@ use super::options::Options;
 use super::progress::Progress;
 use super::rows::{file_cells, header_cells, label_cells};
 use super::{
-    RESTORE_FILELISTONLY, RESTORE_HEADERONLY, RESTORE_VERIFYONLY, ROWS, media_message, message,
-    permission, restore_database,
+    RESTORE_FILELISTONLY, RESTORE_HEADERONLY, RESTORE_VERIFYONLY, ROWS, encryption, media_message,
+    message, permission, restore_database,
 };
 use crate::simulator::engine::Session;
+use crate::simulator::media::SetHeader;
 use crate::simulator::output::{Output, Reply};
 use crate::simulator::server_error::{Failure, Result};
 use crate::simulator::tsql::ast::{Device, RestoreKind};
@@ -38,6 +39,7 @@ pub(super) async fn run(
         RestoreKind::FileListOnly => {
             let set = media.choose(options.position.unwrap_or(1))?;
             let header = set.header()?;
+            check_certificate(session, header)?;
             let rows = header
                 .files
                 .iter()
@@ -52,6 +54,16 @@ pub(super) async fn run(
     }
 }
 
+/// Whether the set may be shown where its certificate is not there, nobody could confirm.
+fn check_certificate(session: &Session, header: &SetHeader) -> Result<()> {
+    match &header.encryption {
+        Some(encryption) if session.instance.choices.encrypted_header_needs_certificate => {
+            encryption::require_certificate(session, &session.instance.state(), encryption)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// All sets, or the one that was asked for.
 fn header_rows(
     session: &Session,
@@ -60,11 +72,10 @@ fn header_rows(
 ) -> Result<Vec<Vec<Cell>>> {
     let version = session.instance.version;
     let row = |position: usize| {
-        Ok(header_cells(
-            media.choose(position)?.header()?,
-            position,
-            version,
-        ))
+        let set = media.choose(position)?;
+        let header = set.header()?;
+        check_certificate(session, header)?;
+        Ok(header_cells(header, position, version))
     };
     if let Some(position) = position {
         return Ok(vec![row(position)?]);

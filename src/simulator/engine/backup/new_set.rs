@@ -112,6 +112,7 @@ pub(super) fn header(
         // none.
         has_checksums: job.options.checksum.unwrap_or(false),
         is_compressed: job.is_compressed(),
+        compression_algorithm: job.options.compression_algorithm.clone(),
         is_copy_only: job.options.copy_only,
         is_tail: !job.options.recovery,
         encryption: None,

@@ -10,6 +10,8 @@ pub(super) struct Options {
     pub(super) stats: Option<u8>,
     pub(super) checksum: Option<bool>,
     pub(super) compression: bool,
+    /// By name, where one was said.
+    pub(super) compression_algorithm: Option<String>,
     pub(super) copy_only: bool,
     pub(super) differential: bool,
     /// A new media header.
@@ -39,6 +41,7 @@ impl Options {
             stats: None,
             checksum: None,
             compression: false,
+            compression_algorithm: None,
             copy_only: false,
             differential: false,
             format: false,
@@ -70,6 +73,10 @@ impl Options {
             O::Stats(percent) => self.stats = Some((*percent).clamp(1, 100)),
             O::Checksum(on) => self.checksum = Some(*on),
             O::Compression(on) => self.compression = *on,
+            O::CompressionAlgorithm(algorithm) => {
+                self.compression = true;
+                self.compression_algorithm = Some(algorithm.clone());
+            }
             O::CopyOnly => self.copy_only = true,
             O::Differential => self.differential = true,
             O::Format(on) => self.format = *on,

@@ -28,7 +28,7 @@ pub(super) fn header_cells(header: &SetHeader, position: usize, version: Version
     cells.extend(state_cells(header));
     cells.extend(encryption_cells(header));
     if version >= Version::Sql2022 {
-        let algorithm = header.is_compressed.then_some("MS_XPRESS");
+        let algorithm = header.algorithm();
         cells.extend([
             // NULL as captured of full backups; what of others, nobody saw.
             ("LastValidRestoreTime", WireType::DateTime, SqlValue::Null),

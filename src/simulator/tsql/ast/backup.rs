@@ -46,6 +46,8 @@ pub(crate) enum MediaOption {
     MaxTransferSize(u32),
     Checksum(bool),
     Compression(bool),
+    /// In upper case.
+    CompressionAlgorithm(String),
     ContinueAfterError(bool),
     CopyOnly,
     Description(TextArgument),

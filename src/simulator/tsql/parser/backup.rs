@@ -178,7 +178,7 @@ impl Parser<'_> {
         Ok(Some(match word {
             "COMPRESSION" => {
                 if self.is_symbol("(") {
-                    self.skip_parentheses()?;
+                    return self.compression_algorithm().map(Some);
                 }
                 MediaOption::Compression(true)
             }
@@ -248,6 +248,21 @@ impl Parser<'_> {
         }
         let percent = self.number()?;
         Ok(u8::try_from(percent).unwrap_or(100).clamp(1, 100))
+    }
+
+    /// `(ALGORITHM = MS_XPRESS [, LEVEL = LOW])`: which there are the version decides.
+    fn compression_algorithm(&mut self) -> Result<MediaOption> {
+        self.expect_symbol("(")?;
+        self.expect_word("ALGORITHM")?;
+        self.expect_symbol("=")?;
+        let algorithm = self.name()?.to_ascii_uppercase();
+        if self.take_symbol(",") {
+            self.expect_word("LEVEL")?;
+            self.expect_symbol("=")?;
+            self.name()?;
+        }
+        self.expect_symbol(")")?;
+        Ok(MediaOption::CompressionAlgorithm(algorithm))
     }
 
     fn encryption(&mut self) -> Result<MediaOption> {

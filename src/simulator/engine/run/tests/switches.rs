@@ -120,6 +120,11 @@ const SCENES: &[Scene] = &[
               DECRYPTION BY PASSWORD = 'Some Pass 1', ENCRYPTION BY PASSWORD = 'Some Pass 1'); \
               EXEC xp_fileexist 'C:\\c.cer'"],
         Look::Value, &[("true", "1"), ("false", "0")]),
+    scene("encrypted_header_needs_certificate",
+        &["CREATE MASTER KEY ENCRYPTION BY PASSWORD = 'Some Pass 1'; CREATE CERTIFICATE c WITH SUBJECT = 'c'; \
+           BACKUP DATABASE model TO DISK = 'e.bak' WITH ENCRYPTION (ALGORITHM = AES_256, SERVER CERTIFICATE = c); \
+           DROP CERTIFICATE c", "RESTORE HEADERONLY FROM DISK = 'e.bak'"],
+        Look::Errors, &[("false", "[]"), ("true", "[33111, 3013]")]),
     scene("unseen_command", &[BACK_UP],
         Look::Command, &[("0", "0"), ("253", "253")]),
     on_linux(scene("own_password_policy_on_linux",
