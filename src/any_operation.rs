@@ -11,14 +11,15 @@ use crate::sql::{
     BackUpServiceMasterKey, BackupSet, CertificateBackup, CertificateInfo, CheckDatabaseIntegrity,
     DatabaseBackup, DatabaseInfo, DatabaseIntegrity, DatabaseKeysVerified, DatabaseMasterKeyBackup,
     DatabaseMasterKeyInfo, Dependents, EnableBroker, InspectCertificate, InspectDatabase,
-    InspectDatabaseMasterKey, InspectDependents, InspectServiceMasterKey, KeyBackup,
-    KeySentinelBackup, OpenDatabaseToUsers, OpenedDatabase, ProtectByPassword,
-    ProtectByServiceMasterKey, ProtectedByPassword, ProtectedByServiceMasterKey, ProveKeyBackup,
-    ProvedKeyBackup, RenameDatabase, RestoreCertificate, RestoreDatabase, RestoreDatabaseMasterKey,
-    RestoreServiceMasterKey, RestoredCertificate, RestoredDatabase, RestoredDatabaseMasterKey,
-    RestoredKey, RestrictDatabase, RewrapThroughScratch, RewrappedBackup, ServiceMasterKeyInfo,
-    SetDatabaseOffline, SwapDatabases, SwappedDatabases, TakeDatabaseOwnership, VerifiedPassword,
-    VerifyBackup, VerifyDatabaseKeys, VerifyPassword,
+    InspectDatabaseMasterKey, InspectDependents, InspectModules, InspectOrphanedUsers,
+    InspectServiceMasterKey, KeyBackup, KeySentinelBackup, Modules, OpenDatabaseToUsers,
+    OpenedDatabase, OrphanedUsers, ProtectByPassword, ProtectByServiceMasterKey,
+    ProtectedByPassword, ProtectedByServiceMasterKey, ProveKeyBackup, ProvedKeyBackup,
+    RenameDatabase, RepairUsers, RepairedUsers, RestoreCertificate, RestoreDatabase,
+    RestoreDatabaseMasterKey, RestoreServiceMasterKey, RestoredCertificate, RestoredDatabase,
+    RestoredDatabaseMasterKey, RestoredKey, RestrictDatabase, RewrapThroughScratch,
+    RewrappedBackup, ServiceMasterKeyInfo, SetDatabaseOffline, SwapDatabases, SwappedDatabases,
+    TakeDatabaseOwnership, VerifiedPassword, VerifyBackup, VerifyDatabaseKeys, VerifyPassword,
 };
 
 /// Declares the enums of operations and of their outputs, and hands every call through.
@@ -113,6 +114,10 @@ any_operation! {
     InspectDatabaseMasterKey(InspectDatabaseMasterKey -> DatabaseMasterKeyInfo) = "database-master-key/inspect@1",
     /// `Dependents::inspect`.
     InspectDependents(InspectDependents -> Dependents) = "dependents/inspect@1",
+    /// `Database::modules`.
+    InspectModules(InspectModules -> Modules) = "database/modules@1",
+    /// `Database::orphaned_users`.
+    InspectOrphanedUsers(InspectOrphanedUsers -> OrphanedUsers) = "database/orphaned-users@1",
     /// `ServiceMasterKey::inspect`.
     InspectServiceMasterKey(InspectServiceMasterKey -> ServiceMasterKeyInfo) = "service-master-key/inspect@1",
     /// `Database::open_to_users`.
@@ -125,6 +130,8 @@ any_operation! {
     ProveKeyBackup(ProveKeyBackup -> ProvedKeyBackup) = "service-master-key/prove-backup@1",
     /// `Database::rename`.
     RenameDatabase(RenameDatabase -> DatabaseInfo) = "database/rename@1",
+    /// `Database::repair_users`.
+    RepairUsers(RepairUsers -> RepairedUsers) = "database/repair-users@1",
     /// `Certificate::restore`.
     RestoreCertificate(RestoreCertificate -> RestoredCertificate) = "certificate/restore@1",
     /// `Database::restore`.

@@ -38,6 +38,12 @@ pub enum Hazard {
         /// The database.
         database: String,
     },
+    /// Logins get what users of their name may do, though nothing but the name says that they are the
+    /// same person.
+    MapsUsersByName {
+        /// `USER as LOGIN`.
+        users: Vec<String>,
+    },
     /// A password that opens the database's keys is stored with the database: whoever has it and
     /// a backup that is made afterwards reads everything.
     OpensByPassword {
@@ -117,6 +123,11 @@ impl fmt::Display for Hazard {
                     "gives up what the present key does not decrypt of: {what}"
                 )
             }
+            Self::MapsUsersByName { users } => write!(
+                f,
+                "gives logins the rights of users that only share their name: {}",
+                users.join(", ")
+            ),
             Self::OpensByPassword { database } => write!(
                 f,
                 "lets whoever has the password read the database {database} and every backup of it from now on"

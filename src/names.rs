@@ -147,6 +147,11 @@ name! {
 }
 
 name! {
+    /// The name of a user of a database: `recovery`, `CONTOSO\recovery`.
+    UserName, "database user name", check_identifier
+}
+
+name! {
     /// A SQL Server instance by its explicit name: `SQL01`, `SQL01\ORCH` or `SQL01,1433`.
     ///
     /// It is a logical name: a transport maps it to an endpoint and a login.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::{DatabaseName, KeyName, SchemaName, TableName};
+use crate::names::{DatabaseName, KeyName, SchemaName, TableName, UserName};
 
 /// A right that an operation needs, as T-SQL names it. [`grant_script`](crate::sql::grant_script) makes
 /// statements of them.
@@ -65,6 +65,13 @@ pub enum Securable {
         schema: SchemaName,
         /// The table.
         table: TableName,
+    },
+    /// A user of a database.
+    User {
+        /// The database.
+        database: DatabaseName,
+        /// The user.
+        user: UserName,
     },
 }
 
@@ -131,6 +138,9 @@ impl fmt::Display for Permission {
                 f,
                 "{name} on the table {schema}.{table} of the database {database}"
             ),
+            Securable::User { database, user } => {
+                write!(f, "{name} on the user {user} of the database {database}")
+            }
         }
     }
 }

@@ -115,6 +115,24 @@ async fn scene(tag: &str) -> (World, &'static str, AnyOperation) {
                 .into()
         }
         "database/inspect@1" => Database::inspect(&first, &database).into(),
+        "database/modules@1" => Database::modules(&first, &database).into(),
+        "database/orphaned-users@1" => Database::orphaned_users(&first, &database).into(),
+        "database/repair-users@1" => {
+            let make = "CREATE LOGIN lost WITH PASSWORD = 'Lost-Passw0rd-1', SID = 0x01020304050607080910111213141516";
+            world.sql("SQL01", Some("Orchestrator"), &format!("{make}; CREATE USER lost FOR LOGIN lost; DROP LOGIN lost; CREATE LOGIN lost WITH PASSWORD = 'Lost-Passw0rd-1'")).await;
+            // The login that repairs must not change what it repairs.
+            let create = format!(
+                "CREATE LOGIN {LOGIN} WITH PASSWORD = '{PASSWORD}'; CREATE USER {LOGIN} FOR LOGIN {LOGIN}"
+            );
+            world.sql("SQL01", Some("Orchestrator"), &create).await;
+            let seen = Database::orphaned_users(&first, &database)
+                .run(&cx)
+                .await
+                .unwrap();
+            Database::repair_users(&first, &database)
+                .by_name(&seen)
+                .into()
+        }
         "database/restore@1" => Database::restore(&second, &database)
             .from_file(named(BAK))
             .into(),
@@ -213,7 +231,8 @@ async fn scene(tag: &str) -> (World, &'static str, AnyOperation) {
 /// A scene whose login has exactly what the operation asks for.
 async fn allowed(tag: &str) -> (World, &'static str, AnyOperation) {
     let (world, instance, operation) = scene(tag).await;
-    let create = format!("CREATE LOGIN {LOGIN} WITH PASSWORD = '{PASSWORD}'");
+    let create =
+        format!("IF SUSER_ID('{LOGIN}') IS NULL CREATE LOGIN {LOGIN} WITH PASSWORD = '{PASSWORD}'");
     // On the other one too, where some look who answers, for which no right is needed.
     for instance in ["SQL01", "SQL02"] {
         world.sql(instance, None, &create).await;

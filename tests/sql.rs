@@ -36,13 +36,15 @@ mod simulator_backup;
 mod simulator_keys;
 #[path = "simulator_tsql.rs"]
 mod simulator_tsql;
+#[path = "users.rs"]
+mod users;
 
 use std::process::Command;
 
 use scorch_recovery::simulator::ModellingChoices;
 
 /// What of this program runs under other choices.
-const FAMILIES: [&str; 12] = [
+const FAMILIES: [&str; 13] = [
     "backup_media::",
     "bad_input::",
     "bad_luck::",
@@ -55,6 +57,7 @@ const FAMILIES: [&str; 12] = [
     "simulator_backup::",
     "simulator_keys::",
     "simulator_tsql::",
+    "users::",
 ];
 
 /// Tests that go through every byte or every write, or through the choices themselves: long, and

@@ -182,6 +182,9 @@ pub(crate) struct Contents {
     pub(crate) symmetric_keys: Vec<SymmetricKey>,
     pub(crate) tables: Vec<Table>,
     pub(crate) procedures: Vec<Procedure>,
+    /// Triggers on the database.
+    #[serde(default)]
+    pub(crate) triggers: Vec<Trigger>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -205,6 +208,9 @@ pub(crate) struct User {
     /// Database permissions denied, in upper case.
     #[serde(default)]
     pub(crate) denied: BTreeSet<String>,
+    /// Permissions on it by user or role: `IMPERSONATE`.
+    #[serde(default)]
+    pub(crate) grants: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// The database master key: one key, wrapped several times.
@@ -304,6 +310,14 @@ pub(crate) struct TableColumn {
     pub(crate) identity: bool,
     /// A default, as T-SQL text.
     pub(crate) default: Option<String>,
+}
+
+/// A trigger on the database, which is listed and never run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Trigger {
+    pub(crate) id: i32,
+    pub(crate) name: String,
+    pub(crate) definition: String,
 }
 
 /// A stored procedure: its text, run by the engine's own T-SQL.

@@ -20,7 +20,9 @@ use crate::simulator::keys::{KeyDerivation, KeyMaterial, PasswordHash};
 use crate::simulator::storage::{Disk, UnsyncedWrites};
 use crate::simulator::{Edition, Faults, ModellingChoices, Platform, Version};
 
-pub(crate) use bootstrap::{NewDatabase, new_entry, random_sid};
+pub(crate) use bootstrap::{
+    NewDatabase, SID_WITHOUT_LOGIN, new_entry, random_sid, random_sid_without_login,
+};
 pub use builder::{InstanceBuilder, StartError};
 pub(crate) use database_file::{log_file, open_data_file};
 pub(crate) use edit::{Edit, EditError};

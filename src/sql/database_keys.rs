@@ -3,12 +3,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
-use crate::names::{ColumnName, DatabaseName, KeyName, SchemaName, SqlInstance, TableName};
+use crate::names::{
+    ColumnName, DatabaseName, KeyName, SchemaName, SqlInstance, TableName, UserName,
+};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
 use crate::permission::{Permission, Securable};
 use crate::sql::connection::Connection;
-use crate::sql::numbers;
 use crate::sql::statement::Statement;
+use crate::sql::{numbers, permission_check};
 
 const NAME: &str = "verify database keys";
 
@@ -41,6 +43,7 @@ impl DatabaseKeys {
             symmetric_key: None,
             asymmetric_key: None,
             columns: Vec::new(),
+            user: None,
         }
     }
 }
@@ -80,6 +83,7 @@ pub struct EncryptedColumn {
 ///
 /// # Contract
 /// * Reads only. Counts leave the server, never a plaintext.
+/// * Calls nothing that the database brought: a procedure in it may return what it likes.
 /// * `DECRYPTBYKEY` gives NULL for what it can't decrypt, so NULL counts as failure.
 ///
 /// # Errors
@@ -91,7 +95,8 @@ pub struct EncryptedColumn {
 /// Dropping the future leaves nothing behind: keys are open in the session only.
 ///
 /// # T-SQL
-/// `OPEN SYMMETRIC KEY … DECRYPTION BY ASYMMETRIC KEY …`, `SELECT COUNT(DECRYPTBYKEY(…)) …`
+/// `EXECUTE AS USER = N'…' WITH NO REVERT`, `OPEN SYMMETRIC KEY … DECRYPTION BY ASYMMETRIC KEY …`,
+/// `SELECT COUNT(DECRYPTBYKEY(…)) …`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use]
 pub struct VerifyDatabaseKeys {
@@ -100,6 +105,8 @@ pub struct VerifyDatabaseKeys {
     symmetric_key: Option<KeyName>,
     asymmetric_key: Option<KeyName>,
     columns: Vec<EncryptedColumn>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<UserName>,
 }
 
 /// What came of trying the keys.
@@ -163,6 +170,14 @@ impl VerifyDatabaseKeys {
         self
     }
 
+    /// Tries it as this user of the database, in a session that never turns back
+    /// (`EXECUTE AS USER … WITH NO REVERT`). What a sysadmin or the database's owner can open proves
+    /// nothing for the accounts that will work with it, so a user that owns the database is refused.
+    pub fn as_user(mut self, user: UserName) -> Self {
+        self.user = Some(user);
+        self
+    }
+
     /// Whether it is about this database.
     pub(crate) fn is_of(&self, instance: &SqlInstance, database: &DatabaseName) -> bool {
         self.instance == *instance && self.database == *database
@@ -187,6 +202,9 @@ impl VerifyDatabaseKeys {
         let database = Some(&self.database);
         let mut connection =
             Connection::open_allowed(cx, &self.instance, database, permissions).await?;
+        if let Some(user) = &self.user {
+            self.become_user(&mut connection, user).await?;
+        }
         connection.look(open.batch()).await.map_err(explain)?;
         let mut columns = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
@@ -194,6 +212,51 @@ impl VerifyDatabaseKeys {
         }
         Ok(DatabaseKeysVerified { columns })
     }
+}
+
+impl VerifyDatabaseKeys {
+    /// Turns the session into the user's for good, and looks that it is, and what it lacks.
+    async fn become_user(&self, connection: &mut Connection<'_>, user: &UserName) -> Result<()> {
+        let become_user = as_user(user).batch();
+        connection.look(become_user).await?;
+        let who = Statement::new(
+            "SELECT USER_NAME() AS user_name, IS_MEMBER(N'db_owner') AS is_owner, \
+             IS_SRVROLEMEMBER(N'sysadmin') AS is_sysadmin",
+        );
+        let needed = self.permissions_on_keys();
+        let question = permission_check::question(&needed);
+        let batch = question.iter().fold(who, |all, next| all.and(next)).batch();
+        let answer = connection.look(batch).await?;
+        let row = answer.first()?;
+        let name = row.text("user_name")?;
+        if !name.eq_ignore_ascii_case(user.as_str()) {
+            return Err(Error::new(
+                ErrorKind::Corrupt,
+                format!("as_user: the session is {name}'s, not {user}'s"),
+            ));
+        }
+        if row.is("is_owner")? || row.is("is_sysadmin")? {
+            return Err(Error::invalid(
+                "as_user",
+                format!("{user} owns the database, so that its success proves nothing"),
+            )
+            .with_remedy("name a user with the rights that the services' accounts have"));
+        }
+        permission_check::require(&answer, 1, &needed).map_err(|error| {
+            Error::new(error.kind(), format!("as_user: {user}: {}", error.detail())).with_remedy(
+                error
+                    .remedy()
+                    .unwrap_or_default()
+                    .replace("the login", "the user"),
+            )
+        })
+    }
+}
+
+fn as_user(user: &UserName) -> Statement {
+    Statement::new("EXECUTE AS USER = ")
+        .literal(user.as_str())
+        .text(" WITH NO REVERT")
 }
 
 async fn count(connection: &mut Connection<'_>, column: &EncryptedColumn) -> Result<ColumnCount> {
@@ -283,7 +346,19 @@ fn explain(error: Error) -> Error {
 }
 
 impl VerifyDatabaseKeys {
+    /// What the login needs: with a user to be, that, and the rest is the user's.
     fn permissions(&self) -> Vec<Permission> {
+        match self.user.clone() {
+            Some(user) => {
+                let database = self.database.clone();
+                let on = Securable::User { database, user };
+                vec![Permission::new("IMPERSONATE", on)]
+            }
+            None => self.permissions_on_keys(),
+        }
+    }
+
+    fn permissions_on_keys(&self) -> Vec<Permission> {
         let database = || self.database.clone();
         let symmetric = self.symmetric_key.clone().map(|key| {
             let on = Securable::SymmetricKey {
@@ -333,7 +408,12 @@ impl Operation for VerifyDatabaseKeys {
         Description {
             target: format!("database {} on {}", self.database, self.instance),
             action: "open the database's keys and count which stored values decrypt".to_owned(),
-            script: vec![script],
+            script: self
+                .user
+                .iter()
+                .map(|user| as_user(user).shown())
+                .chain([script])
+                .collect(),
             hazards: Vec::new(),
             permissions: self.permissions(),
         }

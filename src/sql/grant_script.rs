@@ -50,7 +50,8 @@ const fn database_of(permission: &Permission) -> Option<&DatabaseName> {
         | Securable::Database { database }
         | Securable::DatabaseRole { database }
         | Securable::SymmetricKey { database, .. }
-        | Securable::Table { database, .. } => Some(database),
+        | Securable::Table { database, .. }
+        | Securable::User { database, .. } => Some(database),
         Securable::Server | Securable::ServerRole => None,
     }
 }
@@ -104,6 +105,7 @@ fn grant(permission: &Permission, login: &LoginName) -> String {
             .identifier(schema.as_str())
             .text(".")
             .identifier(table.as_str()),
+        Securable::User { user, .. } => begin().text(" ON USER::").identifier(user.as_str()),
     };
     statement.text(" TO ").identifier(login.as_str()).shown()
 }

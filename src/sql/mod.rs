@@ -20,12 +20,14 @@ mod key_probe;
 mod key_restore_outcome;
 mod key_sentinel;
 mod lost_session;
+mod modules;
 mod numbers;
 mod permission_check;
 mod server_identity;
 mod service_master_key;
 mod statement;
 mod throwaway;
+mod users;
 mod watched;
 
 pub use backup_set::{BackupSet, BackupSetFile};
@@ -58,10 +60,17 @@ pub use grant_script::grant_script;
 pub use key_probe::{KeyProbe, ProbeResult};
 pub use key_restore_outcome::KeyRestoreOutcome;
 pub use key_sentinel::{BackUpKeySentinel, KeySentinel, KeySentinelBackup};
+pub use modules::{
+    Activation, AssemblyInfo, DatabaseTrigger, InspectModules, Module, ModuleDifferences, Modules,
+};
 pub use server_identity::ServerIdentity;
 pub use service_master_key::{
     BackUpServiceMasterKey, InspectServiceMasterKey, KeyBackup, ProveKeyBackup, ProvedKeyBackup,
     RestoreServiceMasterKey, RestoredKey, ServiceMasterKey, ServiceMasterKeyInfo,
+};
+pub use users::{
+    InspectOrphanedUsers, OrphanedUser, OrphanedUsers, RepairUsers, RepairedUsers, UserFinding,
+    UserKind,
 };
 
 use std::fmt::Display;

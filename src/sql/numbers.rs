@@ -50,7 +50,7 @@ pub(crate) fn kind_of(message: &SqlMessage) -> ErrorKind {
         | 18456
         | 18470
         | 18486..=18488 => ErrorKind::PermissionDenied,
-        208 | 911 | 3132 | 4060 | 4064 | 5011 | 15151 => ErrorKind::NotFound,
+        208 | 911 | 3132 | 4060 | 4064 | 5011 | 15151 | 15406 | 15517 => ErrorKind::NotFound,
         924 | 927 | 942 | 945 | 1205 | 3023 | 3101 | 3102 | 5030 | 5061 | 5064 | 5070 => {
             ErrorKind::Busy
         }

@@ -44,6 +44,7 @@ fn one(permission: &Permission) -> Statement {
         Securable::Table { schema, table, .. } => begin
             .literal(&quoted(&[schema.as_str(), table.as_str()]))
             .text(", N'OBJECT'"),
+        Securable::User { user, .. } => begin.literal(&quoted(&[user.as_str()])).text(", N'USER'"),
     };
     asked
         .text(", ")

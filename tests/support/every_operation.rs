@@ -49,6 +49,8 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
         Database::inspect(&instance, &database).into(),
         DatabaseMasterKey::inspect(&instance, &database).into(),
         Dependents::inspect(&instance).into(),
+        Database::modules(&instance, &database).into(),
+        Database::orphaned_users(&instance, &database).into(),
         ServiceMasterKey::inspect(&instance).into(),
         Database::open_to_users(&instance, &database)
             .proved_by(DatabaseKeys::verify(&instance, &database))
@@ -68,6 +70,7 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
         Database::rename(&instance, &database)
             .to("renamed".parse().unwrap())
             .into(),
+        Database::repair_users(&instance, &database).into(),
         Certificate::restore(&instance, &database, &"c".parse().unwrap())
             .from_file(r"C:\c\a.cer".parse().unwrap())
             .private_key_from_file(r"C:\c\a.pvk".parse().unwrap())

@@ -117,7 +117,8 @@ impl<'a> Caller<'a> {
         let by_sid = contents
             .users
             .iter()
-            .find(|user| !user.is_role && user.sid == login.sid && user.id > 0);
+            .find(|user| !user.is_role && user.sid == login.sid && user.id > 0)
+            .filter(|user| !user.denied.contains("CONNECT"));
         match by_sid {
             Some(user) if user.name != "guest" => Some(user),
             _ => named("guest").filter(|guest| may_connect(database, guest)),
@@ -188,6 +189,7 @@ impl<'a> Caller<'a> {
                 "SELECT" => by_role("db_datareader"),
                 "INSERT" | "UPDATE" | "DELETE" => by_role("db_datawriter"),
                 "CREATE TABLE"
+                | "ALTER ANY DATABASE DDL TRIGGER"
                 | "CREATE PROCEDURE"
                 | "CREATE SCHEMA"
                 | "ALTER ANY SCHEMA"

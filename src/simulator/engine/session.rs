@@ -58,6 +58,8 @@ pub(crate) struct SessionMemory {
     pub(crate) impersonations: Vec<Impersonation>,
     /// EXECUTE AS USER: the database and the user in it.
     pub(crate) impersonated_user: Option<(String, String)>,
+    /// EXECUTE AS … WITH NO REVERT.
+    pub(crate) reverts_no_more: bool,
     /// `@@ROWCOUNT`.
     pub(crate) row_count: i64,
     /// `@@ERROR`.

@@ -106,6 +106,16 @@ pub(super) fn sa(
 }
 
 /// A random SID for a SQL login.
+/// What the SIDs of users that were made WITHOUT LOGIN begin with: S-1-9-3 (community).
+pub(crate) const SID_WITHOUT_LOGIN: [u8; 12] = [1, 5, 0, 0, 0, 0, 0, 9, 3, 0, 0, 0];
+
+/// A SID of a user that was made WITHOUT LOGIN.
+pub(crate) fn random_sid_without_login() -> Result<Bytes, CryptographyFailed> {
+    let mut sid = SID_WITHOUT_LOGIN.to_vec();
+    sid.extend(random_sid()?.0);
+    Ok(Bytes(sid))
+}
+
 pub(crate) fn random_sid() -> Result<Bytes, CryptographyFailed> {
     let mut sid = vec![0; 16];
     rand::fill(&mut sid)?;
@@ -141,6 +151,7 @@ impl Contents {
             symmetric_keys: Vec::new(),
             tables: Vec::new(),
             procedures: Vec::new(),
+            triggers: Vec::new(),
         })
     }
 }
@@ -166,6 +177,7 @@ fn fixed_users(owner: &Bytes) -> Vec<User> {
         roles: BTreeSet::new(),
         permissions: BTreeSet::new(),
         denied: BTreeSet::new(),
+        grants: std::collections::BTreeMap::new(),
     };
     let mut users = vec![
         user(0, "public", Bytes::default(), true),

@@ -33,6 +33,8 @@ pub use take_ownership::TakeDatabaseOwnership;
 pub use verify::VerifyBackup;
 
 use crate::names::{DatabaseName, SqlInstance};
+use crate::sql::modules::InspectModules;
+use crate::sql::users::{InspectOrphanedUsers, RepairUsers};
 
 /// A database of an instance.
 ///
@@ -56,6 +58,21 @@ impl Database {
     /// Reads what the catalog shows of `database`.
     pub fn inspect(instance: &SqlInstance, database: &DatabaseName) -> InspectDatabase {
         InspectDatabase::new(instance.clone(), database.clone())
+    }
+
+    /// Lists the code that `database` holds, before any of it runs.
+    pub fn modules(instance: &SqlInstance, database: &DatabaseName) -> InspectModules {
+        InspectModules::new(instance.clone(), database.clone())
+    }
+
+    /// Looks which users of `database` have a login on the instance.
+    pub fn orphaned_users(instance: &SqlInstance, database: &DatabaseName) -> InspectOrphanedUsers {
+        InspectOrphanedUsers::new(instance.clone(), database.clone())
+    }
+
+    /// Maps users whose login is missing to the logins of the same name: `.by_name(&seen)`.
+    pub fn repair_users(instance: &SqlInstance, database: &DatabaseName) -> RepairUsers {
+        RepairUsers::new(instance.clone(), database.clone())
     }
 
     /// Backs `database` up to a file: `.to_file(path)`.

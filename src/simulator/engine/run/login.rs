@@ -95,9 +95,11 @@ impl Runner<'_> {
             } => {
                 self.change_server_role(role, member, *is_added)?;
             }
-            SecurityStatement::Impersonate { is_login, name } => {
-                self.impersonate(*is_login, name)?
-            }
+            SecurityStatement::Impersonate {
+                is_login,
+                name,
+                is_for_good,
+            } => self.impersonate(*is_login, name, *is_for_good)?,
             SecurityStatement::Revert => self.revert()?,
             SecurityStatement::Permission {
                 action,
@@ -316,7 +318,7 @@ impl Runner<'_> {
         })?)
     }
 
-    fn impersonate(&mut self, is_login: bool, name: &str) -> Result<()> {
+    fn impersonate(&mut self, is_login: bool, name: &str, is_for_good: bool) -> Result<()> {
         let (login, user) = {
             let state = self.session.instance.state();
             let caller = Caller::new(&state, self.session);
@@ -341,7 +343,10 @@ impl Runner<'_> {
                 let database = &self.session.database;
                 let contents = &state.database(database)?.contents;
                 let user = find_user(contents, name)
-                    .filter(|user| !user.is_role && caller.is_owner(database))
+                    .filter(|user| {
+                        let may = caller.has_object(database, &user.grants, "IMPERSONATE");
+                        !user.is_role && may
+                    })
                     .ok_or_else(refused)?;
                 (
                     self.session.login.clone(),
@@ -355,12 +360,18 @@ impl Runner<'_> {
             user: std::mem::replace(&mut memory.impersonated_user, user),
             database: self.session.database.clone(),
         });
+        // What it was is forgotten for all but the connection's end.
+        self.session.memory.reverts_no_more |= is_for_good;
         Ok(())
     }
 
     /// Back to who one was. Without EXECUTE AS it does nothing.
     fn revert(&mut self) -> Result<()> {
         let memory = &mut self.session.memory;
+        if memory.reverts_no_more {
+            // That it is no error is unconfirmed.
+            return Ok(());
+        }
         let is_here = memory
             .impersonations
             .last()

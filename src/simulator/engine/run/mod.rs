@@ -30,6 +30,7 @@ mod target;
 mod tests;
 mod transaction;
 mod transaction_log;
+mod trigger;
 mod user;
 
 use super::Session;

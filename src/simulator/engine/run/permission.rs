@@ -203,6 +203,11 @@ impl Runner<'_> {
                     let known = pairs.iter_mut().find(|pair| same_name(&pair.name, name));
                     known.map(|pair| &mut pair.grants)
                 }
+                "USER" => {
+                    let mut users = contents.users.iter_mut().filter(|user| !user.is_role);
+                    let known = users.find(|user| same_name(&user.name, name));
+                    known.map(|user| &mut user.grants)
+                }
                 _ => {
                     return Err(ServerError::unsupported(format_args!(
                         "permissions on the class {class}"

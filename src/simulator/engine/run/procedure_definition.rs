@@ -29,6 +29,10 @@ impl Runner<'_> {
                     self.create_procedure(name, definition, *kind)?;
                 }
             }
+            ProcedureStatement::CreateTrigger { name, definition } => {
+                self.create_trigger(name, definition)?;
+            }
+            ProcedureStatement::DropTrigger { name } => self.drop_trigger(name)?,
             ProcedureStatement::Drop { names, if_exists } => {
                 for name in names {
                     self.drop_procedure(name, *if_exists)?;

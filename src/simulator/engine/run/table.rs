@@ -51,8 +51,10 @@ pub(super) fn denied(permission: &str, database: &str) -> ServerError {
 pub(super) fn free_id(contents: &Contents) -> i32 {
     let tables = contents.tables.iter().map(|table| table.id);
     let procedures = contents.procedures.iter().map(|procedure| procedure.id);
+    let triggers = contents.triggers.iter().map(|trigger| trigger.id);
     tables
         .chain(procedures)
+        .chain(triggers)
         .max()
         .map_or(FIRST_OBJECT, |id| id.saturating_add(16))
 }

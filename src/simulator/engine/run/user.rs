@@ -4,7 +4,7 @@ use super::Runner;
 use super::login::{exists, missing};
 use crate::simulator::catalog::{Bytes, Contents, User};
 use crate::simulator::engine::{Caller, find_user};
-use crate::simulator::instance::{random_sid, same_name};
+use crate::simulator::instance::{random_sid_without_login, same_name};
 use crate::simulator::server_error::{Result, ServerError};
 use crate::simulator::tsql::ast::SecurityStatement;
 
@@ -69,7 +69,7 @@ impl Runner<'_> {
     fn create_user(&mut self, name: &str, login: Option<&str>) -> Result<()> {
         let sid = match login {
             Some(login) => self.sid_of(login)?,
-            None => random_sid().map_err(|_| {
+            None => random_sid_without_login().map_err(|_| {
                 ServerError::new(15_209, 16, 1, "An error occurred during encryption.")
             })?,
         };
@@ -246,5 +246,6 @@ fn new_user(id: i32, name: &str, sid: Bytes, is_role: bool) -> User {
         roles: std::collections::BTreeSet::new(),
         permissions: std::collections::BTreeSet::new(),
         denied: std::collections::BTreeSet::new(),
+        grants: std::collections::BTreeMap::new(),
     }
 }

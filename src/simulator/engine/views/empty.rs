@@ -131,6 +131,10 @@ pub(super) const VIEWS: &[View] = &[
             ("name", SYSNAME),
             ("object_id", WireType::Int),
             ("is_receive_enabled", WireType::Bit),
+            ("is_ms_shipped", WireType::Bit),
+            ("activation_procedure", WireType::NVarChar(Some(776))),
+            ("execute_as_principal_id", WireType::Int),
+            ("is_activation_enabled", WireType::Bit),
         ],
     ),
     empty(
@@ -143,7 +147,7 @@ pub(super) const VIEWS: &[View] = &[
     ),
 ];
 
-const fn empty(name: &'static str, columns: Columns) -> View {
+pub(super) const fn empty(name: &'static str, columns: Columns) -> View {
     View {
         schema: "sys",
         name,

@@ -18,6 +18,7 @@ mod server;
 mod session;
 #[cfg(test)]
 mod tests;
+mod trigger;
 
 use super::evaluate::{Column, Context};
 use crate::simulator::Version;
@@ -67,6 +68,7 @@ const FAMILIES: &[&[View]] = &[
     principal::VIEWS,
     server::VIEWS,
     session::VIEWS,
+    trigger::VIEWS,
 ];
 
 fn all() -> impl Iterator<Item = &'static View> {

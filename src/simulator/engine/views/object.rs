@@ -69,6 +69,7 @@ const SCHEMAS: Columns = &[
 const MODULES: Columns = &[
     ("object_id", WireType::Int),
     ("definition", WireType::NVarChar(None)),
+    ("execute_as_principal_id", WireType::Int),
 ];
 
 /// The id of a schema: those of every database first, then the users'.
@@ -205,8 +206,15 @@ fn schemas(context: &Context<'_>, database: &str) -> Result<Vec<Row>> {
 }
 
 fn modules(context: &Context<'_>, database: &str) -> Result<Vec<Row>> {
-    Ok(visible_procedures(context, database)
+    let procedures = visible_procedures(context, database)
         .into_iter()
-        .map(|procedure| vec![int(procedure.id), text(&procedure.definition)])
+        .map(|procedure| (procedure.id, &procedure.definition));
+    let sees = super::sees_definitions(context, database);
+    let triggers = contents(context, database).filter(|_| sees);
+    let triggers = triggers.into_iter().flat_map(|known| &known.triggers);
+    let triggers = triggers.map(|trigger| (trigger.id, &trigger.definition));
+    Ok(procedures
+        .chain(triggers)
+        .map(|(id, definition)| vec![int(id), text(definition), NULL])
         .collect())
 }

@@ -4,6 +4,7 @@ use super::{Columns, DESCRIPTION, NULL, Row, SID, SYSNAME, View, bit, contents, 
 use crate::simulator::catalog::{Login, User};
 use crate::simulator::engine::evaluate::Context;
 use crate::simulator::engine::find_user;
+use crate::simulator::instance::SID_WITHOUT_LOGIN;
 use crate::simulator::server_error::Result;
 use crate::simulator::wire_type::WireType;
 use crate::transport::SqlValue;
@@ -263,7 +264,8 @@ fn database_principals(context: &Context<'_>, database: &str) -> Result<Vec<Row>
     Ok(visible_users(context, database)
         .into_iter()
         .map(|user| {
-            let has_login = !user.is_role && user.sid.0.len() > 1 || user.id == 1;
+            let has_login = (!user.is_role && user.sid.0.len() > 1 || user.id == 1)
+                && !user.sid.0.starts_with(&SID_WITHOUT_LOGIN);
             vec![
                 text(&user.name),
                 int(user.id),

@@ -101,9 +101,17 @@ pub(crate) enum ProcedureStatement {
         definition: String,
         kind: DefinitionKind,
     },
+    /// On the database.
+    CreateTrigger {
+        name: String,
+        definition: String,
+    },
     Drop {
         names: Vec<ObjectName>,
         if_exists: bool,
+    },
+    DropTrigger {
+        name: String,
     },
 }
 

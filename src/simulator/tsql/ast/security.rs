@@ -51,6 +51,8 @@ pub(crate) enum SecurityStatement {
     Impersonate {
         is_login: bool,
         name: String,
+        /// WITH NO REVERT.
+        is_for_good: bool,
     },
     Revert,
 }

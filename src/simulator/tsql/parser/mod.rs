@@ -20,6 +20,7 @@ mod table;
 mod table_source;
 #[cfg(test)]
 mod tests;
+mod trigger;
 
 use super::ast::{Expression, ObjectName, ProcedureParameter, Statement, TextArgument};
 use super::lexer;

@@ -281,9 +281,14 @@ impl Parser<'_> {
         }
         self.expect_symbol("=")?;
         let name = self.text()?;
+        let is_for_good = self.take_words(&["WITH", "NO", "REVERT"]);
         if self.is_word("WITH") {
-            return Err(self.unsupported("EXECUTE AS with NO REVERT or COOKIE"));
+            return Err(self.unsupported("EXECUTE AS with COOKIE"));
         }
-        Ok(SecurityStatement::Impersonate { is_login, name })
+        Ok(SecurityStatement::Impersonate {
+            is_login,
+            name,
+            is_for_good,
+        })
     }
 }

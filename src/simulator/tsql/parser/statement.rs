@@ -142,10 +142,11 @@ impl Parser<'_> {
             "PROC" | "PROCEDURE" => {
                 self.create_procedure(crate::simulator::tsql::ast::DefinitionKind::Create)
             }
-            word @ ("VIEW" | "FUNCTION" | "TRIGGER" | "TYPE" | "SEQUENCE" | "SYNONYM" | "QUEUE"
-            | "SERVICE" | "ENDPOINT" | "STATISTICS" | "SERVER" | "AVAILABILITY"
-            | "ASSEMBLY" | "MESSAGE" | "CONTRACT" | "ROUTE" | "XML" | "EVENT"
-            | "FULLTEXT" | "APPLICATION") => {
+            "TRIGGER" => self.create_trigger().map(StatementKind::Procedure),
+            word @ ("VIEW" | "FUNCTION" | "TYPE" | "SEQUENCE" | "SYNONYM" | "QUEUE" | "SERVICE"
+            | "ENDPOINT" | "STATISTICS" | "SERVER" | "AVAILABILITY" | "ASSEMBLY"
+            | "MESSAGE" | "CONTRACT" | "ROUTE" | "XML" | "EVENT" | "FULLTEXT"
+            | "APPLICATION") => {
                 let word = word.to_owned();
                 Err(self.unsupported(format_args!("CREATE {word}")))
             }
@@ -199,7 +200,8 @@ impl Parser<'_> {
             }
             "LOGIN" | "USER" | "ROLE" => self.drop_principal().map(StatementKind::Security),
             "PROC" | "PROCEDURE" => self.drop_procedure().map(StatementKind::Procedure),
-            word @ ("VIEW" | "FUNCTION" | "TRIGGER" | "INDEX" | "TYPE" | "SYNONYM" | "QUEUE") => {
+            "TRIGGER" => self.drop_trigger().map(StatementKind::Procedure),
+            word @ ("VIEW" | "FUNCTION" | "INDEX" | "TYPE" | "SYNONYM" | "QUEUE") => {
                 let word = word.to_owned();
                 Err(self.unsupported(format_args!("DROP {word}")))
             }

@@ -2,7 +2,7 @@
 
 use super::{Call, Function, INT, yes_or_no};
 use crate::simulator::Version;
-use crate::simulator::engine::views;
+use crate::simulator::engine::{find_user, views};
 use crate::simulator::instance::same_name;
 use crate::simulator::server_error::Result;
 use crate::simulator::tsql::parse_object_name;
@@ -60,6 +60,7 @@ const DATABASE_PERMISSIONS: &[&str] = &[
     "ALTER",
     "ALTER ANY ASYMMETRIC KEY",
     "ALTER ANY CERTIFICATE",
+    "ALTER ANY DATABASE DDL TRIGGER",
     "ALTER ANY ROLE",
     "ALTER ANY SCHEMA",
     "ALTER ANY SERVICE",
@@ -186,6 +187,15 @@ fn has_permission(call: &Call<'_>) -> Result<SqlValue> {
             if OBJECT_PERMISSIONS.contains(&permission.as_str()) =>
         {
             has_on_key(call, class, &name, &permission)
+        }
+        (Some("USER"), Some(name)) if permission == "IMPERSONATE" => {
+            let name = parse_object_name(&name).map_or(name, |name| name.name().to_owned());
+            let contents = state.databases.get(&current.to_lowercase());
+            let user = contents.and_then(|open| find_user(&open.contents, &name));
+            user.filter(|user| !user.is_role)
+                .map_or(SqlValue::Null, |user| {
+                    yes_or_no(caller.has_object(current, &user.grants, "IMPERSONATE"))
+                })
         }
         (Some("LOGIN"), Some(name)) => match state.login(&name) {
             Some(_) => yes_or_no(caller.has_server("ALTER ANY LOGIN")),
