@@ -3,6 +3,8 @@
 use sqlparser::dialect::MsSqlDialect;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
+use crate::over::Over;
+
 /// The tokens of a text, without the blanks between them.
 ///
 /// # Panics
@@ -49,4 +51,52 @@ pub fn join(tokens: Vec<Token>) -> Vec<Token> {
         }
     }
     joined
+}
+
+/// Whether `text` has the recorded tokens, the values in them made over.
+///
+/// # Panics
+/// If it has others.
+pub fn check(over: &Over, recorded: &[Token], text: &str) {
+    let found = tokens(text);
+    for token in &found {
+        if let Token::NationalStringLiteral(value) | Token::SingleQuotedString(value) = token {
+            assert!(is_literal(value), "no literal in one piece: {text}");
+        }
+    }
+    let found = join(found);
+    assert_eq!(recorded.len(), found.len(), "other tokens: {text}");
+    for (recorded, found) in recorded.iter().zip(&found) {
+        let is_same = match (recorded, found) {
+            (Token::NationalStringLiteral(one), Token::NationalStringLiteral(other))
+            | (Token::SingleQuotedString(one), Token::SingleQuotedString(other)) => {
+                over.text(one) == *other || is_derived(one, other)
+            }
+            (Token::Word(one), Token::Word(other)) => {
+                one.quote_style == other.quote_style
+                    && match one.quote_style {
+                        Some(_) => over.text(&one.value) == other.value,
+                        None => one.value == other.value,
+                    }
+            }
+            // Lengths of texts are counted.
+            (Token::Number(_, one), Token::Number(_, other)) => one == other,
+            (one, other) => one == other,
+        };
+        assert!(is_same, "{recorded:?} became {found:?}: {text}");
+    }
+}
+
+/// Files of a restored database: their names are made of its name, and are plain.
+fn is_derived(recorded: &str, found: &str) -> bool {
+    let Some((folder, _)) = recorded.rsplit_once('\\') else {
+        return false;
+    };
+    recorded.ends_with("df")
+        && found.rsplit_once('\\').is_some_and(|(other, leaf)| {
+            folder == other
+                && leaf
+                    .chars()
+                    .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        })
 }

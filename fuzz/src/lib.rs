@@ -2,7 +2,10 @@
 
 pub mod judge;
 pub mod operations;
+// Shared with the library's own tests.
+#[path = "../../tests/support/over.rs"]
 pub mod over;
+#[path = "../../tests/support/recording.rs"]
 pub mod recording;
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -21,7 +21,7 @@ use tokio::runtime::Runtime;
 
 use crate::judge;
 use crate::over::Over;
-use crate::recording::{Recorder, Recording, Replay, check};
+use crate::recording::{Recorder, Recording, Replay, Sent};
 
 const KEY_FILE: &str = r"\\vault\keys\QfileKey.key";
 const OWN_FILE: &str = r"\\vault\keys\QfileOwn.key";
@@ -60,7 +60,7 @@ struct Evidence {
 /// An operation and all that it sent.
 struct Scene {
     number: usize,
-    recording: Recording,
+    recording: Recording<Vec<Token>>,
     script: Vec<Vec<Token>>,
 }
 
@@ -274,7 +274,7 @@ impl Scenes {
             let sa = Secret::new(SA.to_owned());
             builder = builder.instance(named(server.name()), server, "sa", sa);
         }
-        let recorder = Recorder::new(builder.build());
+        let recorder = Recorder::new(builder.build(), judge::tokens);
         let mut scenes = Self {
             scenes: Vec::new(),
             evidence: Evidence::default(),
@@ -313,7 +313,7 @@ impl Scenes {
     }
 
     /// Sees what the next operation must have seen.
-    fn look(&mut self, recorder: &Recorder, number: usize) {
+    fn look(&mut self, recorder: &Recorder<Vec<Token>>, number: usize) {
         let cx = context(recorder.clone(), &PASSWORDS.map(str::to_owned));
         let (source, target, database) = (named("SQL01"), named("SQL02"), named(DATABASE));
         if number == 9 {
@@ -349,7 +349,7 @@ impl Scenes {
 
     fn sql(
         &self,
-        recorder: &Recorder,
+        recorder: &Recorder<Vec<Token>>,
         instance: &SqlInstance,
         database: Option<&DatabaseName>,
         text: String,
@@ -364,7 +364,7 @@ impl Scenes {
         });
     }
 
-    fn scene(&mut self, recorder: &Recorder, number: usize) {
+    fn scene(&mut self, recorder: &Recorder<Vec<Token>>, number: usize) {
         let operation = operation(number, &self.evidence).expect("what must have been seen");
         let cx = context(recorder.clone(), &PASSWORDS.map(str::to_owned));
         let output = match self.runtime.block_on(operation.run(&cx)) {
@@ -438,16 +438,24 @@ impl Scenes {
         let script = operation.describe().script;
         assert_eq!(script.len(), scene.script.len());
         for (recorded, shown) in scene.script.iter().zip(&script) {
-            check(&over, recorded, shown);
+            judge::check(&over, recorded, shown);
         }
+        let over = Arc::new(over);
         let checked = Arc::new(Mutex::new(0));
-        let replay = Replay::new(
-            &scene.recording,
-            self.capabilities,
-            Arc::new(over),
-            secrets.to_vec(),
-            Arc::clone(&checked),
-        );
+        let look = {
+            let (over, checked) = (Arc::clone(&over), Arc::clone(&checked));
+            let secrets = secrets.to_vec();
+            Arc::new(move |sent: &Sent<Vec<Token>>, batch: &SqlBatch| {
+                judge::check(&over, &sent.clear, batch.clear_text());
+                judge::check(&over, &sent.redacted, batch.redacted());
+                for secret in &secrets {
+                    let is_shown = batch.redacted().contains(secret.as_str());
+                    assert!(!is_shown, "a secret is shown");
+                }
+                *checked.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+            })
+        };
+        let replay = Replay::new(&scene.recording, self.capabilities, over, look);
         let cx = context(replay, &secrets);
         let _ = self.runtime.block_on(operation.run(&cx));
         let checked = *checked.lock().unwrap_or_else(PoisonError::into_inner);

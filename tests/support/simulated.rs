@@ -1,7 +1,7 @@
 //! Simulated instances for tests: cheap passwords, a file server they share, T-SQL at hand.
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use scorch_recovery::adapter::secrets::MapSecrets;
@@ -80,6 +80,16 @@ impl World {
         server
     }
 
+    /// Another world in which everything is as it is in this one now.
+    pub(crate) fn copied(&self) -> Self {
+        let mut copy = Self::new();
+        copy_folder(self.folder.path(), copy.folder.path());
+        for (name, _) in &self.servers {
+            copy.add(&name.to_string(), |builder| builder);
+        }
+        copy
+    }
+
     pub(crate) fn server(&self, name: &str) -> &SimulatedInstance {
         let name: SqlInstance = named(name);
         &self.servers.iter().find(|(of, _)| *of == name).unwrap().1
@@ -149,6 +159,19 @@ impl World {
             )
             .await
             .unwrap();
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
     }
 }
 

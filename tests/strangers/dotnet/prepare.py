@@ -98,20 +98,19 @@ def unpack_service(wheel, libraries, folder):
         os.symlink(os.path.basename(library), os.path.join(lib, f"{name}.so.1.1"))
 
 
-def compile_driver(folder):
-    """Our driver takes the place of the service's assembly beside links to all the others."""
-    service, smo = os.path.join(folder, "service"), os.path.join(folder, "smo")
-    os.makedirs(smo)
+def compile_driver(service, target, sources, references):
+    """A driver of ours takes the place of the service's assembly beside links to all the others."""
+    os.makedirs(target)
     for name in os.listdir(service):
         is_needed = name.endswith((".so", ".dll")) or name == HOST
         if is_needed and not name.startswith(f"{HOST}."):
-            os.link(os.path.join(service, name), os.path.join(smo, name))
+            os.link(os.path.join(service, name), os.path.join(target, name))
     subprocess.run(
         ["mcs", "-nostdlib", "-noconfig", "-nowarn:1701,1702", "-target:exe",
-         *(f"-r:{os.path.join(service, name)}.dll" for name in REFERENCES),
-         *SOURCES, f"-out:{os.path.join(smo, HOST)}.dll"],
+         *(f"-r:{os.path.join(service, name)}.dll" for name in references),
+         *sources, f"-out:{os.path.join(target, HOST)}.dll"],
         check=True)
-    with open(os.path.join(smo, f"{HOST}.runtimeconfig.json"), "w") as config:
+    with open(os.path.join(target, f"{HOST}.runtimeconfig.json"), "w") as config:
         config.write('{"runtimeOptions": {}}')
 
 
@@ -134,7 +133,7 @@ def prepare(cache):
         folder = tempfile.mkdtemp(dir=cache)
         try:
             unpack_service(service, libraries, folder)
-            compile_driver(folder)
+            compile_driver(os.path.join(folder, "service"), os.path.join(folder, "smo"), SOURCES, REFERENCES)
             os.rename(folder, done)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
