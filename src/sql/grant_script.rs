@@ -25,8 +25,12 @@ use crate::sql::statement::Statement;
 #[must_use]
 pub fn grant_script(permissions: &[Permission], login: &LoginName) -> Vec<String> {
     let mut sorted: Vec<&Permission> = permissions.iter().collect();
-    // Those on the server first, then database by database.
-    sorted.sort_by_key(|permission| (database_of(permission), *permission));
+    // Those on the server first, then database by database, as they were named.
+    let place = |database: Option<&DatabaseName>| {
+        let mut all = permissions.iter().map(database_of);
+        database.and_then(|_| all.position(|other| other == database))
+    };
+    sorted.sort_by_key(|permission| (place(database_of(permission)), *permission));
     sorted.dedup();
     let mut script = Vec::new();
     let mut entered: Option<&DatabaseName> = None;

@@ -98,6 +98,13 @@ public sealed class Nodes : TSqlFragmentVisitor
         base.ExplicitVisit(node);
     }
 
+    // Of the encryption of a backup the parser's own visitor leaves out by what it is.
+    public override void ExplicitVisit(BackupEncryptionOption node)
+    {
+        base.ExplicitVisit(node);
+        if (node.Encryptor != null) node.Encryptor.Accept(this);
+    }
+
     static bool Join(ScalarExpression expression, List<StringLiteral> pieces)
     {
         var literal = expression as StringLiteral;

@@ -73,7 +73,7 @@ async fn by_password(stage: &Stage) {
 }
 
 /// From the database `master` of SQL01; that of SQL02 has a master key.
-async fn backed_up(stage: &Stage) -> Seen {
+pub(crate) async fn backed_up(stage: &Stage) -> Seen {
     in_master(stage, "SQL01").await;
     let backup: BackUpCertificate =
         Certificate::backup(&named("SQL01"), &named("master"), &named(CERTIFICATE));

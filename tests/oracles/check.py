@@ -101,7 +101,7 @@ def wrong_node(over, recorded, found):
     if head != found_head:
         return f"{found_head} in the place of {head}"
     kind = head.split(" ")[0]
-    is_quoted = kind == "StringLiteral" or (kind == "Identifier" and "QuoteType=SquareBracket" in head)
+    is_quoted = kind == "StringLiteral" or (kind in ("Identifier", "IdentifierLiteral") and "QuoteType=SquareBracket" in head)
     if not is_quoted:
         if any(is_input(text, False) for text in texts):
             return f"an input that is not quoted: {texts}"

@@ -1,7 +1,10 @@
 //! Plans of operations on databases.
 
-use scorch_recovery::sql::{Database, DatabaseInfo, RestoreDatabase};
+use scorch_recovery::sql::{
+    BackupCipher, BackupCompression, Database, DatabaseInfo, RestoreDatabase,
+};
 
+use crate::certificate_plans;
 use crate::plan::{BACKUP_FILE, BESIDE, COPY_FILE, DATABASE, Plan, Seen, Stage, plan};
 use crate::simulated::named;
 
@@ -32,7 +35,39 @@ fn backups() -> Vec<Plan> {
             _seen => Database::backup(&named("SQL01"), &named(DATABASE)).to_file(named(BACKUP_FILE))),
         plan!(stage => { backed_up(stage).await },
             _seen => Database::verify(&named("SQL02")).file(named(BACKUP_FILE)).position(1)),
+        plan!(stage => { backed_up(stage).await },
+            _seen => Database::verify(&named("SQL02"))
+                .file(named(BACKUP_FILE))
+                .newest_of(named(DATABASE))),
+        plan!(stage => { striped(stage).await },
+            _seen => Database::verify(&named("SQL02"))
+                .file(named(BACKUP_FILE))
+                .and_file(named(COPY_FILE))),
+        plan!(stage => { certificate_plans::backed_up(stage).await },
+            seen => Database::backup(&named("SQL01"), &named(DATABASE))
+                .to_file(named(BACKUP_FILE))
+                .and_file(named(COPY_FILE))
+                .compression(BackupCompression::None)
+                .encrypted_by(BackupCipher::Aes256, &seen.get(0))
+                .block_size(65_536)
+                .buffer_count(16)
+                .max_transfer_size(4_194_304)),
+        plan!(_stage => { Seen::nothing() },
+            _seen => Database::backup(&named("SQL01"), &named(DATABASE))
+                .to_file(named(BACKUP_FILE))
+                .compression(BackupCompression::MsXpress)),
+        // What is done when the answer is lost: the session is ended and the state looked at.
+        plan!(fails: stage => { stage.lose_answer_to("BACKUP DATABASE ["); Seen::nothing() },
+            _seen => Database::backup(&named("SQL01"), &named(DATABASE)).to_file(named(BACKUP_FILE))),
     ]
+}
+
+async fn striped(stage: &Stage) -> Seen {
+    let operation = Database::backup(&named("SQL01"), &named(DATABASE))
+        .to_file(named(BACKUP_FILE))
+        .and_file(named(COPY_FILE));
+    stage.run(operation).await;
+    Seen::nothing()
 }
 
 fn plain_restore() -> RestoreDatabase {
@@ -48,6 +83,11 @@ fn restores() -> Vec<Plan> {
         }, _seen => Database::restore(&named("SQL02"), &named(DATABASE)).from_file(named(BACKUP_FILE))),
         plan!(stage => { backed_up(stage).await },
             _seen => Database::restore(&named("SQL02"), &named(DATABASE)).from_file(named(BACKUP_FILE))),
+        plan!(stage => { striped(stage).await },
+            _seen => Database::restore(&named("SQL02"), &named(DATABASE))
+                .from_file(named(BACKUP_FILE))
+                .and_file(named(COPY_FILE))
+                .newest_of(named(DATABASE))),
         plan!(stage => { backed_up(stage).await; stage.restore_database().await; Seen::nothing() },
             _seen => Database::restore(&named("SQL02"), &named(DATABASE))
                 .from_file(named(BACKUP_FILE))

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Mutex;
 
 use scorch_recovery::adapter::secrets::MapSecrets;
-use scorch_recovery::simulator::{OrchestratorOptions, SimulatorTransport};
+use scorch_recovery::simulator::{Disconnect, Fault, OrchestratorOptions, SimulatorTransport};
 use scorch_recovery::sql::{
     Database, DatabaseBackup, Dependents, KeyBackup, RestoreServiceMasterKey, ServiceMasterKey,
     grant_script,
@@ -154,6 +154,16 @@ impl Stage {
 
     pub(crate) async fn sql(&self, instance: &str, text: &str) {
         self.world.sql(instance, None, text).await;
+    }
+
+    pub(crate) async fn sql_in(&self, instance: &str, database: &str, text: &str) {
+        self.world.sql(instance, Some(database), text).await;
+    }
+
+    /// The answer to the first statement of SQL01 that contains `part` is lost.
+    pub(crate) fn lose_answer_to(&self, part: &str) {
+        let fault = Fault::when_statement_contains(part).disconnect(Disconnect::After);
+        self.world.server("SQL01").faults().install(fault);
     }
 
     pub(crate) async fn back_up_key(

@@ -33,7 +33,7 @@ const ANYWHERE: [(&str, Use); 12] = [
 const WHOLE: [&str; 3] = ["dbo", "VARIABLES", "Value"];
 
 /// Whom the rights are granted.
-const LOGIN: &str = "QloginL";
+pub(crate) const LOGIN: &str = "QloginL";
 
 /// What an operation does, each of which is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +161,10 @@ impl Recorded {
         let seen: Seen = over.value(&self.seen)?;
         let operation: AnyOperation = over.value(&(self.make)(&seen))?;
         let mut sent = self.shown_again(&over, &operation);
+        // A name that is made of another may be too long: what is shown then is never sent.
+        if sent.iter().any(|(_, text)| text.contains("<aside_as>")) {
+            return None;
+        }
         let over = Arc::new(over);
         let mut is_full = true;
         for (act, recording) in &self.acts {

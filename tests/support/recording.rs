@@ -32,6 +32,8 @@ pub struct Sent<T> {
 struct Exchange<T> {
     sent: Sent<T>,
     answer: Vec<Item>,
+    /// How the answer ended, if not whole.
+    lost: Option<TransportErrorKind>,
 }
 
 #[derive(Clone, Debug)]
@@ -161,7 +163,11 @@ impl<T: Debug + Send + 'static> SqlSession for RecordingSession<T> {
             .recording
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        recording.sessions[self.session].push_back(Exchange { sent, answer });
+        recording.sessions[self.session].push_back(Exchange {
+            sent,
+            answer,
+            lost: result.as_ref().err().map(TransportError::kind),
+        });
         result
     }
 
@@ -283,7 +289,13 @@ impl<T: Debug + Send + Sync + 'static> SqlSession for ReplaySession<T> {
                 }
             }
         }
-        Ok(())
+        match exchange.lost {
+            Some(kind) => Err(TransportError::new(
+                kind,
+                "it was lost when it was recorded",
+            )),
+            None => Ok(()),
+        }
     }
 
     fn wire(&self) -> Wire {
