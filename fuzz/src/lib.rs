@@ -2,11 +2,18 @@
 
 pub mod judge;
 pub mod operations;
-// Shared with the library's own tests.
+// Shared with the library's own tests: what is planned there is fuzzed here.
 #[path = "../../tests/support/over.rs"]
 pub mod over;
+#[path = "../../tests/oracles/plan.rs"]
+mod plan;
+#[path = "../../tests/oracles/plans/mod.rs"]
+mod plans;
 #[path = "../../tests/support/recording.rs"]
 pub mod recording;
+#[allow(dead_code, reason = "the tests have use for more of it")]
+#[path = "../../tests/support/simulated.rs"]
+mod simulated;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};

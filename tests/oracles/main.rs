@@ -7,14 +7,11 @@
 #![cfg(feature = "simulator")]
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
-mod around_plans;
-mod certificate_plans;
-mod database_plans;
 mod hostile;
-mod key_plans;
 #[path = "../support/over.rs"]
 mod over;
 mod plan;
+mod plans;
 mod recorded;
 #[path = "../support/recording.rs"]
 mod recording;
@@ -70,15 +67,6 @@ const UNSEEN: [(&str, &str); 6] = [
     ),
 ];
 
-/// All plans. A new operation gets its own in the file of its family.
-fn plans() -> Vec<Plan> {
-    let mut plans = database_plans::plans();
-    plans.extend(around_plans::plans());
-    plans.extend(certificate_plans::plans());
-    plans.extend(key_plans::plans());
-    plans
-}
-
 /// Plays all plans, on two threads: most of it is waiting for keys.
 fn record(plans: &[Plan]) -> Vec<Recorded> {
     let next = AtomicUsize::new(0);
@@ -115,7 +103,7 @@ fn options(plan: &Recorded, methods: &BTreeSet<String>) -> Vec<String> {
 
 #[test]
 fn every_statement_with_hostile_names() {
-    let recorded = record(&plans());
+    let recorded = record(&plans::plans());
     let (operations, builders) = (sources::operations(), sources::builders());
     let tags: Vec<&str> = operations.keys().map(String::as_str).collect();
     let known: BTreeSet<&str> = AnyOperation::TAGS.iter().copied().collect();

@@ -30,6 +30,8 @@ pub(crate) const BESIDE: &str = "QdatabaseB";
 /// On SQL02, with a key of its own.
 pub(crate) const NEIGHBOUR: &str = "QneighbourC";
 pub(crate) const DELIMITER: &str = r"\`d.T.~De/";
+/// Whom the rights are granted, and who owns and uses databases.
+pub(crate) const LOGIN: &str = "QloginL";
 /// The secrets by name, and what they are before they are made over.
 pub(crate) const SECRETS: [(&str, &str); 2] =
     [("key", "QpasswordKey-1"), ("own", "QpasswordOwn-zU7rT4w0")];

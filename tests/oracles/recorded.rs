@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::hostile::{Hostile, Use};
 use crate::over::Over;
-use crate::plan::{self, DELIMITER, Plan, SECRETS, Seen, Stage};
+use crate::plan::{self, DELIMITER, LOGIN, Plan, SECRETS, Seen, Stage};
 use crate::recording::{Recorder, Recording, Replay, Sent};
 
 /// What is made over wherever it stands, and what it is used for.
@@ -31,9 +31,6 @@ const ANYWHERE: [(&str, Use); 12] = [
 
 /// What is made over where it stands alone.
 const WHOLE: [&str; 3] = ["dbo", "VARIABLES", "Value"];
-
-/// Whom the rights are granted.
-pub(crate) const LOGIN: &str = "QloginL";
 
 /// What an operation does, each of which is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
