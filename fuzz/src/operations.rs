@@ -55,6 +55,15 @@ const WHOLE: [&str; 3] = ["dbo", "VARIABLES", "Value"];
 /// What makes a password strong enough for every rule, whatever comes behind it.
 const STRONG: &str = "Zq7rT4w0xK9mN2bVp!";
 
+const THREADS: usize = 4;
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime")
+}
+
 impl Scene {
     async fn of(plan: &Plan, stage: &Stage) -> Self {
         let seen = (plan.prepare)(stage).await;
@@ -82,18 +91,30 @@ impl Scenes {
     /// If one of them does not end as planned.
     #[must_use]
     pub fn record() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .expect("a runtime");
-        let stage = runtime.block_on(Stage::new());
-        let scenes = plans::plans()
-            .iter()
-            .map(|plan| runtime.block_on(Scene::of(plan, &stage.copied())))
-            .collect();
+        let plans = plans::plans();
+        // Most of it is waiting for files to be written.
+        let scenes = std::thread::scope(|scope| {
+            let share = plans.len().div_ceil(THREADS);
+            let threads: Vec<_> = plans
+                .chunks(share)
+                .map(|plans| scope.spawn(|| Self::record_some(plans)))
+                .collect();
+            let ended = threads.into_iter();
+            ended
+                .flat_map(|thread| thread.join().expect("plans that end as planned"))
+                .collect()
+        });
+        let runtime = runtime();
         let scenes = Self { scenes, runtime };
         scenes.check_reach();
         scenes
+    }
+
+    fn record_some(plans: &[Plan]) -> Vec<Scene> {
+        let runtime = runtime();
+        let stage = runtime.block_on(Stage::new());
+        let record = |plan| runtime.block_on(Scene::of(plan, &stage.copied()));
+        plans.iter().map(record).collect()
     }
 
     /// With other values, each as long as the recorded one, every batch is reached.
