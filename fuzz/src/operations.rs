@@ -49,6 +49,9 @@ const HARMLESS: [&str; 17] = [
     LOGIN,
 ];
 
+/// The first of them, which are names of databases.
+const DATABASES: usize = 3;
+
 /// Texts that are too plain to be made over inside of others.
 const WHOLE: [&str; 3] = ["dbo", "VARIABLES", "Value"];
 
@@ -57,9 +60,11 @@ const STRONG: &str = "Zq7rT4w0xK9mN2bVp!";
 
 const THREADS: usize = 4;
 
-fn runtime() -> Runtime {
+/// With its clock stopped nobody waits for a recorded answer.
+fn runtime(is_stopped: bool) -> Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
+        .start_paused(is_stopped)
         .build()
         .expect("a runtime")
 }
@@ -104,14 +109,14 @@ impl Scenes {
                 .flat_map(|thread| thread.join().expect("plans that end as planned"))
                 .collect()
         });
-        let runtime = runtime();
+        let runtime = runtime(true);
         let scenes = Self { scenes, runtime };
         scenes.check_reach();
         scenes
     }
 
     fn record_some(plans: &[Plan]) -> Vec<Scene> {
-        let runtime = runtime();
+        let runtime = runtime(false);
         let stage = runtime.block_on(Stage::new());
         let record = |plan| runtime.block_on(Scene::of(plan, &stage.copied()));
         plans.iter().map(record).collect()
@@ -146,6 +151,15 @@ impl Scenes {
         if values.iter().any(has_harmless) {
             return None;
         }
+        // Two databases of one name are another plan.
+        let databases: Vec<String> = (0..DATABASES)
+            .map(|at| values.get(at).filter(|value| !value.is_empty()))
+            .zip(HARMLESS)
+            .map(|(value, harmless)| value.map_or(harmless, String::as_str).to_lowercase())
+            .collect();
+        if (1..DATABASES).any(|at| databases[..at].contains(&databases[at])) {
+            return None;
+        }
         let mut over = Over::default();
         let mut secrets = SECRETS.map(|(name, harmless)| (name, harmless.to_owned()));
         for (at, harmless) in HARMLESS.into_iter().enumerate() {
@@ -166,7 +180,7 @@ impl Scenes {
                 over.anywhere(harmless, value)
             };
         }
-        let seen: Seen = over.value(&scene.seen)?;
+        let seen = scene.seen.made_over(&over)?;
         let operation: AnyOperation = over.value(&(scene.make)(&seen))?;
         let script = operation.describe().script;
         // A name that is made of another may be too long: what is shown then is never sent.

@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::over::Over;
 use crate::simulated::{SA, World, named};
 
 pub(crate) const KEY_FILE: &str = r"\\vault\keys\QfileKey.key";
@@ -45,9 +46,9 @@ pub(crate) fn own() -> SecretRef {
     SecretRef::named("own")
 }
 
-/// What was seen on the stage before, which becomes evidence of the operation.
-#[derive(Clone, Debug, Default, Serialize, serde::Deserialize)]
-pub(crate) struct Seen(Vec<Value>);
+/// What was seen on the stage before, which becomes evidence of the operation; each with how it is read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen(Vec<(Value, fn(&Value) -> bool)>);
 
 impl Seen {
     pub(crate) const fn nothing() -> Self {
@@ -55,14 +56,24 @@ impl Seen {
     }
 
     #[must_use]
-    pub(crate) fn and(mut self, value: &impl Serialize) -> Self {
-        self.0.push(serde_json::to_value(value).unwrap());
+    pub(crate) fn and<T: Serialize + DeserializeOwned>(mut self, value: &T) -> Self {
+        let is_read = |value: &Value| T::deserialize(value).is_ok();
+        self.0.push((serde_json::to_value(value).unwrap(), is_read));
         self
     }
 
     /// What was seen as the `at`th.
     pub(crate) fn get<T: DeserializeOwned>(&self, at: usize) -> T {
-        serde_json::from_value(self.0[at].clone()).unwrap()
+        T::deserialize(&self.0[at].0).unwrap()
+    }
+
+    /// The same with other names; `None` where they are none.
+    pub(crate) fn made_over(&self, over: &Over) -> Option<Self> {
+        let values = self.0.iter().map(|(value, is_read)| {
+            let value = over.value(value)?;
+            is_read(&value).then_some((value, *is_read))
+        });
+        values.collect::<Option<_>>().map(Self)
     }
 }
 

@@ -155,7 +155,7 @@ impl Recorded {
             anywhere.push((harmless, value.clone()));
             secrets.push((name, value));
         }
-        let seen: Seen = over.value(&self.seen)?;
+        let seen = self.seen.made_over(&over)?;
         let operation: AnyOperation = over.value(&(self.make)(&seen))?;
         let mut sent = self.shown_again(&over, &operation);
         // A name that is made of another may be too long: what is shown then is never sent.
