@@ -46,9 +46,12 @@ pub(crate) fn own() -> SecretRef {
     SecretRef::named("own")
 }
 
-/// What was seen on the stage before, which becomes evidence of the operation; each with how it is read.
+/// A value and whether one of that kind can be read again.
+type Readable = (Value, fn(&Value) -> bool);
+
+/// What was seen on the stage before, which becomes evidence of the operation.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Seen(Vec<(Value, fn(&Value) -> bool)>);
+pub(crate) struct Seen(Vec<Readable>);
 
 impl Seen {
     pub(crate) const fn nothing() -> Self {
