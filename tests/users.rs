@@ -276,6 +276,34 @@ async fn keys_are_verified_as_somebody_who_owns_nothing() {
 }
 
 #[tokio::test]
+async fn values_that_are_gone_are_missed() {
+    let world = moved(&[]).await;
+    let cx = world.context();
+    let at_backup = verify("SQL01", DATABASE).run(&cx).await.unwrap();
+    let now = || verify("SQL02", DATABASE).as_at_backup(&at_backup);
+    assert_eq!(now().run(&cx).await.unwrap(), at_backup);
+    // All that is left decrypts.
+    let delete = r"DELETE TOP (1) FROM VARIABLES WHERE Value LIKE N'\`d.T.~De/%'";
+    world.sql("SQL02", Some(DATABASE), delete).await;
+    assert!(verify("SQL02", DATABASE).run(&cx).await.unwrap().is_whole());
+    let error = run_error(&world, now()).await;
+    let seen = (error.kind(), error.effect());
+    assert_eq!(seen, (ErrorKind::KeyMismatch, Effect::None), "{error}");
+    assert!(error.to_string().contains("dbo.VARIABLES.Value"), "{error}");
+    let open = Database::open_to_users(&named("SQL02"), &named(DATABASE)).proved_by(now());
+    let error = run_error(&world, open).await;
+    assert_eq!(error.kind(), ErrorKind::KeyMismatch, "{error}");
+
+    let uncounted = scorch_recovery::sql::DatabaseKeys::verify(&named("SQL02"), &named(DATABASE))
+        .symmetric_key(named("ORCHESTRATOR_SYM_KEY"))
+        .opened_by_asymmetric_key(named("ORCHESTRATOR_ASYM_KEY"))
+        .as_at_backup(&at_backup);
+    let error = run_error(&world, uncounted).await;
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    assert!(error.to_string().contains("as_at_backup"), "{error}");
+}
+
+#[tokio::test]
 async fn who_became_a_user_for_good_stays_it() {
     let world = World::with(&["SQL01"]);
     world.sql("SQL01", None, "CREATE DATABASE d").await;

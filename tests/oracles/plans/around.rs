@@ -142,7 +142,9 @@ fn people() -> Vec<Plan> {
                  GRANT SELECT ON dbo.VARIABLES TO {LOGIN}"
             );
             stage.sql("SQL01", &make).await;
-            Seen::nothing()
-        }, _seen => verify("SQL01", DATABASE).as_user(named(LOGIN))),
+            Seen::nothing().and(&stage.run(verify("SQL01", DATABASE)).await)
+        }, seen => verify("SQL01", DATABASE)
+            .as_user(named(LOGIN))
+            .as_at_backup(&seen.get(0))),
     ]
 }

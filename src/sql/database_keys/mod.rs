@@ -1,11 +1,13 @@
+mod column;
+
+pub use column::{ColumnCount, EncryptedColumn, StoredForm};
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
-use crate::names::{
-    ColumnName, DatabaseName, KeyName, SchemaName, SqlInstance, TableName, UserName,
-};
+use crate::names::{DatabaseName, KeyName, SqlInstance, UserName};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
 use crate::permission::{Permission, Securable};
 use crate::sql::connection::Connection;
@@ -44,39 +46,9 @@ impl DatabaseKeys {
             asymmetric_key: None,
             columns: Vec::new(),
             user: None,
+            at_backup: None,
         }
     }
-}
-
-/// How a column holds its encrypted values.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "form", rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum StoredForm {
-    /// As `varbinary`, each value what ENCRYPTBYKEY gave.
-    Binary,
-    /// As text: the bytes in hexadecimal between two delimiters. Other texts are not counted.
-    DelimitedHexadecimal {
-        /// What stands before and behind the hexadecimal digits.
-        delimiter: String,
-    },
-}
-
-/// A column that holds encrypted values.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(
-    clippy::exhaustive_structs,
-    reason = "callers write it; a column is named by these"
-)]
-pub struct EncryptedColumn {
-    /// The schema of the table.
-    pub schema: SchemaName,
-    /// The table.
-    pub table: TableName,
-    /// The column.
-    pub column: ColumnName,
-    /// How it holds them.
-    pub form: StoredForm,
 }
 
 /// Opens a symmetric key by an asymmetric key and counts which stored values it decrypts.
@@ -88,7 +60,7 @@ pub struct EncryptedColumn {
 ///
 /// # Errors
 /// `KeyMismatch` when the chain of keys does not open (15581: usually the service master key is not
-/// the one of the backup), `NotFound` (database, key, table), `PermissionDenied`. Nothing is
+/// the one of the backup), or when fewer values are there than at the backup; `NotFound` (database, key, table), `PermissionDenied`. Nothing is
 /// changed.
 ///
 /// # Cancel safety
@@ -107,6 +79,8 @@ pub struct VerifyDatabaseKeys {
     columns: Vec<EncryptedColumn>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     user: Option<UserName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at_backup: Option<DatabaseKeysVerified>,
 }
 
 /// What came of trying the keys.
@@ -115,20 +89,6 @@ pub struct VerifyDatabaseKeys {
 pub struct DatabaseKeysVerified {
     /// The counts of each column, in the order asked.
     pub columns: Vec<ColumnCount>,
-}
-
-/// What a column holds, counted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ColumnCount {
-    /// The column.
-    pub column: EncryptedColumn,
-    /// Rows whose value is NULL (or, for texts, is not in the encrypted form).
-    pub without_value: u64,
-    /// Encrypted values.
-    pub values: u64,
-    /// Encrypted values that decrypt. Any other one does not.
-    pub decrypted: u64,
 }
 
 impl DatabaseKeysVerified {
@@ -148,6 +108,37 @@ impl DatabaseKeysVerified {
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.values() > 0 && self.values() == self.decrypted()
+    }
+
+    /// Refuses unless at least as much is there and decrypts as was at the backup.
+    fn require_all_of(&self, at_backup: &Self) -> Result<()> {
+        let mut fewer = Vec::new();
+        for before in &at_backup.columns {
+            let name = before.column.name();
+            let now = self.columns.iter().find(|now| now.column == before.column);
+            match now {
+                None => {
+                    return Err(Error::invalid(
+                        "as_at_backup",
+                        format!("{name} was counted at the backup and is not counted now"),
+                    )
+                    .with_remedy("count the same columns (.counting), in the same form"));
+                }
+                Some(now) if now.values < before.values || now.decrypted < before.decrypted => {
+                    fewer.push(format!(
+                        "of {name} {} values are there and {} decrypt, at the backup {} and {}",
+                        now.values, now.decrypted, before.values, before.decrypted
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        if fewer.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::KeyMismatch, fewer.join("; ")).with_remedy(
+            "this is not what was backed up: look whether it is another backup, or was changed since",
+        ))
     }
 }
 
@@ -175,6 +166,14 @@ impl VerifyDatabaseKeys {
     /// nothing for the accounts that will work with it, so a user that owns the database is refused.
     pub fn as_user(mut self, user: UserName) -> Self {
         self.user = Some(user);
+        self
+    }
+
+    /// What was counted at the backup, on the server that it was made on. Every column counted then
+    /// must be counted now, and as many of its values be there and decrypt: values that are gone are
+    /// not missed by who looks at what is left.
+    pub fn as_at_backup(mut self, counted: &DatabaseKeysVerified) -> Self {
+        self.at_backup = Some(counted.clone());
         self
     }
 
@@ -208,9 +207,13 @@ impl VerifyDatabaseKeys {
         connection.look(open.batch()).await.map_err(explain)?;
         let mut columns = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
-            columns.push(count(&mut connection, column).await?);
+            columns.push(column.count(&mut connection).await?);
         }
-        Ok(DatabaseKeysVerified { columns })
+        let verified = DatabaseKeysVerified { columns };
+        if let Some(at_backup) = &self.at_backup {
+            verified.require_all_of(at_backup)?;
+        }
+        Ok(verified)
     }
 }
 
@@ -257,75 +260,6 @@ fn as_user(user: &UserName) -> Statement {
     Statement::new("EXECUTE AS USER = ")
         .literal(user.as_str())
         .text(" WITH NO REVERT")
-}
-
-async fn count(connection: &mut Connection<'_>, column: &EncryptedColumn) -> Result<ColumnCount> {
-    let name = column.column.as_str();
-    let mut statement = Statement::new("SELECT COUNT_BIG(*) AS all_rows, ");
-    statement = match &column.form {
-        StoredForm::Binary => statement
-            .text("COUNT_BIG(")
-            .identifier(name)
-            .text(") AS stored, COUNT_BIG(DECRYPTBYKEY(")
-            .identifier(name)
-            .text(")) AS decrypted"),
-        StoredForm::DelimitedHexadecimal { delimiter } => {
-            let units = i64::try_from(delimiter.encode_utf16().count()).unwrap_or(i64::MAX);
-            if !(1..=100).contains(&units) {
-                return Err(Error::invalid(
-                    "delimiter",
-                    format!("it has {units} characters; give the 1 to 100 around the digits"),
-                ));
-            }
-            let is_stored = |statement: Statement| {
-                statement
-                    .text("LEN(")
-                    .identifier(name)
-                    .text(") > ")
-                    .number(2 * units)
-                    .text(" AND LEFT(")
-                    .identifier(name)
-                    .text(", ")
-                    .number(units)
-                    .text(") = ")
-                    .literal(delimiter)
-                    .text(" AND RIGHT(")
-                    .identifier(name)
-                    .text(", ")
-                    .number(units)
-                    .text(") = ")
-                    .literal(delimiter)
-            };
-            let statement = is_stored(statement.text("COUNT_BIG(CASE WHEN "))
-                .text(" THEN 1 END) AS stored, COUNT_BIG(CASE WHEN ");
-            is_stored(statement)
-                .text(" THEN DECRYPTBYKEY(TRY_CONVERT(varbinary(8000), SUBSTRING(")
-                .identifier(name)
-                .text(", ")
-                .number(units + 1)
-                .text(", LEN(")
-                .identifier(name)
-                .text(") - ")
-                .number(2 * units)
-                .text("), 2)) END) AS decrypted")
-        }
-    };
-    let batch = statement
-        .text(" FROM ")
-        .identifier(column.schema.as_str())
-        .text(".")
-        .identifier(column.table.as_str())
-        .batch();
-    let answer = connection.look(batch).await?;
-    let row = answer.first()?;
-    let number = |name: &str| Ok::<_, Error>(u64::try_from(row.integer(name)?).unwrap_or(0));
-    let values = number("stored")?;
-    Ok(ColumnCount {
-        column: column.clone(),
-        without_value: number("all_rows")?.saturating_sub(values),
-        values,
-        decrypted: number("decrypted")?,
-    })
 }
 
 fn explain(error: Error) -> Error {
