@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod builder;
+mod copies;
 mod damage;
 mod database_file;
 mod edit;

@@ -15,7 +15,7 @@ mod session;
 mod table_store;
 mod temporary;
 #[cfg(test)]
-mod test_kit;
+pub(in crate::simulator) mod test_kit;
 mod value;
 mod views;
 

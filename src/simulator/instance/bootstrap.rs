@@ -266,9 +266,13 @@ pub(crate) fn new_entry(
 impl Catalog {
     /// The lowest id that no database has.
     pub(crate) fn free_database_id(&self) -> i32 {
-        (FIRST_USER_DATABASE..)
-            .find(|id| self.databases.iter().all(|entry| entry.id != *id))
-            .unwrap_or(i32::MAX)
+        self.free_database_ids().next().unwrap_or(i32::MAX)
+    }
+
+    /// The ids that no database has, the lowest first.
+    pub(crate) fn free_database_ids(&self) -> impl Iterator<Item = i32> + use<> {
+        let taken: BTreeSet<i32> = self.databases.iter().map(|entry| entry.id).collect();
+        (FIRST_USER_DATABASE..).filter(move |id| !taken.contains(id))
     }
 }
 
