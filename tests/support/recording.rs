@@ -56,6 +56,13 @@ impl<T> Recording<T> {
         self.sessions.iter().map(VecDeque::len).sum()
     }
 
+    /// How many round trips were made, signing in counted as one.
+    #[allow(dead_code, reason = "not read by all who share this")]
+    #[must_use]
+    pub fn round_trips(&self) -> usize {
+        self.sessions.len() + self.batches()
+    }
+
     /// The batches, session by session.
     pub fn sent(&self) -> impl Iterator<Item = &Sent<T>> {
         let exchanges = self.sessions.iter().flatten();
