@@ -146,16 +146,19 @@ async fn a_connection_that_drops_anywhere_is_never_taken_for_nothing() {
                     .err(),
             };
             let error = error.unwrap_or_else(|| panic!("{statement} {disconnect:?} was not cut"));
-            // Of databases the state tells, once the session is gone; of keys nothing does.
+            // Of databases and files the state tells, once the session is gone; of keys nothing does.
             let case = format!("{statement} {disconnect:?}");
             assert_eq!(error.kind(), ErrorKind::Unreachable, "{case}: {error}");
             let told: &[Effect] = match (operation, disconnect) {
-                (0 | 2, _) => &[Effect::Unknown],
+                (0, Disconnect::After) | (2, _) => &[Effect::Unknown],
+                (0, Disconnect::AfterReplies(_)) => &[Effect::None, Effect::Unknown],
                 (_, Disconnect::Before) => &[Effect::None],
                 (_, Disconnect::After) => &[Effect::Done],
                 _ => &[Effect::None, Effect::Partial, Effect::Done],
             };
             assert!(told.contains(&error.effect()), "{case}: {error}");
+            let remedy = error.remedy().unwrap_or_default();
+            assert!(remedy.contains("its session is gone"), "{case}: {remedy}");
             assert_eq!(world.server("SQL02").faults().outstanding(), 0);
         }
         // Databases that were restored meanwhile are dependents now: the next round starts afresh.

@@ -1,5 +1,7 @@
 //! Key files of the server: writing them, restoring from them, and what SQL Server's refusals mean.
 
+use std::future::Future;
+
 use crate::context::Context;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::names::ServerPath;
@@ -8,6 +10,7 @@ use crate::secret::Secret;
 use crate::sql::answer::Answer;
 use crate::sql::connection::Connection;
 use crate::sql::file_examination::{self, FileExamination};
+use crate::sql::lost_session;
 use crate::sql::numbers;
 use crate::sql::statement::Statement;
 use crate::transport::MessageSupport;
@@ -20,10 +23,14 @@ pub(crate) async fn write(
     file: &ServerPath,
     secrets: &[&Secret],
 ) -> Result<FileExamination> {
-    let deadline = Some(connection.cx().deadlines().key);
-    let answer = connection
-        .change(statement.batch(), secrets, deadline)
-        .await?;
+    let (cx, instance) = (connection.cx(), connection.instance().clone());
+    let deadline = Some(cx.deadlines().key);
+    let observe = async {
+        let mut fresh = Connection::open(cx, &instance, None).await?;
+        observe_written(&mut fresh, file).await
+    };
+    let batch = statement.batch();
+    let answer = lost_session::change(connection, batch, secrets, deadline, observe).await?;
     if let Err(error) = answer.or_error() {
         return Err(if error.has_number(&[numbers::CANNOT_WRITE_KEY_FILE]) {
             file_examination::explain_unwritable(connection, file, error.sql_messages()).await
@@ -123,16 +130,17 @@ pub(crate) fn refuse_untold_losses(cx: &Context) -> Result<()> {
     .with_remedy("use a transport that reports messages"))
 }
 
-/// Sends a RESTORE of a key.
+/// Sends a RESTORE of a key. If its answer is lost, its session is ended before it is observed: it
+/// can't be cancelled, so it may be at it still.
 pub(crate) async fn restore(
     connection: &mut Connection<'_>,
     statement: Statement,
     secrets: &[&Secret],
+    observe: impl Future<Output = Result<Observation>> + Send,
 ) -> Result<Answer> {
     let deadline = Some(connection.cx().deadlines().key);
-    let answer = connection
-        .change(statement.batch(), secrets, deadline)
-        .await?;
+    let batch = statement.batch();
+    let answer = lost_session::change(connection, batch, secrets, deadline, observe).await?;
     // What FORCE went on without may come as an error (15593's class is unconfirmed), and the key is
     // replaced all the same.
     let mut messages = answer.messages().iter();

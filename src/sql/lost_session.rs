@@ -2,13 +2,17 @@
 //! sent again.
 
 use std::future::Future;
+use std::time::Duration;
 
 use crate::context::Context;
 use crate::error::{Effect, Error, Result};
 use crate::names::SqlInstance;
 use crate::operation::Observation;
+use crate::secret::Secret;
+use crate::sql::answer::Answer;
 use crate::sql::connection::Connection;
 use crate::sql::statement::Statement;
+use crate::transport::SqlBatch;
 
 /// How many times a session is looked for that is being ended.
 const LOOKS: u32 = 60;
@@ -28,6 +32,21 @@ enum Ending {
     Gone,
     /// It may be there still, and why.
     Unknown(String),
+}
+
+/// Sends a statement that changes something, as [`Connection::change`] does. If its answer is lost,
+/// the verdict is taken from the state.
+pub(crate) async fn change(
+    connection: &mut Connection<'_>,
+    batch: SqlBatch,
+    secrets: &[&Secret],
+    deadline: Option<Duration>,
+    observe: impl Future<Output = Result<Observation>> + Send,
+) -> Result<Answer> {
+    match connection.change(batch, secrets, deadline).await {
+        Err(error) => Err(settle(connection, error, observe).await),
+        answered => answered,
+    }
 }
 
 /// Gives an error whose effect is `Unknown` the effect that the state shows, once the session that

@@ -197,7 +197,8 @@ impl RestoreDatabaseMasterKey {
             .secret(&encryption.secret)
             .text(force);
         let secrets = [&decryption.secret, &encryption.secret];
-        let answer = key_file::restore(&mut connection, statement, &secrets).await?;
+        let observe = self.observe(cx);
+        let answer = key_file::restore(&mut connection, statement, &secrets, observe).await?;
         let outcome = KeyRestoreOutcome::read(cx, &answer);
         let ignored = key_file::ignored(&answer);
         drop(connection);

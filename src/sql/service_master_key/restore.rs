@@ -214,7 +214,9 @@ impl RestoreServiceMasterKey {
             .text(" DECRYPTION BY PASSWORD = ")
             .secret(&password)
             .text(self.force());
-        let answer = key_file::restore(&mut connection, statement, &[&password]).await?;
+        let secrets = [&password];
+        let observe = self.observe(cx);
+        let answer = key_file::restore(&mut connection, statement, &secrets, observe).await?;
 
         let probed = KeyProbe::all(&mut connection, &dependents)
             .await
