@@ -22,6 +22,8 @@ mod bad_luck;
 mod certificates;
 #[path = "databases.rs"]
 mod databases;
+#[path = "encrypted_databases.rs"]
+mod encrypted_databases;
 #[path = "key_proof.rs"]
 mod key_proof;
 #[path = "least_privilege.rs"]
@@ -44,12 +46,13 @@ use std::process::Command;
 use scorch_recovery::simulator::ModellingChoices;
 
 /// What of this program runs under other choices.
-const FAMILIES: [&str; 13] = [
+const FAMILIES: [&str; 14] = [
     "backup_media::",
     "bad_input::",
     "bad_luck::",
     "certificates::",
     "databases::",
+    "encrypted_databases::",
     "key_proof::",
     "least_privilege::",
     "master_keys::",

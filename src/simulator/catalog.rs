@@ -177,6 +177,9 @@ pub(crate) struct Contents {
     pub(crate) users: Vec<User>,
     pub(crate) schemas: Vec<String>,
     pub(crate) master_key: Option<MasterKey>,
+    /// The key that encrypts the database itself (TDE).
+    #[serde(default)]
+    pub(crate) encryption_key: Option<EncryptionKey>,
     pub(crate) asymmetric_keys: Vec<AsymmetricKey>,
     pub(crate) certificates: Vec<AsymmetricKey>,
     pub(crate) symmetric_keys: Vec<SymmetricKey>,
@@ -225,6 +228,23 @@ pub(crate) struct MasterKey {
     pub(crate) by_passwords: Vec<Wrapped>,
     /// `ESKM`: the database's own copy under the service master key. Travels with a backup.
     pub(crate) by_service_master_key: Option<Wrapped>,
+}
+
+/// The key that a database is encrypted with (TDE), under a certificate of `master`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct EncryptionKey {
+    pub(crate) guid: Guid,
+    /// `AES_128`, `AES_192`, `AES_256`.
+    pub(crate) algorithm: String,
+    pub(crate) created: PrimitiveDateTime,
+    /// When it was last applied to the database.
+    pub(crate) set: Option<PrimitiveDateTime>,
+    /// The certificate in `master` that opens it.
+    pub(crate) thumbprint: Bytes,
+    /// The key under the certificate.
+    pub(crate) key: Wrapped,
+    /// Whether the database is encrypted with it.
+    pub(crate) is_on: bool,
 }
 
 /// An asymmetric key, or the key pair of a certificate.

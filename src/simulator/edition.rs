@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::Version;
+
 /// Which edition an instance poses as: what `SERVERPROPERTY` says, and what the edition can't.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -80,6 +82,18 @@ impl Edition {
     /// Whether backups can be compressed and encrypted (documented).
     pub(crate) const fn can_compress(self) -> bool {
         !matches!(self, Self::Express | Self::Web)
+    }
+
+    /// Whether databases can be encrypted: Standard since 2019 (documented).
+    pub(crate) const fn can_encrypt_databases(self, version: Version) -> bool {
+        match self {
+            Self::Express | Self::Web => false,
+            Self::Standard => matches!(
+                version,
+                Version::Sql2019 | Version::Sql2022 | Version::Sql2025
+            ),
+            _ => true,
+        }
     }
 
     /// The word of a command line: `developer`, `managed-instance`.

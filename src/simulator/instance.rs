@@ -25,7 +25,7 @@ pub(crate) use bootstrap::{
     NewDatabase, SID_WITHOUT_LOGIN, new_entry, random_sid, random_sid_without_login,
 };
 pub use builder::{InstanceBuilder, StartError};
-pub(crate) use database_file::{log_file, open_data_file};
+pub(crate) use database_file::{DataFileProblem, OpenedKey, log_file};
 pub(crate) use edit::{Edit, EditError};
 pub(crate) use find::{same_name, unknown_database};
 
@@ -218,6 +218,8 @@ pub(crate) struct ApplicationLock {
 pub(crate) struct OpenDatabase {
     pub(crate) contents: Contents,
     pub(crate) rows: rusqlite::Connection,
+    /// The key that its files are encrypted with, opened.
+    pub(crate) encryption: Option<OpenedKey>,
 }
 
 /// What `sys.dm_exec_sessions` and `sys.dm_exec_requests` show of a session.

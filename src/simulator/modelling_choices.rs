@@ -80,7 +80,7 @@ modelling_choices! {
     /// The state of messages on keys whose state nobody saw: 15116, 15117, 15208, 15240, 15282,
     /// 15297, 15320,
     /// 15329, 15393, 15465, 15466 but for `DECRYPTBYASYMKEY`, 15579, 15584, 15585, 15588, 15593,
-    /// 15594, 15595 (unconfirmed).
+    /// 15594, 15595, 33102 to 33108, 33117, 33118 (unconfirmed).
     unseen_state: u8 = 1, or [7];
     /// Whether 15282 and 15593, whose class on the wire nobody saw, have the severity of
     /// `sys.messages`: then 15282 is a notice, though its statement fails, and 15593 is an error,
@@ -93,6 +93,21 @@ modelling_choices! {
     /// Whether HEADERONLY and FILELISTONLY of an encrypted backup raise 33111 where its certificate is
     /// not there (unconfirmed). `false`: they show the set, with its thumbprint.
     encrypted_header_needs_certificate: bool = false, or [true];
+    /// Whether FILELISTONLY of a backup of an encrypted database (TDE) raises 33111 where its
+    /// certificate is not there, as community reports have it (unconfirmed).
+    tde_file_list_needs_certificate: bool = true, or [false];
+    /// The same of HEADERONLY (unconfirmed).
+    tde_header_needs_certificate: bool = false, or [true];
+    /// Whether a database whose encryption was turned off needs its certificate to be restored for
+    /// as long as it has its key (a community report; documented is only that some operations may
+    /// need it). `false`: it does not.
+    unused_encryption_key_needs_certificate: bool = true, or [false];
+    /// Whether an encrypted database whose key doesn't open at the start is SUSPECT (unconfirmed).
+    /// `false`: RECOVERY_PENDING.
+    locked_database_is_suspect: bool = false, or [true];
+    /// Whether `sys.databases.is_encrypted` is 1 for tempdb too while a database is encrypted
+    /// (community reports have both). `false`: 0.
+    tempdb_has_encryption_flag: bool = false, or [true];
     /// `CurCmd` of the ends of statements where nobody saw it: of those on keys, of RESTORE LOG and
     /// RESTORE LABELONLY (unconfirmed).
     unseen_command: u16 = 0, or [253];

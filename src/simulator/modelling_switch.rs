@@ -217,6 +217,6 @@ mod tests {
                 }
             }
         }
-        assert!(rows.len() <= 24, "{} rows", rows.len());
+        assert!(rows.len() <= 28, "{} rows", rows.len());
     }
 }

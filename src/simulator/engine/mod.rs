@@ -20,6 +20,7 @@ mod value;
 mod views;
 
 pub(crate) use backup::{create_history_procedures, create_history_tables};
+pub(crate) use keys::open_encryption_key;
 pub(crate) use permissions::{Caller, find_user};
 pub(crate) use request::{Isolation, LoginRequest, Parameter, Request, TransactionRequest};
 pub(crate) use session::{Session, machine_of};

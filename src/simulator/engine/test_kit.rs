@@ -59,6 +59,7 @@ pub(crate) fn move_database(from: &Instance, to: &Instance, name: &str) {
         )
     };
     let mut state = to.state();
+    let database = state.open_data_file(&bytes).unwrap();
     let mut entry = entry;
     entry.id = state.catalog.free_database_id();
     entry.master_key_copy = None;
@@ -67,10 +68,7 @@ pub(crate) fn move_database(from: &Instance, to: &Instance, name: &str) {
         .databases
         .retain(|other| !same_name(&other.name, name));
     to.edit(&mut state, |edit| {
-        edit.open(
-            &entry,
-            crate::simulator::instance::open_data_file(&bytes).unwrap(),
-        );
+        edit.open(&entry, database);
         Ok(())
     })
     .unwrap();

@@ -146,6 +146,7 @@ impl Contents {
                 .map(str::to_owned)
                 .to_vec(),
             master_key: None,
+            encryption_key: None,
             asymmetric_keys: Vec::new(),
             certificates: Vec::new(),
             symmetric_keys: Vec::new(),

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use super::database_file::open_data_file;
 use super::{Edit, EditError, SimulatedInstance, now};
 use crate::names::DatabaseName;
 use crate::simulator::catalog::{DatabaseEntry, DatabaseFile};
@@ -58,7 +57,8 @@ impl SimulatedInstance {
             if is_open {
                 let data = files.find(|(file, _)| !file.is_log);
                 let (_, bytes) = data.ok_or(OsError::FileNotFound)?;
-                let database = open_data_file(bytes).map_err(|_| OsError::Device)?;
+                let database = edit.state().open_data_file(bytes);
+                let database = database.map_err(|_| OsError::Device)?;
                 edit.open(&entry, database);
             } else {
                 for (file, bytes) in files {

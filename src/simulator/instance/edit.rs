@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::database_file::{RowsFailed, log_file};
-use super::{Instance, OpenDatabase, State};
+use super::{Instance, OpenDatabase, OpenedKey, State};
 use crate::simulator::catalog::{Catalog, Contents, DatabaseEntry, DatabaseFile};
 use crate::simulator::server_error::ServerError;
 use crate::simulator::storage::{Change, Disk, OsError, ServerFile};
@@ -104,6 +104,13 @@ impl Edit<'_> {
             .entry(name.to_lowercase())
             .or_insert_with(|| Before::Contents(database.contents.clone()));
         Ok(&mut database.contents)
+    }
+
+    /// Keeps the opened key that an online database is encrypted with. It says itself which one it is,
+    /// so there is nothing to take back.
+    pub(crate) fn keep_key(&mut self, name: &str, key: OpenedKey) -> Result<(), ServerError> {
+        self.state.database_mut(name)?.encryption = Some(key);
+        Ok(())
     }
 
     /// An online database, rows and all, to be changed.
@@ -344,7 +351,7 @@ impl Instance {
         let Some(entry) = state.entry(name) else {
             return;
         };
-        match self.open_files(entry) {
+        match self.open_files(state, entry) {
             Ok(database) => {
                 state.databases.insert(name.to_lowercase(), database);
             }

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use super::bootstrap::{self, NewDatabase, SA_SID, SYSTEM_DATABASES};
-use super::database_file::{log_family, open_data_file};
+use super::database_file::{DataFileProblem, log_family};
 use super::{
     Instance, InstanceBuilder, Locks, OpenDatabase, SimulatedInstance, StartError, State, now,
 };
@@ -14,8 +14,9 @@ use crate::secret::Secret;
 use crate::simulator::catalog::{Bytes, Catalog, DatabaseEntry, DatabaseFile, DatabaseState};
 use crate::simulator::engine::{create_history_procedures, create_history_tables};
 use crate::simulator::keys::{CryptographyFailed, KeyMaterial, Label, machine_secret};
+use crate::simulator::server_error::ServerError;
 use crate::simulator::storage::{Disk, EnvelopeError, FileKind, OsError, unseal};
-use crate::simulator::{Faults, Platform};
+use crate::simulator::{Faults, ModellingChoices, Platform};
 
 impl From<CryptographyFailed> for StartError {
     fn from(_: CryptographyFailed) -> Self {
@@ -173,7 +174,7 @@ impl Instance {
     /// `RECOVERY_PENDING`; `master` must be sound.
     fn open_databases(&self) -> Result<(), StartError> {
         let mut state = self.state();
-        let mut entries = std::mem::take(&mut state.catalog.databases);
+        let mut entries = state.catalog.databases.clone();
         let mut result = Ok(());
         for entry in &mut entries {
             if matches!(
@@ -182,7 +183,8 @@ impl Instance {
             ) {
                 continue;
             }
-            match self.open_files(entry) {
+            // `master` is first, and what it holds opens the encrypted ones.
+            match self.open_files(&state, entry) {
                 Ok(mut database) => {
                     if entry.state != DatabaseState::Emergency {
                         entry.state = DatabaseState::Online;
@@ -194,7 +196,7 @@ impl Instance {
                     let path = entry.files.first().map_or("master", |file| &file.path);
                     result = Err(system_file(path, problem.text()));
                 }
-                Err(problem) => entry.state = problem.state(),
+                Err(problem) => entry.state = problem.state(&self.choices),
             }
         }
         state.catalog.databases = entries;
@@ -202,7 +204,11 @@ impl Instance {
     }
 
     /// Reads a database's files, of whatever version; `tempdb` starts empty.
-    pub(crate) fn open_files(&self, entry: &DatabaseEntry) -> Result<OpenDatabase, OpenProblem> {
+    pub(crate) fn open_files(
+        &self,
+        state: &State,
+        entry: &DatabaseEntry,
+    ) -> Result<OpenDatabase, OpenProblem> {
         if entry.name == "tempdb" {
             let new = NewDatabase {
                 name: entry.name.clone(),
@@ -220,7 +226,7 @@ impl Instance {
             let family = if file.is_log {
                 log_family(&bytes).map_err(OpenProblem::Content)?
             } else {
-                let database = open_data_file(&bytes).map_err(OpenProblem::Content)?;
+                let database = state.open_data_file(&bytes)?;
                 let family = database.contents.family;
                 opened = Some(database);
                 family
@@ -238,27 +244,43 @@ impl Instance {
 }
 
 /// Why a database's files could not be opened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) enum OpenProblem {
     Files(OsError),
     Content(EnvelopeError),
+    /// They are encrypted, and this server can't open their key.
+    Locked(ServerError),
     /// The internal version of the server that wrote them.
     Newer(i32),
 }
 
+impl From<DataFileProblem> for OpenProblem {
+    fn from(problem: DataFileProblem) -> Self {
+        match problem {
+            DataFileProblem::Content(error) => Self::Content(error),
+            DataFileProblem::Locked(error) => Self::Locked(error),
+        }
+    }
+}
+
 impl OpenProblem {
     /// The state that the database is in then.
-    pub(crate) const fn state(self) -> DatabaseState {
+    const fn state(&self, choices: &ModellingChoices) -> DatabaseState {
         match self {
-            Self::Files(_) => DatabaseState::RecoveryPending,
+            Self::Locked(_) if choices.locked_database_is_suspect => DatabaseState::Suspect,
+            Self::Files(_) | Self::Locked(_) => DatabaseState::RecoveryPending,
             Self::Content(_) | Self::Newer(_) => DatabaseState::Suspect,
         }
     }
 
-    fn text(self) -> String {
+    fn text(&self) -> String {
         match self {
             Self::Files(error) => format!("operating system error {error}"),
             Self::Content(error) => error.to_string(),
+            Self::Locked(error) => error
+                .0
+                .first()
+                .map_or_else(String::new, |first| first.text.clone()),
             Self::Newer(version) => {
                 format!("it was written by a newer version of the server ({version})")
             }

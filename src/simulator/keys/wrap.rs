@@ -19,6 +19,8 @@ pub(crate) enum Label<'a> {
     MasterKeyCopy(Guid),
     /// The symmetric key with this GUID.
     SymmetricKey(Guid),
+    /// The data file of a database that is encrypted with the key with this GUID.
+    DataFile(Guid),
     /// The content of the backup set whose key has this GUID.
     BackupSet(Guid),
     /// The private key of the pair with this thumbprint.
@@ -38,6 +40,7 @@ impl fmt::Display for Label<'_> {
             Self::MasterKey(guid) => write!(f, "database master key {}", hex::encode(guid)),
             Self::MasterKeyCopy(family) => write!(f, "copy for master {}", hex::encode(family)),
             Self::SymmetricKey(guid) => write!(f, "symmetric key {}", hex::encode(guid)),
+            Self::DataFile(guid) => write!(f, "data file {}", hex::encode(guid)),
             Self::BackupSet(guid) => write!(f, "backup set {}", hex::encode(guid)),
             Self::PrivateKey(thumbprint) => write!(f, "private key {}", hex::encode(thumbprint)),
             Self::Credential(name) => write!(f, "credential {name}"),

@@ -265,6 +265,7 @@ pub(crate) mod tests {
             is_copy_only: false,
             is_tail: false,
             encryption: None,
+            tde: None,
             files: Vec::new(),
             size: 0,
         }

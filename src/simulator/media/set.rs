@@ -121,6 +121,9 @@ pub(crate) struct SetHeader {
     /// `WITH NORECOVERY`: the tail of the log.
     pub(crate) is_tail: bool,
     pub(crate) encryption: Option<Encryption>,
+    /// The certificate in `master` that opens the database in it, where that is encrypted itself.
+    #[serde(default)]
+    pub(crate) tde: Option<Bytes>,
     pub(crate) files: Vec<SetFile>,
     /// The length of the content, over all families.
     pub(crate) size: u64,

@@ -13,6 +13,8 @@ pub(crate) enum FileKind {
     Catalog,
     /// A database's primary data file.
     Data,
+    /// The same, encrypted (TDE).
+    EncryptedData,
     /// A database's log file.
     Log,
     /// The changes that a crash must not halve.
@@ -26,6 +28,7 @@ impl FileKind {
             Self::Data => 2,
             Self::Log => 3,
             Self::Intent => 4,
+            Self::EncryptedData => 5,
         }
     }
 }

@@ -85,7 +85,7 @@ pub(super) async fn run(
     let progress = Progress::start(session, what, command);
     let unfinished = Unfinished::new(session, &job);
     if kept == Some(encryption::Kept::Nowhere) {
-        let notice = message::certificate_not_backed_up();
+        let notice = crate::simulator::engine::keys::certificate_not_backed_up();
         progress.notice(notice, output).await?;
     }
     progress.run(job.options.stats, output).await?;

@@ -1,14 +1,16 @@
 //! WITH ENCRYPTION: a backup under a certificate of `master`.
 
-use super::{media_message, message};
-use crate::simulator::catalog::{AsymmetricKey, Bytes, Protection, Wrapped};
+use super::media_message;
+use crate::simulator::catalog::{AsymmetricKey, Bytes, Contents, Protection, Wrapped};
 use crate::simulator::engine::Session;
-use crate::simulator::engine::keys::server_certificate_key;
+use crate::simulator::engine::keys::{
+    check_database_encryption, server_certificate_key, unusable_certificate,
+};
 use crate::simulator::instance::{State, same_name};
 use crate::simulator::keys::{
     KEY_LENGTH, KeyMaterial, Label, random_guid, unwrap_by_private_key, wrap_by_public_key,
 };
-use crate::simulator::media::Encryption;
+use crate::simulator::media::{Encryption, SetHeader};
 use crate::simulator::server_error::{Result, ServerError};
 
 /// Whether a certificate's private key was ever backed up.
@@ -24,7 +26,7 @@ pub(super) fn check(session: &Session, certificate: &str) -> Result<Kept> {
     let state = session.instance.state();
     let found = find(&state, certificate)?;
     if found.protection != Protection::MasterKey {
-        return Err(message::unusable_certificate(certificate));
+        return Err(unusable_certificate(certificate));
     }
     Ok(match found.last_backup {
         Some(_) => Kept::InAFile,
@@ -75,12 +77,34 @@ pub(super) fn encrypt(
 pub(super) fn require_certificate(
     session: &Session,
     state: &State,
-    encryption: &Encryption,
+    thumbprint: &Bytes,
 ) -> Result<()> {
-    let thumbprint = &encryption.thumbprint;
-    server_certificate_key(session, state, thumbprint)?
-        .map(drop)
-        .ok_or_else(|| media_message::no_certificate(&thumbprint.0))
+    server_certificate_key(session, state, thumbprint).map(drop)
+}
+
+/// That this server can read a set: 33111 where a certificate is missing that encrypts the backup or
+/// the database in it, 33117 where the edition has no encrypted databases.
+pub(super) fn check_readable(session: &Session, state: &State, header: &SetHeader) -> Result<()> {
+    if let Some(encryption) = &header.encryption {
+        require_certificate(session, state, &encryption.thumbprint)?;
+    }
+    if let Some(thumbprint) = &header.tde {
+        check_database_encryption(&session.instance)?;
+        require_certificate(session, state, thumbprint)?;
+    }
+    Ok(())
+}
+
+/// The certificate that a restore of this database needs: while it is encrypted, and, unless chosen
+/// otherwise, for as long as it has its key.
+pub(super) fn of_database(session: &Session, contents: &Contents) -> Option<Bytes> {
+    let is_bound = session
+        .instance
+        .choices
+        .unused_encryption_key_needs_certificate;
+    let key = contents.encryption_key.as_ref();
+    key.filter(|key| key.is_on || is_bound)
+        .map(|key| key.thumbprint.clone())
 }
 
 /// Decrypts content; 33111 where the certificate is not on this server.
@@ -91,8 +115,7 @@ pub(super) fn decrypt(
     content: Vec<u8>,
 ) -> Result<Vec<u8>> {
     let thumbprint = &encryption.thumbprint;
-    let private_key = server_certificate_key(session, state, thumbprint)?
-        .ok_or_else(|| media_message::no_certificate(&thumbprint.0))?;
+    let private_key = server_certificate_key(session, state, thumbprint)?;
     let key = unwrap_by_private_key(
         &private_key,
         encryption.key_guid,

@@ -40,6 +40,7 @@ pub(super) async fn run(
             let set = media.choose(options.position.unwrap_or(1))?;
             let header = set.header()?;
             check_certificate(session, header)?;
+            check_file_list(session, header)?;
             let rows = header
                 .files
                 .iter()
@@ -54,13 +55,29 @@ pub(super) async fn run(
     }
 }
 
-/// Whether the set may be shown where its certificate is not there, nobody could confirm.
+/// Whether the set may be shown where its certificates are not there, nobody could confirm.
 fn check_certificate(session: &Session, header: &SetHeader) -> Result<()> {
-    match &header.encryption {
-        Some(encryption) if session.instance.choices.encrypted_header_needs_certificate => {
-            encryption::require_certificate(session, &session.instance.state(), encryption)
+    let choices = &session.instance.choices;
+    let of_backup = header.encryption.as_ref();
+    let of_backup = of_backup.map(|encryption| &encryption.thumbprint);
+    let of_backup = of_backup.filter(|_| choices.encrypted_header_needs_certificate);
+    let of_database = header.tde.as_ref();
+    let of_database = of_database.filter(|_| choices.tde_header_needs_certificate);
+    for thumbprint in of_backup.into_iter().chain(of_database) {
+        encryption::require_certificate(session, &session.instance.state(), thumbprint)?;
+    }
+    Ok(())
+}
+
+/// The same, of the files of an encrypted database: community reports have 33111.
+fn check_file_list(session: &Session, header: &SetHeader) -> Result<()> {
+    let thumbprint = header.tde.as_ref();
+    let needs = session.instance.choices.tde_file_list_needs_certificate;
+    match thumbprint.filter(|_| needs) {
+        Some(thumbprint) => {
+            encryption::require_certificate(session, &session.instance.state(), thumbprint)
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 
@@ -124,6 +141,7 @@ async fn verify(
 ) -> Result<(), Failure> {
     let position = options.position.unwrap_or(1);
     let set = media.choose(position)?;
+    encryption::check_readable(session, &session.instance.state(), set.header()?)?;
     if options.checksum == Some(true) && !set.header()?.has_checksums {
         return Err(media_message::no_checksums().into());
     }

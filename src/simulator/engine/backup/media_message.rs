@@ -176,15 +176,3 @@ pub(super) fn no_such_set(position: usize, device: &str) -> ServerError {
         ),
     )
 }
-
-/// 33111: the certificate that a backup is encrypted with is not here.
-pub(super) fn no_certificate(thumbprint: &[u8]) -> ServerError {
-    error(
-        33111,
-        3,
-        format!(
-            "Cannot find server certificate with thumbprint '0x{}'.",
-            hex::encode_upper(thumbprint)
-        ),
-    )
-}

@@ -23,32 +23,6 @@ pub(super) fn aborted() -> ServerError {
     error(3204, 1, "The backup or restore was aborted.")
 }
 
-/// 33091. That encrypted backups tell it in these words is community knowledge.
-pub(super) fn certificate_not_backed_up() -> SqlMessage {
-    notice(
-        33091,
-        "Warning: The certificate used for encrypting the database encryption key has not been \
-         backed up. You should immediately back up the certificate and the private key associated \
-         with the certificate. If the certificate ever becomes unavailable or if you must restore \
-         or attach the database on another server, you must have backups of both the certificate \
-         and the private key or you will not be able to open the database."
-            .to_owned(),
-    )
-}
-
-/// 33101.
-pub(super) fn unusable_certificate(name: &str) -> ServerError {
-    error(
-        33101,
-        1,
-        format!(
-            "Cannot use certificate '{name}', because its private key is not present or it is not \
-             protected by the database master key. SQL Server requires the ability to automatically \
-             access the private key of the certificate used for this operation."
-        ),
-    )
-}
-
 pub(super) fn history_failed() -> SqlMessage {
     notice(
         3009,

@@ -1,7 +1,7 @@
 //! A backup set that is made, and its media.
 
 use super::backup_database::Job;
-use super::{device, media_message};
+use super::{device, encryption, media_message};
 use crate::simulator::catalog::{Contents, DatabaseEntry, DatabaseFile, Guid};
 use crate::simulator::engine::Session;
 use crate::simulator::instance::now;
@@ -116,6 +116,7 @@ pub(super) fn header(
         is_copy_only: job.options.copy_only,
         is_tail: !job.options.recovery,
         encryption: None,
+        tde: encryption::of_database(session, contents),
         files: files(&entry.files, job.kind, length)?,
         size: length as u64,
     })

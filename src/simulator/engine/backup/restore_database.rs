@@ -11,7 +11,7 @@ use crate::simulator::catalog::{DatabaseEntry, DatabaseState};
 use crate::simulator::engine::Session;
 use crate::simulator::engine::keys::is_current_master_key_copy;
 use crate::simulator::instance::{
-    Edit, EditError, OpenDatabase, State, log_file, open_data_file, same_name, unknown_database,
+    DataFileProblem, Edit, EditError, OpenDatabase, State, log_file, same_name, unknown_database,
 };
 use crate::simulator::keys::random_guid;
 use crate::simulator::media::{SetHeader, SetKind, lsn};
@@ -108,6 +108,7 @@ fn start(
         return Err(media_message::other_kind_of_set(media.device(), statement));
     }
     let mut state = instance.state();
+    encryption::check_readable(session, &state, header)?;
     if header.kind != SetKind::Database {
         return follow(session, &state, database, media, position);
     }
@@ -159,7 +160,7 @@ fn follow(
     let hold = hold(session, entry)?;
     let restored = session
         .instance
-        .open_files(entry)
+        .open_files(state, entry)
         .map_err(|_| message::nothing_to_roll_forward())?;
     let header = media.choose(position)?.header()?.clone();
     if header.family != entry.family {
@@ -272,7 +273,11 @@ pub(super) fn read_content(
         Some(encryption) => encryption::decrypt(session, state, encryption, content)?,
         None => content,
     };
-    let database = open_data_file(&content).map_err(|_| media_message::damaged())?;
+    let database = state.open_data_file(&content);
+    let database = database.map_err(|problem| match problem {
+        DataFileProblem::Content(_) => media_message::damaged(),
+        DataFileProblem::Locked(error) => error,
+    })?;
     if database.contents.family == header.family {
         Ok(database)
     } else {
@@ -326,7 +331,7 @@ fn recover(session: &Session, database: &str) -> Result<Vec<SqlMessage>> {
     }
     let _hold = hold(session, &entry)?;
     let mut restored = instance
-        .open_files(&entry)
+        .open_files(&state, &entry)
         .map_err(|_| message::not_restored())?;
     let upgrade = raise(session, &entry.name, &mut restored);
     let recovered = instance.edit(&mut state, |edit| {

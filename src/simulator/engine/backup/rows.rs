@@ -233,7 +233,14 @@ pub(super) fn file_cells(header: &SetHeader, file: &SetFile) -> Vec<Cell> {
         ("DifferentialBaseGUID", T::UniqueIdentifier, base_id),
         ("IsReadOnly", T::Bit, SqlValue::Bit(false)),
         ("IsPresent", T::Bit, SqlValue::Bit(true)),
-        ("TDEThumbprint", T::VarBinary(Some(20)), SqlValue::Null),
+        (
+            "TDEThumbprint",
+            T::VarBinary(Some(20)),
+            header
+                .tde
+                .as_ref()
+                .map_or(SqlValue::Null, |found| SqlValue::Bytes(found.0.clone())),
+        ),
         ("SnapshotUrl", characters(336), SqlValue::Null),
     ]
 }

@@ -8,7 +8,7 @@ use super::hierarchy::{self, change_contents};
 use super::{file, message, permission};
 use crate::simulator::catalog::{AsymmetricKey, Contents, Protection};
 use crate::simulator::engine::Session;
-use crate::simulator::instance::{now, same_name};
+use crate::simulator::instance::{OpenDatabase, now, same_name};
 use crate::simulator::keys::{Label, generate_key_pair};
 use crate::simulator::server_error::{Result, ServerError};
 
@@ -177,6 +177,17 @@ pub(super) fn drop(session: &Session, kind: PairKind, name: &str) -> Result<()> 
     let (instance, database) = (&session.instance, &session.database);
     let mut state = instance.state();
     permission::control_database(session, &state)?;
+    let found = kind.find(&state.database(database)?.contents, "drop", name)?;
+    if kind == PairKind::Certificate && same_name(database, "master") {
+        let mut open = state.databases.values();
+        let encrypts = |open: &OpenDatabase| {
+            let key = open.contents.encryption_key.as_ref();
+            key.is_some_and(|key| key.thumbprint == found.thumbprint)
+        };
+        if open.any(encrypts) {
+            return Err(message::encrypts_a_database(kind.name(), name));
+        }
+    }
     change_contents(instance, &mut state, database, |contents| {
         kind.find(contents, "drop", name)?;
         let user = contents.symmetric_keys.iter().find(|key| {

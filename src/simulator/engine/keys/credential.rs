@@ -127,7 +127,7 @@ pub(crate) fn control_master_key_password(
     is_added: bool,
 ) -> Result<()> {
     control_password(session, database, password, is_added)
-        .map_err(|error| super::chosen(session, error))
+        .map_err(|error| super::chosen(&session.instance, error))
 }
 
 fn control_password(

@@ -3,8 +3,8 @@
 use zeroize::Zeroizing;
 
 use super::asymmetric::PairKind;
-use super::{hierarchy, symmetric};
-use crate::simulator::catalog::Bytes;
+use super::{hierarchy, message, symmetric};
+use crate::simulator::catalog::{AsymmetricKey, Bytes};
 use crate::simulator::engine::Session;
 use crate::simulator::instance::State;
 use crate::simulator::keys::{KeyMaterial, decrypt_message, message_key_guid};
@@ -44,19 +44,24 @@ pub(crate) fn decrypt_by_key_auto(
 }
 
 /// The private key of the certificate in `master` with this thumbprint, for encrypted backups.
-/// `None` where there is no such certificate.
+/// 33111 where there is no such certificate.
 pub(crate) fn server_certificate_key(
     session: &Session,
     state: &State,
     thumbprint: &Bytes,
-) -> Result<Option<KeyMaterial>> {
-    let certificates = &state.database("master")?.contents.certificates;
-    let Some(pair) = certificates
-        .iter()
-        .find(|pair| pair.thumbprint == *thumbprint)
-    else {
-        return Ok(None);
-    };
+) -> Result<KeyMaterial> {
+    let pair = server_certificate(state, thumbprint)?;
     let kind = PairKind::Certificate;
-    hierarchy::private_key(session, state, "master", (kind, pair), None, 3).map(Some)
+    hierarchy::private_key(session, state, "master", (kind, pair), None, 3)
+}
+
+/// The certificate in `master` with this thumbprint, or 33111.
+pub(super) fn server_certificate<'a>(
+    state: &'a State,
+    thumbprint: &Bytes,
+) -> Result<&'a AsymmetricKey> {
+    let mut certificates = state.database("master")?.contents.certificates.iter();
+    certificates
+        .find(|pair| pair.thumbprint == *thumbprint)
+        .ok_or_else(|| message::no_server_certificate(&thumbprint.0))
 }

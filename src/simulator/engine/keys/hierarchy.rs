@@ -210,6 +210,25 @@ pub(super) fn private_key(
     }
 }
 
+/// The private key of a pair of `master`, as the server opens it by itself.
+pub(super) fn server_private_key(
+    state: &State,
+    (kind, pair): (PairKind, &AsymmetricKey),
+) -> Result<KeyMaterial> {
+    match pair.protection {
+        Protection::Password => Err(message::private_key_password()),
+        Protection::NoPrivateKey => Err(message::no_private_key(kind.name())),
+        _ => {
+            // The state as seen where an encrypted database did not come up.
+            let opened = open_automatically(state, "master");
+            let opened = opened.ok_or_else(|| message::no_master_key(3))?;
+            let label = Label::PrivateKey(&pair.thumbprint.0);
+            let opened = opened.key.unwrap(label, &pair.private_key);
+            opened.map_err(|_| message::not_decrypted())
+        }
+    }
+}
+
 /// Changes an online database's keys.
 pub(super) fn change_contents<T>(
     instance: &Instance,

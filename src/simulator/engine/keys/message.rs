@@ -15,9 +15,10 @@ fn notice(number: i32, text: impl Into<String>) -> SqlMessage {
 }
 
 /// The messages whose state nobody saw.
-const UNSEEN_STATES: [i32; 18] = [
+const UNSEEN_STATES: [i32; 27] = [
     15116, 15117, 15208, 15240, 15282, 15297, 15320, 15329, 15393, 15465, 15466, 15579, 15584,
-    15585, 15588, 15593, 15594, 15595,
+    15585, 15588, 15593, 15594, 15595, 33102, 33103, 33104, 33105, 33106, 33107, 33108, 33117,
+    33118,
 ];
 
 /// Gives a message the state and the class that were chosen for those of which nobody saw them.
@@ -355,6 +356,85 @@ pub(super) fn no_master_key(state: u8) -> ServerError {
         "Please create a master key in the database or open the master key in the session before \
          performing this operation.",
     )
+}
+
+/// 3716. That a certificate has this state is community knowledge.
+pub(super) fn encrypts_a_database(kind: &str, name: &str) -> ServerError {
+    error(
+        3716,
+        15,
+        format!(
+            "The {kind} '{name}' cannot be dropped because it is bound to one or more database \
+             encryption key."
+        ),
+    )
+}
+
+/// 33091, a warning.
+pub(crate) fn certificate_not_backed_up() -> SqlMessage {
+    notice(
+        33091,
+        "Warning: The certificate used for encrypting the database encryption key has not been \
+         backed up. You should immediately back up the certificate and the private key associated \
+         with the certificate. If the certificate ever becomes unavailable or if you must restore \
+         or attach the database on another server, you must have backups of both the certificate \
+         and the private key or you will not be able to open the database.",
+    )
+}
+
+/// 33101.
+pub(crate) fn unusable_certificate(name: &str) -> ServerError {
+    error(
+        33101,
+        1,
+        format!(
+            "Cannot use certificate '{name}', because its private key is not present or it is not \
+             protected by the database master key. SQL Server requires the ability to automatically \
+             access the private key of the certificate used for this operation."
+        ),
+    )
+}
+
+/// 33111: what encrypts a backup or a database is not here.
+pub(super) fn no_server_certificate(thumbprint: &[u8]) -> ServerError {
+    let thumbprint = hex::encode_upper(thumbprint);
+    error(
+        33111,
+        3,
+        format!("Cannot find server certificate with thumbprint '0x{thumbprint}'."),
+    )
+}
+
+/// What CREATE, ALTER and DROP of a database's encryption fail with, where it takes no name: 33102 to
+/// 33108, 33117, 33118.
+pub(super) fn database_encryption(number: i32) -> ServerError {
+    let text = match number {
+        33102 => {
+            "Cannot encrypt a system database. Database encryption operations cannot be performed \
+             for 'master', 'model', 'tempdb', 'msdb', or 'resource' databases."
+        }
+        33103 => "A database encryption key already exists for this database.",
+        33104 => "A database encryption key does not exist for this database.",
+        33105 => {
+            "Cannot drop the database encryption key because it is currently in use. Database \
+             encryption needs to be turned off to be able to drop the database encryption key."
+        }
+        33106 => {
+            "Cannot change database encryption state because no database encryption key is set."
+        }
+        33107 => "Cannot enable database encryption because it is already enabled.",
+        33108 => "Cannot disable database encryption because it is already disabled.",
+        33117 => {
+            "Transparent Data Encryption is not available in the edition of this SQL Server \
+             instance. See books online for more details on feature support in different SQL Server \
+             editions."
+        }
+        _ => {
+            "Cannot enable or modify database encryption on a database that is read-only, has \
+             read-only files or is not recovered."
+        }
+    };
+    error(number, 1, text)
 }
 
 pub(super) fn password_provisioned(database: &str) -> ServerError {

@@ -3,6 +3,7 @@
 mod asymmetric;
 mod certificate;
 mod credential;
+mod database_encryption;
 mod file;
 mod functions;
 mod hierarchy;
@@ -16,6 +17,7 @@ mod symmetric;
 
 use crate::simulator::Version;
 use crate::simulator::engine::{Session, backup};
+use crate::simulator::instance::Instance;
 use crate::simulator::output::{Output, Reply};
 use crate::simulator::server_error::{Failure, Result, ServerError};
 use crate::simulator::tsql::ast::{KeyStatement, MasterKeyProtector};
@@ -23,9 +25,13 @@ use crate::transport::SqlMessage;
 
 pub(crate) use asymmetric::PairKind;
 pub(crate) use credential::control_master_key_password;
+pub(crate) use database_encryption::{
+    check_edition as check_database_encryption, open as open_encryption_key, set as set_encryption,
+};
 pub(crate) use file::check_password;
 pub(crate) use functions::{decrypt_by_key_auto, server_certificate_key};
 pub(crate) use hierarchy::is_current_master_key_copy;
+pub(crate) use message::{certificate_not_backed_up, unusable_certificate};
 pub(crate) use pair_function::{decrypt_by_pair, encrypt_by_pair};
 
 /// Runs a statement on keys and sends its messages and its end. Errors are the caller's to send.
@@ -34,7 +40,7 @@ pub(crate) async fn execute(
     statement: &KeyStatement,
     output: &Output,
 ) -> Result<(), Failure> {
-    let notices = run(session, statement).map_err(|error| chosen(session, error))?;
+    let notices = run(session, statement).map_err(|error| chosen(&session.instance, error))?;
     for mut notice in notices {
         message::choose_unseen(&mut notice, &session.instance.choices);
         output.message(notice).await?;
@@ -48,9 +54,9 @@ pub(crate) async fn execute(
 }
 
 /// An error with what was chosen where nobody saw it.
-fn chosen(session: &Session, mut error: ServerError) -> ServerError {
+fn chosen(instance: &Instance, mut error: ServerError) -> ServerError {
     for message in &mut error.0 {
-        message::choose_unseen(message, &session.instance.choices);
+        message::choose_unseen(message, &instance.choices);
     }
     error
 }
@@ -86,6 +92,11 @@ fn run(session: &mut Session, statement: &KeyStatement) -> Result<Vec<SqlMessage
         S::BackupMasterKey { file, password } => {
             master_key_replacement::backup(session, file, password)?;
         }
+        S::CreateDatabaseEncryptionKey {
+            algorithm,
+            certificate,
+        } => return database_encryption::create(session, algorithm, certificate),
+        S::DropDatabaseEncryptionKey => database_encryption::drop(session)?,
         S::CreateMasterKey { password } => master_key::create(session, password)?,
         S::OpenMasterKey { password } => master_key::open(session, password)?,
         S::CloseMasterKey => master_key::close(session)?,

@@ -8,7 +8,8 @@ use super::database::{alter_failed, cannot_alter, is_system, others_in};
 use crate::simulator::catalog::{DatabaseEntry, DatabaseState, RecoveryModel, UserAccess};
 use crate::simulator::engine::Caller;
 use crate::simulator::engine::frame::Frame;
-use crate::simulator::instance::{Edit, EditError, Instance, State, open_data_file, same_name};
+use crate::simulator::engine::keys::set_encryption;
+use crate::simulator::instance::{DataFileProblem, Edit, EditError, Instance, State, same_name};
 use crate::simulator::server_error::{Failure, Result, ServerError, message};
 use crate::simulator::tsql::ast::{DatabaseOption, Termination};
 
@@ -20,7 +21,6 @@ const USUAL: &[(&str, &[&str])] = &[
     ("AUTO_SHRINK", &["OFF"]),
     ("AUTO_UPDATE_STATISTICS", &["ON", "OFF"]),
     ("DB_CHAINING", &["OFF"]),
-    ("ENCRYPTION", &["OFF"]),
     ("PAGE_VERIFY", &["CHECKSUM"]),
     ("QUERY_STORE", &["OFF"]),
     ("QUOTED_IDENTIFIER", &["ON", "OFF"]),
@@ -266,6 +266,9 @@ fn set(
             (entry.broker, entry.is_broker_enabled) = (broker, true);
         }
         ("DISABLE_BROKER", None) => edit.entry(name)?.is_broker_enabled = false,
+        ("ENCRYPTION", Some(value @ ("ON" | "OFF"))) => {
+            set_encryption(instance, edit, name, value == "ON")?;
+        }
         ("TRUSTWORTHY", Some(value)) => edit.entry(name)?.is_trustworthy = value == "ON",
         ("RECOVERY", Some(value)) => {
             edit.contents(name)?.recovery_model = match value {
@@ -386,19 +389,24 @@ fn bring_online(instance: &Instance, edit: &mut Edit<'_>, name: &str) -> Result<
         .find(|file| !file.is_log)
         .map(|file| file.path.clone());
     let path = path.unwrap_or_default();
-    let opened = instance
-        .disk
-        .read(&path)
-        .map_err(|error| error.to_string())
-        .and_then(|bytes| open_data_file(&bytes).map_err(|error| error.to_string()));
-    let database = opened.map_err(|error| {
+    let unreadable = |error: &dyn std::fmt::Display| {
         ServerError::new(
             5120,
             16,
             101,
             format!("Unable to open the physical file \"{path}\". Operating system error {error}."),
         )
-        .then(ServerError::new(
+    };
+    let opened = match instance.disk.read(&path) {
+        Err(error) => Err(unreadable(&error)),
+        Ok(bytes) => match edit.state().open_data_file(&bytes) {
+            Err(DataFileProblem::Content(error)) => Err(unreadable(&error)),
+            Err(DataFileProblem::Locked(error)) => Err(error),
+            Ok(database) => Ok(database),
+        },
+    };
+    let database = opened.map_err(|error| {
+        error.then(ServerError::new(
             5181,
             16,
             5,

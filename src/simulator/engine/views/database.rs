@@ -1,5 +1,6 @@
 //! sys.databases and its kin.
 
+use super::encryption::{encrypts_tempdb, is_on};
 use super::{COLLATION, Columns, DESCRIPTION, NULL, Row, SID, SYSNAME, View, bit, int, text};
 use crate::simulator::catalog::{
     Contents, DatabaseEntry, DatabaseState, RecoveryModel, UserAccess,
@@ -252,7 +253,7 @@ fn database(context: &Context<'_>, entry: &DatabaseEntry, contents: Option<&Cont
         text("NOTHING"),
         NO,
         NO,
-        NO,
+        is_encrypted(context, entry, contents),
         NO,
         NULL,
         NULL,
@@ -286,6 +287,19 @@ fn database(context: &Context<'_>, entry: &DatabaseEntry, contents: Option<&Cont
         NO,
         NO,
     ]
+}
+
+/// A closed database's key is in its files, which nobody reads here.
+fn is_encrypted(
+    context: &Context<'_>,
+    entry: &DatabaseEntry,
+    contents: Option<&Contents>,
+) -> SqlValue {
+    let by_others = context.instance.choices.tempdb_has_encryption_flag
+        && entry.name == "tempdb"
+        && encrypts_tempdb(context);
+    let key = contents.and_then(|contents| contents.encryption_key.as_ref());
+    bit(by_others || is_on(key))
 }
 
 /// From which copy the flag is computed, and what it is without a key, nobody could confirm.

@@ -89,16 +89,6 @@ pub(super) const VIEWS: &[View] = &[
         ],
     ),
     empty(
-        "dm_database_encryption_keys",
-        &[
-            ("database_id", WireType::Int),
-            ("encryption_state", WireType::Int),
-            ("key_algorithm", WireType::NVarChar(Some(32))),
-            ("encryptor_thumbprint", WireType::VarBinary(Some(20))),
-            ("encryptor_type", WireType::NVarChar(Some(32))),
-        ],
-    ),
-    empty(
         "database_mirroring",
         &[
             ("database_id", WireType::Int),

@@ -5,6 +5,7 @@ mod column;
 mod configuration;
 mod database;
 mod empty;
+mod encryption;
 mod file;
 mod function;
 mod host;
@@ -59,6 +60,7 @@ const FAMILIES: &[&[View]] = &[
     configuration::VIEWS,
     database::VIEWS,
     empty::VIEWS,
+    encryption::VIEWS,
     file::VIEWS,
     host::VIEWS,
     information_schema::VIEWS,

@@ -199,13 +199,17 @@ fn remaining(elapsed: i64, percent: f32) -> i64 {
 
 /// 300 and 297, where a view needs the permission to be read at all.
 pub(super) fn check_server_state(context: &Context<'_>) -> Result<()> {
+    check_state(context, "VIEW SERVER PERFORMANCE STATE")
+}
+
+/// The same, where since 2022 it is this permission.
+pub(super) fn check_state(context: &Context<'_>, since_2022: &str) -> Result<()> {
     let caller = context.caller();
-    if caller.has_server("VIEW SERVER STATE") || caller.has_server("VIEW SERVER PERFORMANCE STATE")
-    {
+    if caller.has_server("VIEW SERVER STATE") || caller.has_server(since_2022) {
         return Ok(());
     }
     let name = if context.instance.version >= crate::simulator::Version::Sql2022 {
-        "VIEW SERVER PERFORMANCE STATE"
+        since_2022
     } else {
         "VIEW SERVER STATE"
     };

@@ -93,6 +93,11 @@ pub(crate) enum KeyStatement {
         file: String,
         private_key: Option<PrivateKeyFile>,
     },
+    CreateDatabaseEncryptionKey {
+        algorithm: String,
+        certificate: String,
+    },
+    DropDatabaseEncryptionKey,
     CreateSymmetricKey {
         name: String,
         algorithm: String,

@@ -8,6 +8,7 @@ mod change;
 mod data_type;
 mod database;
 mod dbcc;
+mod encryption_key;
 mod expression;
 mod flow;
 mod key;

@@ -134,6 +134,9 @@ impl Parser<'_> {
             "TABLE" | "INDEX" | "UNIQUE" | "CLUSTERED" | "NONCLUSTERED" | "SCHEMA" => {
                 self.create_table_object().map(StatementKind::Table)
             }
+            "DATABASE" if self.is_encryption_key() => {
+                self.create_encryption_key().map(StatementKind::Key)
+            }
             "DATABASE" => self.create_database().map(StatementKind::Database),
             "MASTER" | "SYMMETRIC" | "ASYMMETRIC" | "CERTIFICATE" | "CREDENTIAL" => {
                 self.create_key().map(StatementKind::Key)
@@ -194,6 +197,9 @@ impl Parser<'_> {
         };
         match word.to_ascii_uppercase().as_str() {
             "TABLE" | "SCHEMA" => self.drop_table_object().map(StatementKind::Table),
+            "DATABASE" if self.is_encryption_key() => {
+                Ok(StatementKind::Key(self.drop_encryption_key()))
+            }
             "DATABASE" => self.drop_database().map(StatementKind::Database),
             "MASTER" | "SYMMETRIC" | "ASYMMETRIC" | "CERTIFICATE" | "CREDENTIAL" => {
                 self.drop_key().map(StatementKind::Key)

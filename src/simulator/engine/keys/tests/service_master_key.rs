@@ -142,7 +142,7 @@ fn an_offline_database_is_a_switch() {
             let inner = &instance.inner;
             let mut state = inner.state();
             let entry = state.entry("Orch").unwrap().clone();
-            let opened = inner.open_files(&entry).unwrap();
+            let opened = inner.open_files(&state, &entry).unwrap();
             inner
                 .edit(&mut state, |edit| {
                     match to {

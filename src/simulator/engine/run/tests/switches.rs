@@ -82,6 +82,12 @@ const NOTE_GUID: &str = "CREATE TABLE tempdb.dbo.G (g uniqueidentifier); \
     INSERT tempdb.dbo.G SELECT key_guid FROM master.sys.symmetric_keys WHERE symmetric_key_id = 102";
 const COMPARE_GUID: &str = "SELECT CASE WHEN k.key_guid = g.g THEN 'the same' ELSE 'another' END \
     FROM master.sys.symmetric_keys AS k CROSS JOIN tempdb.dbo.G AS g WHERE k.symmetric_key_id = 102";
+/// An encrypted database under a certificate, its backup, and the certificate gone.
+const ENCRYPTED: &str = "CREATE MASTER KEY ENCRYPTION BY PASSWORD = 'Some Pass 1'; CREATE CERTIFICATE c WITH SUBJECT = 'c'; \
+    CREATE DATABASE D; USE D; \
+    CREATE DATABASE ENCRYPTION KEY WITH ALGORITHM = AES_256 ENCRYPTION BY SERVER CERTIFICATE c; USE master; \
+    ALTER DATABASE D SET ENCRYPTION ON";
+const GONE: &str = "BACKUP DATABASE D TO DISK = 'd.bak'; DROP DATABASE D; DROP CERTIFICATE c";
 const FLAG: &str = "SELECT is_master_key_encrypted_by_server FROM sys.databases WHERE name = 'D'";
 
 #[rustfmt::skip]
@@ -125,6 +131,15 @@ const SCENES: &[Scene] = &[
            BACKUP DATABASE model TO DISK = 'e.bak' WITH ENCRYPTION (ALGORITHM = AES_256, SERVER CERTIFICATE = c); \
            DROP CERTIFICATE c", "RESTORE HEADERONLY FROM DISK = 'e.bak'"],
         Look::Errors, &[("false", "[]"), ("true", "[33111, 3013]")]),
+    scene("tde_file_list_needs_certificate", &[ENCRYPTED, GONE, "RESTORE FILELISTONLY FROM DISK = 'd.bak'"],
+        Look::Errors, &[("true", "[33111, 3013]"), ("false", "[]")]),
+    scene("tde_header_needs_certificate", &[ENCRYPTED, GONE, "RESTORE HEADERONLY FROM DISK = 'd.bak'"],
+        Look::Errors, &[("false", "[]"), ("true", "[33111, 3013]")]),
+    scene("unused_encryption_key_needs_certificate",
+        &[ENCRYPTED, "ALTER DATABASE D SET ENCRYPTION OFF", GONE, "RESTORE DATABASE D FROM DISK = 'd.bak'"],
+        Look::Errors, &[("true", "[33111, 3013]"), ("false", "[]")]),
+    scene("tempdb_has_encryption_flag", &[ENCRYPTED, "SELECT is_encrypted FROM sys.databases WHERE name = 'tempdb'"],
+        Look::Value, &[("false", "0"), ("true", "1")]),
     scene("unseen_command", &[BACK_UP],
         Look::Command, &[("0", "0"), ("253", "253")]),
     on_linux(scene("own_password_policy_on_linux",
@@ -162,11 +177,18 @@ const SCENES: &[Scene] = &[
         Look::Type, &[("false", "Bit"), ("true", "TinyInt")]),
 ];
 
-/// Switches of the wire, which an engine without one can't show, and the test that does.
-const ELSEWHERE: [(&str, &str); 1] = [(
-    "attention_in_own_message",
-    include_str!("../../../../../tests/simulator_wire/attention.rs"),
-)];
+/// Switches of the wire and of a new start, which one running engine can't show, and the test that
+/// does.
+const ELSEWHERE: [(&str, &str); 2] = [
+    (
+        "attention_in_own_message",
+        include_str!("../../../../../tests/simulator_wire/attention.rs"),
+    ),
+    (
+        "locked_database_is_suspect",
+        include_str!("../../../../../tests/encrypted_databases.rs"),
+    ),
+];
 
 #[tokio::test(start_paused = true)]
 async fn every_value_of_every_switch_is_seen() {
