@@ -9,6 +9,14 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "hazard", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Hazard {
+    /// A backup needs a certificate whose private key was never backed up where it is: lost with that
+    /// server, it takes the backup with it.
+    CertificateNotBackedUp {
+        /// Its name in `master` there.
+        certificate: String,
+        /// Its thumbprint, in hexadecimal.
+        thumbprint: String,
+    },
     /// What depends on the service master key could not all be seen.
     DependentsIncomplete {
         /// What is missing from the list, and why.
@@ -89,6 +97,13 @@ pub enum Hazard {
 impl fmt::Display for Hazard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::CertificateNotBackedUp {
+                certificate,
+                thumbprint,
+            } => write!(
+                f,
+                "the certificate {certificate} (thumbprint 0x{thumbprint}), which the backup needs, was never backed up with its private key: without it nobody restores the backup elsewhere; Certificate::backup"
+            ),
             Self::DependentsIncomplete { what } => {
                 write!(
                     f,

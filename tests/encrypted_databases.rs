@@ -7,9 +7,15 @@
 mod kit;
 
 use scorch_recovery::simulator::{Edition, Version};
+use scorch_recovery::sql::{
+    BackupCipher, Certificate, CertificateBackup, Database, DatabaseBackup, DatabaseMasterKey,
+    Dependents, RestoreDatabase,
+};
 use scorch_recovery::transport::SqlValue;
+use scorch_recovery::{Context, Effect, ErrorKind, Hazard, Operation, Progress, SecretRef};
 
-use kit::simulated::{Collected, World, choices};
+use kit::simulated::{Collected, News, World, choices, named};
+use kit::{assert_error, back_up_key, restore_key, run_error};
 
 const BAK: &str = r"\\vault\keys\payroll.bak";
 const MASTER_KEY: &str = "CREATE MASTER KEY ENCRYPTION BY PASSWORD = 'Dmk-Passw0rd-of-tests'";
@@ -260,4 +266,241 @@ async fn a_key_that_does_not_open_keeps_the_database_down() {
     started.sql("SQL01", None, mend).await;
     started.sql("SQL01", None, online).await;
     assert_eq!(state(&started, "SQL01").await, "ONLINE");
+}
+
+async fn back_up(cx: &Context, file: &str) -> DatabaseBackup {
+    Database::backup(&named("SQL01"), &named("Payroll"))
+        .to_file(named(file))
+        .run(cx)
+        .await
+        .unwrap()
+}
+
+async fn back_up_certificate(cx: &Context) -> CertificateBackup {
+    Certificate::backup(&named("SQL01"), &named("master"), &named("tde"))
+        .to_file(named(r"\\vault\keys\tde.cer"))
+        .private_key_to_file(named(r"\\vault\keys\tde.pvk"))
+        .encrypted_by(SecretRef::named("key"))
+        .run(cx)
+        .await
+        .unwrap()
+}
+
+fn restore(file: &str) -> RestoreDatabase {
+    Database::restore(&named("SQL02"), &named("Payroll")).from_file(named(file))
+}
+
+#[tokio::test]
+async fn an_encrypted_database_moves_with_its_certificate() {
+    let world = encrypted().await;
+    let cx = world.context();
+    let inspect = Database::inspect(&named("SQL01"), &named("Payroll"));
+    let before = inspect.run(&cx).await.unwrap().encryption.unwrap();
+    assert!(before.is_on && before.certificate_backup.is_none());
+    assert_eq!(before.certificate, Some(named("tde")));
+    let certificate = back_up_certificate(&cx).await;
+    assert_eq!(
+        before.thumbprint,
+        Some(certificate.certificate.thumbprint.clone())
+    );
+    let now = inspect.run(&cx).await.unwrap().encryption.unwrap();
+    assert!(now.certificate_backup.is_some(), "its private key was kept");
+    let backup = back_up(&cx, BAK).await;
+    assert_eq!(backup.hazards, []);
+    assert_eq!(backup.set.encryptor_thumbprint, None);
+    for file in &backup.set.files {
+        assert_eq!(file.tde_thumbprint, before.thumbprint);
+    }
+
+    // A missing certificate stops it before anything is touched, and is named.
+    let error = run_error(&world, restore(BAK)).await;
+    assert_error(&error, (ErrorKind::KeyMismatch, Effect::None), "missing");
+    let named_by = format!(
+        ".expecting_thumbprint(\"{}\")",
+        before.thumbprint.clone().unwrap()
+    );
+    let remedy = error.remedy().unwrap();
+    assert!(
+        remedy.contains("Certificate::restore") && remedy.contains(&named_by),
+        "{error}"
+    );
+    let verify = Database::verify(&named("SQL02")).file(named(BAK));
+    let error = run_error(&world, verify.clone()).await;
+    assert_error(&error, (ErrorKind::KeyMismatch, Effect::None), "verify");
+    assert!(error.remedy().unwrap().contains(&named_by), "{error}");
+    let none = "SELECT COUNT(*) FROM sys.databases WHERE name = 'Payroll'";
+    assert_eq!(world.sql("SQL02", None, none).await.integer(), 0);
+
+    world.sql("SQL02", None, MASTER_KEY).await;
+    let there = Certificate::restore(&named("SQL02"), &named("master"), &named("of SQL01"))
+        .from_file(named(r"\\vault\keys\tde.cer"))
+        .private_key_from_file(named(r"\\vault\keys\tde.pvk"))
+        .decrypted_by(SecretRef::named("key"))
+        .expecting(&certificate)
+        .run(&cx)
+        .await
+        .unwrap();
+    assert_eq!(Some(there.certificate.thumbprint), before.thumbprint);
+    verify.run(&cx).await.unwrap();
+    let restored = restore(BAK).run(&cx).await.unwrap();
+    let encryption = restored.database.encryption.unwrap();
+    assert_eq!(
+        (encryption.is_on, encryption.thumbprint),
+        (true, before.thumbprint)
+    );
+    assert_eq!(encryption.certificate, Some(named("of SQL01")));
+    let rows = world
+        .sql("SQL02", Some("Payroll"), "SELECT a FROM dbo.T")
+        .await;
+    assert_eq!(rows.integer(), 7);
+    let started = world.copied();
+    let rows = started.sql("SQL02", Some("Payroll"), "SELECT a FROM dbo.T");
+    assert_eq!(rows.await.integer(), 7, "after a start, too");
+}
+
+#[tokio::test]
+async fn a_certificate_that_was_never_kept_is_told_and_stops_no_backup() {
+    let world = encrypted().await;
+    let news = News::default();
+    let watching = world
+        .builder("sa", kit::simulated::SA)
+        .observer(news.clone());
+    let backup = back_up(&watching.build().unwrap(), BAK).await;
+    let thumbprint = backup.set.files[0].tde_thumbprint.clone().unwrap();
+    let hazard = Hazard::CertificateNotBackedUp {
+        certificate: "tde".to_owned(),
+        thumbprint,
+    };
+    assert_eq!(backup.hazards, [hazard.clone()]);
+    let told = |progress: &Progress| matches!(progress, Progress::Notice { text, .. } if *text == hazard.to_string());
+    assert!(news.all().iter().any(told));
+
+    // As long as the database has the key, and the server says so.
+    world.sql("SQL01", None, OFF).await;
+    let cx = world.context();
+    let off = back_up(&cx, r"\\vault\keys\off.bak").await;
+    let is_bound = choices().unused_encryption_key_needs_certificate;
+    assert_eq!(off.hazards.len(), usize::from(is_bound));
+    let inspect = Database::inspect(&named("SQL01"), &named("Payroll"));
+    assert!(!inspect.run(&cx).await.unwrap().encryption.unwrap().is_on);
+    world
+        .sql("SQL01", Some("Payroll"), "DROP DATABASE ENCRYPTION KEY")
+        .await;
+    assert_eq!(inspect.run(&cx).await.unwrap().encryption, None);
+
+    // Of the backup's own encryption the same is told: the certificate came from elsewhere, so here
+    // nobody ever backed it up.
+    let certificate = back_up_certificate(&cx).await;
+    let forget = r"DROP CERTIFICATE tde; CREATE CERTIFICATE tde FROM FILE = '\\vault\keys\tde.cer'
+        WITH PRIVATE KEY (FILE = '\\vault\keys\tde.pvk', DECRYPTION BY PASSWORD = 'Key-Passw0rd-of-tests')";
+    world.sql("SQL01", None, forget).await;
+    let encrypted = Database::backup(&named("SQL01"), &named("Payroll"))
+        .to_file(named(r"\\vault\keys\own.bak"))
+        .encrypted_by(BackupCipher::Aes256, &certificate)
+        .run(&cx)
+        .await
+        .unwrap();
+    assert_eq!(encrypted.hazards, [hazard]);
+}
+
+#[tokio::test]
+async fn who_does_not_see_certificates_is_not_told_that_they_are_missing() {
+    let world = encrypted().await;
+    let make =
+        "CREATE LOGIN weak WITH PASSWORD = 'Weak-Passw0rd-1'; GRANT CREATE ANY DATABASE TO weak";
+    for instance in ["SQL01", "SQL02"] {
+        world.sql(instance, None, make).await;
+    }
+    let user = "CREATE USER weak FOR LOGIN weak; GRANT BACKUP DATABASE TO weak";
+    world.sql("SQL01", Some("Payroll"), user).await;
+    let news = News::default();
+    let weak = world
+        .builder("weak", "Weak-Passw0rd-1")
+        .observer(news.clone());
+    let weak = weak.build().unwrap();
+    let backup = back_up(&weak, BAK).await;
+    assert_eq!(backup.hazards, [], "it can't tell");
+    let told = |progress: &Progress| matches!(progress, Progress::Notice { text, .. } if text.contains("can't see"));
+    assert!(news.all().iter().any(told));
+    let here = Database::restore(&named("SQL01"), &named("Payroll"))
+        .from_file(named(BAK))
+        .run(&weak)
+        .await
+        .unwrap();
+    let encryption = here.database.encryption.unwrap();
+    assert_eq!((encryption.is_on, encryption.thumbprint), (true, None));
+    let there = restore(BAK).run(&weak).await.unwrap_err();
+    assert_error(
+        &there,
+        (ErrorKind::KeyMismatch, Effect::None),
+        "by the server",
+    );
+}
+
+#[tokio::test]
+async fn a_key_above_an_encrypted_database_wants_the_consent_of_master() {
+    let world = encrypted().await;
+    let cx = world.context();
+    let key = back_up_key(&world, "SQL02", r"\\vault\keys\new.key").await;
+    let own = back_up_key(&world, "SQL01", r"\\vault\keys\own.key").await;
+    let seen = Dependents::inspect(&named("SQL01")).run(&cx).await.unwrap();
+    assert_eq!(seen.certificates[0].encrypts, ["Payroll"]);
+    let names = seen.names().join("; ");
+    assert!(
+        names.contains("certificate tde in master, which encrypts Payroll"),
+        "{names}"
+    );
+    let replace = || {
+        restore_key("SQL01", key.file.as_str())
+            .replacing(&seen)
+            .keeping(&own)
+    };
+    let error = run_error(&world, replace()).await;
+    assert_error(&error, (ErrorKind::ConsentRequired, Effect::None), "master");
+    let started = world.copied();
+    assert_eq!(
+        state(&started, "SQL01").await,
+        "ONLINE",
+        "nothing was changed"
+    );
+    drop(started);
+
+    let master = DatabaseMasterKey::inspect(&named("SQL01"), &named("master"))
+        .run(&cx)
+        .await
+        .unwrap();
+    let consented = replace().including_master(&master);
+    assert!(
+        consented
+            .describe()
+            .hazards
+            .contains(&Hazard::EndangersStart)
+    );
+    let restored = consented.run(&cx).await.unwrap();
+    assert_eq!(restored.probed[0].to_string(), "master: opens");
+    let started = world.copied();
+    let rows = started.sql("SQL01", Some("Payroll"), "SELECT a FROM dbo.T");
+    assert_eq!(rows.await.integer(), 7);
+}
+
+#[tokio::test]
+async fn dependents_that_changed_are_not_replaced() {
+    let world = encrypted().await;
+    let cx = world.context();
+    let key = back_up_key(&world, "SQL02", r"\\vault\keys\new.key").await;
+    let own = back_up_key(&world, "SQL01", r"\\vault\keys\own.key").await;
+    let master = DatabaseMasterKey::inspect(&named("SQL01"), &named("master"))
+        .run(&cx)
+        .await
+        .unwrap();
+    let seen = Dependents::inspect(&named("SQL01")).run(&cx).await.unwrap();
+    world.sql("SQL01", None, "CREATE DATABASE Wages").await;
+    world.sql("SQL01", Some("Wages"), KEY).await;
+    let replace = restore_key("SQL01", key.file.as_str())
+        .replacing(&seen)
+        .keeping(&own)
+        .including_master(&master);
+    let error = run_error(&world, replace).await;
+    assert_error(&error, (ErrorKind::ConsentRequired, Effect::None), "Wages");
+    assert!(error.to_string().contains("not what was seen"), "{error}");
 }

@@ -132,6 +132,27 @@ impl BackupSet {
         Ok(set)
     }
 
+    /// The thumbprints of the certificates that it needs, each once: its own, and those of the
+    /// database in it (TDE).
+    pub(crate) fn certificates(&self) -> Vec<&str> {
+        let of_files = self
+            .files
+            .iter()
+            .filter_map(|file| file.tde_thumbprint.as_deref());
+        let mut found = Vec::new();
+        for thumbprint in self
+            .encryptor_thumbprint
+            .as_deref()
+            .into_iter()
+            .chain(of_files)
+        {
+            if !found.contains(&thumbprint) {
+                found.push(thumbprint);
+            }
+        }
+        found
+    }
+
     /// The full backup on the same device that this one follows on.
     fn find_base(&self, sets: &[Self]) -> Option<i64> {
         let is_base = |other: &&Self| match self.backup_type {

@@ -37,10 +37,10 @@ pub use certificate::{
 };
 pub use database::{
     BackUpDatabase, BackupCipher, BackupCompression, CheckDatabaseIntegrity, Database,
-    DatabaseBackup, DatabaseFileInfo, DatabaseInfo, DatabaseIntegrity, EnableBroker,
-    InspectDatabase, OpenDatabaseToUsers, OpenedDatabase, RenameDatabase, RestoreDatabase,
-    RestoredDatabase, RestrictDatabase, SetDatabaseOffline, SwapDatabases, SwappedDatabases,
-    TakeDatabaseOwnership, VerifyBackup,
+    DatabaseBackup, DatabaseEncryption, DatabaseFileInfo, DatabaseInfo, DatabaseIntegrity,
+    EnableBroker, InspectDatabase, OpenDatabaseToUsers, OpenedDatabase, RenameDatabase,
+    RestoreDatabase, RestoredDatabase, RestrictDatabase, SetDatabaseOffline, SwapDatabases,
+    SwappedDatabases, TakeDatabaseOwnership, VerifyBackup,
 };
 pub use database_keys::{
     ColumnCount, DatabaseKeys, DatabaseKeysVerified, EncryptedColumn, StoredForm,

@@ -250,6 +250,11 @@ impl SqlSink for Collected {
 pub(crate) struct News(std::sync::Arc<Mutex<Vec<Progress>>>);
 
 impl News {
+    /// All of it.
+    pub(crate) fn all(&self) -> Vec<Progress> {
+        self.0.lock().unwrap().clone()
+    }
+
     /// The percentages of each part of the operation.
     pub(crate) fn percents(&self) -> Vec<Vec<f64>> {
         let mut parts: Vec<Vec<f64>> = Vec::new();

@@ -2,10 +2,12 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::backup_options::{BackupCipher, BackupCompression, BackupEncryption, BackupOptions};
+use super::encryption::certificates_not_kept;
 use super::inspect::DatabaseInfo;
 use super::verify::verify_set;
 use crate::context::Context;
 use crate::error::{Effect, Error, ErrorKind, Result};
+use crate::hazard::Hazard;
 use crate::names::{DatabaseName, ServerPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
 use crate::permission::Permission;
@@ -29,6 +31,9 @@ const NAME: &str = "back up database";
 /// * The files must be new. The set is verified afterwards, and its header read back.
 /// * Encrypted only under a certificate whose private key was backed up, which `master` has under its
 ///   master key; the thumbprint is compared before, and again in the header.
+/// * A certificate that it needs (the database's own, or the backup's) and that was never backed up
+///   with its private key is told, as news and in [`DatabaseBackup::hazards`]. It does not stop the
+///   backup, which without that certificate nobody restores elsewhere.
 /// * Where the answer is lost, the session is ended and waited for, and the error says what is left.
 ///
 /// # Errors
@@ -70,6 +75,9 @@ pub struct DatabaseBackup {
     pub set: BackupSet,
     /// Who made it.
     pub server: ServerIdentity,
+    /// What endangers it: the certificates that it needs and that are nowhere else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hazards: Vec<Hazard>,
 }
 
 impl BackUpDatabase {
@@ -262,9 +270,10 @@ impl BackUpDatabase {
                     ),
                 ));
             }
-            Ok(set)
+            let hazards = certificates_not_kept(&mut connection, NAME, &set).await?;
+            Ok((set, hazards))
         };
-        let set = verified
+        let (set, hazards) = verified
             .await
             .map_err(|error: Error| error.with_effect(Effect::Done))?;
         Ok(DatabaseBackup {
@@ -272,6 +281,7 @@ impl BackUpDatabase {
             stripes: self.stripes.clone(),
             set,
             server: connection.identity().clone(),
+            hazards,
         })
     }
 }

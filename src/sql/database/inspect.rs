@@ -2,6 +2,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::encryption::DatabaseEncryption;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{DatabaseName, SqlInstance};
@@ -25,7 +26,8 @@ const NAME: &str = "inspect database";
 /// Dropping the future leaves nothing behind.
 ///
 /// # T-SQL
-/// `SELECT … FROM sys.databases`, `sys.master_files`, `sys.database_recovery_status`
+/// `SELECT … FROM sys.databases`, `sys.master_files`, `sys.database_recovery_status`,
+/// `sys.dm_database_encryption_keys`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use]
 pub struct InspectDatabase {
@@ -67,6 +69,9 @@ pub struct DatabaseInfo {
     /// Whether its Service Broker is enabled.
     #[serde(default)]
     pub is_broker_enabled: bool,
+    /// What encrypts the database itself (TDE); `None` where nothing does.
+    #[serde(default)]
+    pub encryption: Option<DatabaseEncryption>,
     /// Other sessions that are in it now; `None` without VIEW SERVER STATE.
     #[serde(default)]
     pub sessions: Option<u64>,
@@ -121,7 +126,7 @@ impl DatabaseInfo {
              CONVERT(nvarchar(30), d.create_date, 126) AS created, \
              CONVERT(nvarchar(30), GETDATE(), 126) AS inspected, \
              CASE WHEN d.replica_id IS NULL THEN 0 ELSE 1 END AS is_in_availability_group, \
-             SUSER_SNAME(d.owner_sid) AS owner, d.is_trustworthy_on, d.is_broker_enabled, \
+             SUSER_SNAME(d.owner_sid) AS owner, d.is_trustworthy_on, d.is_broker_enabled, d.is_encrypted, \
              CASE WHEN HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW SERVER STATE') = 1 THEN \
              (SELECT COUNT(*) FROM sys.dm_exec_sessions AS s WHERE s.database_id = d.database_id \
              AND s.is_user_process = 1 AND s.session_id <> @@SPID) END AS sessions, \
@@ -133,7 +138,8 @@ impl DatabaseInfo {
              FROM sys.master_files AS f JOIN sys.databases AS d ON d.database_id = f.database_id WHERE ",
         );
         let files = which(files).text(" ORDER BY f.file_id");
-        let batch = which(databases).and(&files).batch();
+        let encryption = DatabaseEncryption::question(&which);
+        let batch = which(databases).and(&files).and(&encryption).batch();
         let server = connection.identity().names();
         let answer = connection.look(batch).await?;
         let Some(row) = answer.rows(0).next() else {
@@ -165,6 +171,7 @@ impl DatabaseInfo {
             owner: row.text_or_null("owner")?.map(str::to_owned),
             is_trustworthy: row.is("is_trustworthy_on")?,
             is_broker_enabled: row.is("is_broker_enabled")?,
+            encryption: DatabaseEncryption::read(&answer, 2, row.is("is_encrypted")?)?,
             sessions: row
                 .integer_or_null("sessions")?
                 .and_then(|sessions| sessions.try_into().ok()),

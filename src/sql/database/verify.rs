@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use super::restore_check;
 use crate::context::Context;
 use crate::error::Result;
 use crate::names::{DatabaseName, ServerPath, SqlInstance};
@@ -22,7 +23,8 @@ const NAME: &str = "verify backup";
 ///
 /// # Errors
 /// `NotFound`, `PermissionDenied` (CREATE DATABASE, or the service account), `Corrupt`,
-/// `KeyMismatch` (an encrypted backup whose certificate is not there). Nothing is changed.
+/// `KeyMismatch` (an encrypted backup, or one of an encrypted database, whose certificate is not
+/// there; the remedy names it). Nothing is changed.
 ///
 /// # Cancel safety
 /// Dropping the future leaves nothing behind; the server may go on reading for a while.
@@ -82,6 +84,7 @@ impl VerifyBackup {
             Connection::open_allowed(cx, &self.instance, None, &permissions).await?;
         media.refuse_foreign(connection.identity(), "file")?;
         let set = BackupSet::read(&mut connection, &media, self.set.clone()).await?;
+        restore_check::require_certificates(&mut connection, &set).await?;
         verify_set(&mut connection, NAME, &media, &set).await?;
         Ok(set)
     }
