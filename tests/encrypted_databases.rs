@@ -268,6 +268,46 @@ async fn a_key_that_does_not_open_keeps_the_database_down() {
     assert_eq!(state(&started, "SQL01").await, "ONLINE");
 }
 
+#[tokio::test]
+async fn older_backups_need_the_older_certificate() {
+    let world = encrypted().await;
+    let cx = world.context();
+    let before = back_up(&cx, BAK).await;
+    let payroll = Some("Payroll");
+    let alter = |rest: &str| format!("ALTER DATABASE ENCRYPTION KEY {rest}");
+    let other = alter("ENCRYPTION BY SERVER CERTIFICATE other");
+    assert_eq!(errors(&world, "SQL01", payroll, &other).await, [15151]);
+    let none = alter("REGENERATE WITH ALGORITHM = AES_128");
+    assert_eq!(errors(&world, "SQL01", Some("model"), &none).await, [33102]);
+    let make = "CREATE CERTIFICATE other WITH SUBJECT = 'of tests'";
+    world.sql("SQL01", None, make).await;
+    let changed = world.sql("SQL01", payroll, &other).await;
+    assert_eq!(
+        changed.messages[0].number, 33091,
+        "nobody kept the other one"
+    );
+    world.sql("SQL01", None, "DROP CERTIFICATE tde").await;
+    let after = back_up(&cx, r"\\vault\keys\after.bak").await;
+    let thumbprint = |backup: &DatabaseBackup| backup.set.files[0].tde_thumbprint.clone();
+    assert_ne!(thumbprint(&before), thumbprint(&after));
+    assert!(matches!(
+        &after.hazards[..],
+        [Hazard::CertificateNotBackedUp { certificate, .. }] if certificate == "other"
+    ));
+
+    world.sql("SQL01", payroll, &none).await;
+    let started = world.copied();
+    let length = "SELECT key_length FROM sys.dm_database_encryption_keys WHERE database_id > 4";
+    assert_eq!(started.sql("SQL01", None, length).await.integer(), 128);
+    let rows = started.sql("SQL01", payroll, "SELECT a FROM dbo.T").await;
+    assert_eq!(rows.integer(), 7);
+    let older = Database::restore(&named("SQL01"), &named("Older"));
+    let error = run_error(&started, older.clone().from_file(named(BAK))).await;
+    assert_error(&error, (ErrorKind::KeyMismatch, Effect::None), "older");
+    let newer = older.from_file(named(r"\\vault\keys\after.bak"));
+    newer.run(&started.context()).await.unwrap();
+}
+
 async fn back_up(cx: &Context, file: &str) -> DatabaseBackup {
     Database::backup(&named("SQL01"), &named("Payroll"))
         .to_file(named(file))
@@ -296,7 +336,7 @@ async fn an_encrypted_database_moves_with_its_certificate() {
     let cx = world.context();
     let inspect = Database::inspect(&named("SQL01"), &named("Payroll"));
     let before = inspect.run(&cx).await.unwrap().encryption.unwrap();
-    assert!(before.is_on && before.certificate_backup.is_none());
+    assert_eq!(before.certificate_backup, None);
     assert_eq!(before.certificate, Some(named("tde")));
     let certificate = back_up_certificate(&cx).await;
     assert_eq!(
@@ -344,10 +384,7 @@ async fn an_encrypted_database_moves_with_its_certificate() {
     verify.run(&cx).await.unwrap();
     let restored = restore(BAK).run(&cx).await.unwrap();
     let encryption = restored.database.encryption.unwrap();
-    assert_eq!(
-        (encryption.is_on, encryption.thumbprint),
-        (true, before.thumbprint)
-    );
+    assert_eq!(encryption.thumbprint, before.thumbprint);
     assert_eq!(encryption.certificate, Some(named("of SQL01")));
     let rows = world
         .sql("SQL02", Some("Payroll"), "SELECT a FROM dbo.T")
@@ -371,7 +408,7 @@ async fn a_certificate_that_was_never_kept_is_told_and_stops_no_backup() {
         certificate: "tde".to_owned(),
         thumbprint,
     };
-    assert_eq!(backup.hazards, [hazard.clone()]);
+    assert_eq!(backup.hazards, std::slice::from_ref(&hazard));
     let told = |progress: &Progress| matches!(progress, Progress::Notice { text, .. } if *text == hazard.to_string());
     assert!(news.all().iter().any(told));
 
@@ -382,7 +419,7 @@ async fn a_certificate_that_was_never_kept_is_told_and_stops_no_backup() {
     let is_bound = choices().unused_encryption_key_needs_certificate;
     assert_eq!(off.hazards.len(), usize::from(is_bound));
     let inspect = Database::inspect(&named("SQL01"), &named("Payroll"));
-    assert!(!inspect.run(&cx).await.unwrap().encryption.unwrap().is_on);
+    assert_eq!(inspect.run(&cx).await.unwrap().encryption, None);
     world
         .sql("SQL01", Some("Payroll"), "DROP DATABASE ENCRYPTION KEY")
         .await;
@@ -428,7 +465,7 @@ async fn who_does_not_see_certificates_is_not_told_that_they_are_missing() {
         .await
         .unwrap();
     let encryption = here.database.encryption.unwrap();
-    assert_eq!((encryption.is_on, encryption.thumbprint), (true, None));
+    assert_eq!(encryption.thumbprint, None, "that takes VIEW SERVER STATE");
     let there = restore(BAK).run(&weak).await.unwrap_err();
     assert_error(
         &there,

@@ -79,6 +79,11 @@ const KEYS: &[&str] = &[
     "wrong password of a database master key",
 ];
 
+const ENCRYPTION: &[&str] = &[
+    "33091", "no 33091", "33101", "33102", "33103", "33104", "33105", "33118", "33106", "33107",
+    "33108", "3716", "33111",
+];
+
 const STREAMS: &[&str] = &[
     "BACKUP DATABASE",
     "BACKUP DATABASE with STATS",
@@ -160,6 +165,11 @@ async fn messages_of_keys() {
 }
 
 #[tokio::test]
+async fn databases_that_are_encrypted() {
+    play("encryption.toml", ENCRYPTION).await;
+}
+
+#[tokio::test]
 async fn streams_of_statements() {
     play("streams.toml", STREAMS).await;
 }
@@ -190,4 +200,7 @@ fn texts_fit_their_patterns() {
     assert!(compare::fits("in <t> s (<t>).", "in 0.026 s (103.966)."));
     assert!(!compare::fits("in <t> s", "in 0.02 s"));
     assert!(!compare::fits("in <t> s", "in 26 s"));
+    assert!(!compare::fits("in <t> s", "in .026 s"));
+    assert!(compare::fits("'0x<h>'.", "'0xA0B1'."));
+    assert!(!compare::fits("'0x<h>'.", "'0x'."));
 }

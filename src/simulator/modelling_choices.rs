@@ -77,10 +77,10 @@ modelling_choices! {
     /// The number raised for a wrong password of a private key (15466, 15465 or 15556;
     /// unconfirmed).
     wrong_private_key_password: i32 = 15466, or [15465, 15556];
-    /// The state of messages on keys whose state nobody saw: 15116, 15117, 15208, 15240, 15282,
+    /// The state of messages on keys whose state nobody saw: 3716, 15116, 15117, 15208, 15240, 15282,
     /// 15297, 15320,
     /// 15329, 15393, 15465, 15466 but for `DECRYPTBYASYMKEY`, 15579, 15584, 15585, 15588, 15593,
-    /// 15594, 15595, 33102 to 33108, 33117, 33118 (unconfirmed).
+    /// 15594, 15595, 33101 to 33108, 33117, 33118 (unconfirmed).
     unseen_state: u8 = 1, or [7];
     /// Whether 15282 and 15593, whose class on the wire nobody saw, have the severity of
     /// `sys.messages`: then 15282 is a notice, though its statement fails, and 15593 is an error,

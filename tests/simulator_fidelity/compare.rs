@@ -213,7 +213,8 @@ fn name_of_part(part: &Part<'_>) -> String {
     }
 }
 
-/// Whether a text is as the pattern has it: `<n>` is a count, `<t>` a decimal with three places.
+/// Whether a text is as the pattern has it: `<n>` is a count, `<t>` a decimal with three places, `<h>` bytes in
+/// hexadecimal.
 pub(crate) fn fits(pattern: &str, text: &str) -> bool {
     let Some(at) = pattern.find('<') else {
         return pattern == text;
@@ -224,15 +225,16 @@ pub(crate) fn fits(pattern: &str, text: &str) -> bool {
     let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
     let whole = digits(rest);
     let length = match pattern.get(at..at + 3) {
+        Some("<h>") => Some(rest.bytes().take_while(u8::is_ascii_hexdigit).count()),
         Some("<n>") => Some(whole),
         Some("<t>") => rest[whole..]
             .strip_prefix('.')
-            .filter(|places| digits(places) == 3)
+            .filter(|places| whole > 0 && digits(places) == 3)
             .map(|_| whole + 4),
         _ => panic!("{pattern:?} has a place for something unknown"),
     };
     match length {
-        Some(length) if whole > 0 => fits(&pattern[at + 3..], &rest[length..]),
+        Some(length) if length > 0 => fits(&pattern[at + 3..], &rest[length..]),
         _ => false,
     }
 }

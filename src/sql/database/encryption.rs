@@ -6,7 +6,6 @@ use crate::error::Result;
 use crate::hazard::Hazard;
 use crate::names::{DatabaseName, KeyName};
 use crate::progress::Progress;
-use crate::sql::answer::{Answer, Row};
 use crate::sql::backup_set::BackupSet;
 use crate::sql::certificate::{By, CertificateInfo};
 use crate::sql::connection::Connection;
@@ -14,12 +13,9 @@ use crate::sql::statement::Statement;
 
 /// How a database is encrypted itself (transparent data encryption, TDE): its files and every backup
 /// of it need a certificate of `master`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DatabaseEncryption {
-    /// Whether it is encrypted. `false`: it has a key, and was not or is no longer encrypted with it;
-    /// its backups may need the certificate still (documented of some operations).
-    pub is_on: bool,
     /// The thumbprint of the certificate, in hexadecimal; `None` without VIEW SERVER STATE.
     pub thumbprint: Option<String>,
     /// The certificate's name in `master`; `None` where the login can't see it.
@@ -30,38 +26,23 @@ pub struct DatabaseEncryption {
 }
 
 impl DatabaseEncryption {
-    /// The question, whose answer is one set more. Without VIEW SERVER STATE the view is an error, so
-    /// it is not asked then.
-    pub(super) fn question(which: impl Fn(Statement) -> Statement) -> Statement {
-        let question = Statement::new(
-            "IF HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW SERVER STATE') = 1 \
-             SELECT k.encryption_state, k.encryptor_thumbprint, c.name AS certificate, \
-             c.pvt_key_last_backup_date FROM sys.dm_database_encryption_keys AS k \
-             JOIN sys.databases AS d ON d.database_id = k.database_id \
-             LEFT JOIN master.sys.certificates AS c ON c.thumbprint = k.encryptor_thumbprint WHERE ",
-        );
-        which(question)
-    }
-
-    /// Takes the answer, which is the set at `index`. `is_encrypted` is what the catalog says.
-    pub(super) fn read(answer: &Answer, index: usize, is_encrypted: bool) -> Result<Option<Self>> {
-        let key = answer.rows(index).next();
-        let Some(key) = key.filter(|row| row.find("encryption_state").is_some()) else {
-            return Ok(is_encrypted.then_some(Self {
-                is_on: true,
-                thumbprint: None,
-                certificate: None,
-                certificate_backup: None,
-            }));
+    /// Reads it of an encrypted database, by its number. It takes VIEW SERVER STATE.
+    pub(super) async fn read(connection: &mut Connection<'_>, database: i64) -> Result<Self> {
+        let batch = Statement::new(
+            "SELECT k.encryptor_thumbprint, c.name AS certificate, c.pvt_key_last_backup_date \
+             FROM sys.dm_database_encryption_keys AS k \
+             LEFT JOIN master.sys.certificates AS c ON c.thumbprint = k.encryptor_thumbprint \
+             WHERE k.database_id = ",
+        )
+        .number(database)
+        .batch();
+        let answer = connection.look(batch).await?;
+        // Gone meanwhile: then nobody can tell.
+        let Some(row) = answer.rows(0).next() else {
+            return Ok(Self::default());
         };
-        Self::from_row(key, is_encrypted).map(Some)
-    }
-
-    fn from_row(row: Row<'_>, is_encrypted: bool) -> Result<Self> {
         let certificate = row.text_or_null("certificate")?;
         Ok(Self {
-            // Documented: 1 is unencrypted; it is encrypted, or becomes or ceases to be so, else.
-            is_on: is_encrypted || row.integer_or_null("encryption_state")?.unwrap_or(0) > 1,
             thumbprint: row.bytes_or_null("encryptor_thumbprint")?.map(hex::encode),
             certificate: certificate.and_then(|name| name.parse().ok()),
             certificate_backup: row.time_or_null("pvt_key_last_backup_date")?,

@@ -69,7 +69,7 @@ pub struct DatabaseInfo {
     /// Whether its Service Broker is enabled.
     #[serde(default)]
     pub is_broker_enabled: bool,
-    /// What encrypts the database itself (TDE); `None` where nothing does.
+    /// What encrypts the database itself (TDE); `None` where it is not encrypted.
     #[serde(default)]
     pub encryption: Option<DatabaseEncryption>,
     /// Other sessions that are in it now; `None` without VIEW SERVER STATE.
@@ -138,8 +138,7 @@ impl DatabaseInfo {
              FROM sys.master_files AS f JOIN sys.databases AS d ON d.database_id = f.database_id WHERE ",
         );
         let files = which(files).text(" ORDER BY f.file_id");
-        let encryption = DatabaseEncryption::question(&which);
-        let batch = which(databases).and(&files).and(&encryption).batch();
+        let batch = which(databases).and(&files).batch();
         let server = connection.identity().names();
         let answer = connection.look(batch).await?;
         let Some(row) = answer.rows(0).next() else {
@@ -157,10 +156,20 @@ impl DatabaseInfo {
                 })
             })
             .collect::<Result<Vec<_>>>()?;
+        let id = row.integer("database_id")?;
+        let sessions = row
+            .integer_or_null("sessions")?
+            .and_then(|sessions| sessions.try_into().ok());
+        let encryption = match row.is("is_encrypted")? {
+            false => None,
+            // The right that the sessions are seen with.
+            true if sessions.is_some() => Some(DatabaseEncryption::read(connection, id).await?),
+            true => Some(DatabaseEncryption::default()),
+        };
         Ok(Some(Self {
             server,
             name: row.text("name")?.parse()?,
-            id: row.integer("database_id")?,
+            id,
             state: text("state_desc")?,
             user_access: text("user_access_desc")?,
             recovery_model: text("recovery_model_desc")?,
@@ -171,10 +180,8 @@ impl DatabaseInfo {
             owner: row.text_or_null("owner")?.map(str::to_owned),
             is_trustworthy: row.is("is_trustworthy_on")?,
             is_broker_enabled: row.is("is_broker_enabled")?,
-            encryption: DatabaseEncryption::read(&answer, 2, row.is("is_encrypted")?)?,
-            sessions: row
-                .integer_or_null("sessions")?
-                .and_then(|sessions| sessions.try_into().ok()),
+            encryption,
+            sessions,
             // A database without files there is none of.
             hides_files: files.is_empty(),
             files,

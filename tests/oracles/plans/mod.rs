@@ -3,6 +3,7 @@
 mod around;
 mod certificate;
 mod database;
+mod encrypted;
 mod key;
 
 use crate::plan::Plan;
@@ -12,5 +13,6 @@ pub(crate) fn plans() -> Vec<Plan> {
     plans.extend(around::plans());
     plans.extend(certificate::plans());
     plans.extend(key::plans());
+    plans.extend(encrypted::plans());
     plans
 }

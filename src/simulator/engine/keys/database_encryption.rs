@@ -1,5 +1,5 @@
-//! Databases that are encrypted themselves (TDE): CREATE and DROP DATABASE ENCRYPTION KEY, and ALTER
-//! DATABASE … SET ENCRYPTION. The encryption takes no time here: a database is encrypted whole when
+//! Databases that are encrypted themselves (TDE): CREATE, ALTER and DROP DATABASE ENCRYPTION KEY, and
+//! ALTER DATABASE … SET ENCRYPTION. The encryption takes no time here: a database is encrypted whole when
 //! the statement ends.
 
 use super::asymmetric::PairKind;
@@ -62,44 +62,105 @@ pub(super) fn create(
     let instance = &session.instance;
     let mut state = instance.state();
     check_database(session, &state)?;
-    let contents = &state.database(&session.database)?.contents;
-    if contents.encryption_key.is_some() {
+    if present(session, &state).is_ok() {
         return Err(message::database_encryption(33103));
     }
     let pair = certificate(session, &state, certificate_name)?;
     // The server must open it by itself at every start: what it can't do is refused now.
     hierarchy::server_private_key(&state, (KIND, pair))?;
-    let material = KeyMaterial::random(KEY_LENGTH)?;
-    let guid = random_guid()?;
-    let key = EncryptionKey {
-        guid,
-        algorithm: algorithm.to_owned(),
-        created: now(),
-        set: None,
-        thumbprint: pair.thumbprint.clone(),
-        key: wrap_by_public_key(&pair.public_key, guid, &material)?,
-        is_on: false,
-    };
-    let is_kept = pair.last_backup.is_some();
+    let (mut key, _) = new_key(algorithm, pair)?;
+    (key.set, key.is_on) = (None, false);
+    let warning = warning(pair);
     change_contents(instance, &mut state, &session.database, |contents| {
         contents.encryption_key = Some(key);
         Ok(())
     })?;
-    Ok(if is_kept {
-        Vec::new()
-    } else {
-        vec![message::certificate_not_backed_up()]
-    })
+    Ok(warning)
+}
+
+/// A key under a certificate.
+fn new_key(algorithm: &str, pair: &AsymmetricKey) -> Result<(EncryptionKey, KeyMaterial)> {
+    let material = KeyMaterial::random(KEY_LENGTH)?;
+    let guid = random_guid()?;
+    let created = now();
+    let key = EncryptionKey {
+        guid,
+        algorithm: algorithm.to_owned(),
+        created,
+        set: Some(created),
+        thumbprint: pair.thumbprint.clone(),
+        key: wrap_by_public_key(&pair.public_key, guid, &material)?,
+        is_on: true,
+    };
+    Ok((key, material))
+}
+
+/// 33091 under a certificate that nobody kept.
+fn warning(pair: &AsymmetricKey) -> Vec<SqlMessage> {
+    match pair.last_backup {
+        Some(_) => Vec::new(),
+        None => vec![message::certificate_not_backed_up()],
+    }
+}
+
+/// The key of the statement's database, or 33104.
+fn present(session: &Session, state: &State) -> Result<EncryptionKey> {
+    let contents = &state.database(&session.database)?.contents;
+    let key = contents.encryption_key.clone();
+    key.ok_or_else(|| message::database_encryption(33104))
+}
+
+/// ALTER … ENCRYPTION BY SERVER CERTIFICATE: the same key under another certificate. Older backups
+/// still need the old one.
+pub(super) fn protect(session: &Session, certificate_name: &str) -> Result<Vec<SqlMessage>> {
+    let mut state = session.instance.state();
+    check_database(session, &state)?;
+    let mut key = present(session, &state)?;
+    let pair = certificate(session, &state, certificate_name)?;
+    hierarchy::server_private_key(&state, (KIND, pair))?;
+    let material = open(&state, &key)?;
+    key.key = wrap_by_public_key(&pair.public_key, key.guid, &material)?;
+    key.thumbprint = pair.thumbprint.clone();
+    let warning = warning(pair);
+    replace(session, &mut state, key, material)?;
+    Ok(warning)
+}
+
+/// ALTER … REGENERATE: another key under the same certificate, with which the database is encrypted
+/// anew.
+pub(super) fn regenerate(session: &Session, algorithm: &str) -> Result<()> {
+    let mut state = session.instance.state();
+    check_database(session, &state)?;
+    let before = present(session, &state)?;
+    let pair = functions::server_certificate(&state, &before.thumbprint)?;
+    hierarchy::server_private_key(&state, (KIND, pair))?;
+    let (mut key, material) = new_key(algorithm, pair)?;
+    (key.created, key.is_on) = (before.created, before.is_on);
+    replace(session, &mut state, key, material)
+}
+
+fn replace(
+    session: &Session,
+    state: &mut State,
+    key: EncryptionKey,
+    material: KeyMaterial,
+) -> Result<()> {
+    let database = &session.database;
+    let replaced = session.instance.edit(state, |edit| {
+        let guid = key.guid;
+        edit.keep_key(database, OpenedKey { guid, material })?;
+        edit.contents(database)?.encryption_key = Some(key);
+        Ok(())
+    });
+    Ok(replaced?)
 }
 
 pub(super) fn drop(session: &Session) -> Result<()> {
     let instance = &session.instance;
     let mut state = instance.state();
     check_database(session, &state)?;
-    match &state.database(&session.database)?.contents.encryption_key {
-        None => return Err(message::database_encryption(33104)),
-        Some(key) if key.is_on => return Err(message::database_encryption(33105)),
-        Some(_) => {}
+    if present(session, &state)?.is_on {
+        return Err(message::database_encryption(33105));
     }
     change_contents(instance, &mut state, &session.database, |contents| {
         contents.encryption_key = None;

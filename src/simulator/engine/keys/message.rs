@@ -15,10 +15,10 @@ fn notice(number: i32, text: impl Into<String>) -> SqlMessage {
 }
 
 /// The messages whose state nobody saw.
-const UNSEEN_STATES: [i32; 27] = [
-    15116, 15117, 15208, 15240, 15282, 15297, 15320, 15329, 15393, 15465, 15466, 15579, 15584,
-    15585, 15588, 15593, 15594, 15595, 33102, 33103, 33104, 33105, 33106, 33107, 33108, 33117,
-    33118,
+const UNSEEN_STATES: [i32; 29] = [
+    3716, 15116, 15117, 15208, 15240, 15282, 15297, 15320, 15329, 15393, 15465, 15466, 15579,
+    15584, 15585, 15588, 15593, 15594, 15595, 33101, 33102, 33103, 33104, 33105, 33106, 33107,
+    33108, 33117, 33118,
 ];
 
 /// Gives a message the state and the class that were chosen for those of which nobody saw them.
@@ -358,11 +358,11 @@ pub(super) fn no_master_key(state: u8) -> ServerError {
     )
 }
 
-/// 3716. That a certificate has this state is community knowledge.
+/// 3716.
 pub(super) fn encrypts_a_database(kind: &str, name: &str) -> ServerError {
     error(
         3716,
-        15,
+        1,
         format!(
             "The {kind} '{name}' cannot be dropped because it is bound to one or more database \
              encryption key."

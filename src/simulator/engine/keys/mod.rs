@@ -96,6 +96,12 @@ fn run(session: &mut Session, statement: &KeyStatement) -> Result<Vec<SqlMessage
             algorithm,
             certificate,
         } => return database_encryption::create(session, algorithm, certificate),
+        S::RegenerateDatabaseEncryptionKey { algorithm } => {
+            database_encryption::regenerate(session, algorithm)?;
+        }
+        S::ProtectDatabaseEncryptionKey { certificate } => {
+            return database_encryption::protect(session, certificate);
+        }
         S::DropDatabaseEncryptionKey => database_encryption::drop(session)?,
         S::CreateMasterKey { password } => master_key::create(session, password)?,
         S::OpenMasterKey { password } => master_key::open(session, password)?,

@@ -97,6 +97,12 @@ pub(crate) enum KeyStatement {
         algorithm: String,
         certificate: String,
     },
+    RegenerateDatabaseEncryptionKey {
+        algorithm: String,
+    },
+    ProtectDatabaseEncryptionKey {
+        certificate: String,
+    },
     DropDatabaseEncryptionKey,
     CreateSymmetricKey {
         name: String,

@@ -1,4 +1,4 @@
-//! CREATE and DROP DATABASE ENCRYPTION KEY.
+//! CREATE, ALTER and DROP DATABASE ENCRYPTION KEY.
 
 use super::Parser;
 use crate::simulator::server_error::Result;
@@ -17,6 +17,24 @@ impl Parser<'_> {
     /// `WITH ALGORITHM = AES_256 ENCRYPTION BY SERVER CERTIFICATE c`.
     pub(super) fn create_encryption_key(&mut self) -> Result<KeyStatement> {
         self.take_words(&NAME);
+        Ok(KeyStatement::CreateDatabaseEncryptionKey {
+            algorithm: self.encryption_algorithm()?,
+            certificate: self.server_certificate()?,
+        })
+    }
+
+    /// `REGENERATE WITH ALGORITHM = AES_256`, or `ENCRYPTION BY SERVER CERTIFICATE c`.
+    pub(super) fn alter_encryption_key(&mut self) -> Result<KeyStatement> {
+        self.take_words(&NAME);
+        if self.take_word("REGENERATE") {
+            let algorithm = self.encryption_algorithm()?;
+            return Ok(KeyStatement::RegenerateDatabaseEncryptionKey { algorithm });
+        }
+        let certificate = self.server_certificate()?;
+        Ok(KeyStatement::ProtectDatabaseEncryptionKey { certificate })
+    }
+
+    fn encryption_algorithm(&mut self) -> Result<String> {
         self.expect_words(&["WITH", "ALGORITHM"])?;
         self.expect_symbol("=")?;
         let known = ["AES_128", "AES_192", "AES_256", "TRIPLE_DES_3KEY"];
@@ -27,15 +45,16 @@ impl Parser<'_> {
             return Err(self.unsupported("databases encrypted with TRIPLE_DES_3KEY"));
         }
         self.next();
+        Ok(algorithm.to_owned())
+    }
+
+    fn server_certificate(&mut self) -> Result<String> {
         self.expect_words(&["ENCRYPTION", "BY", "SERVER"])?;
         if self.is_word("ASYMMETRIC") {
             return Err(self.unsupported("asymmetric keys of a provider"));
         }
         self.expect_word("CERTIFICATE")?;
-        Ok(KeyStatement::CreateDatabaseEncryptionKey {
-            algorithm: algorithm.to_owned(),
-            certificate: self.name()?,
-        })
+        self.name()
     }
 
     pub(super) fn drop_encryption_key(&mut self) -> KeyStatement {

@@ -167,6 +167,9 @@ impl Parser<'_> {
         };
         match word.to_ascii_uppercase().as_str() {
             "TABLE" => self.alter_table().map(StatementKind::Table),
+            "DATABASE" if self.is_encryption_key() => {
+                self.alter_encryption_key().map(StatementKind::Key)
+            }
             "DATABASE" => self.alter_database().map(StatementKind::Database),
             "AUTHORIZATION" => self.alter_authorization().map(StatementKind::Database),
             "MASTER" | "SERVICE" | "CREDENTIAL" | "CERTIFICATE" | "SYMMETRIC" | "ASYMMETRIC" => {
