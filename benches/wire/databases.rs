@@ -88,11 +88,12 @@ pub(crate) fn all(count: usize) -> impl Iterator<Item = (DatabaseName, &'static 
 
 /// Names that want quoting, and names that don't.
 fn name(index: usize) -> DatabaseName {
-    let name = match index % 5 {
+    let name = match index % 50 {
         0 => format!("Orders {index:04}"),
         1 => format!("o'clock]{index:04}"),
         2 => format!("\u{6f22}{index:04}"),
         3 => format!("[{index:04}]; --"),
+        4 => format!("{}{index:04}", "w".repeat(124)),
         _ => format!("db{index:04}"),
     };
     name.parse().unwrap()

@@ -6,15 +6,18 @@ use std::time::Duration;
 use scorch_recovery::sql::{Completeness, Dependents};
 use scorch_recovery::{Context, Operation as _};
 
+use crate::Measured;
 use crate::databases::{self, CERTIFICATES, CREDENTIALS, LINKED_LOGINS};
 use crate::recording::Recorder;
 use crate::server::{Begins, Server, instance};
 
-/// How often it is measured: the worst of them counts.
-const RUNS: usize = 7;
-
-pub(crate) fn measure(is_measured: bool) {
-    let (count, runs) = if is_measured { (5000, RUNS) } else { (300, 1) };
+/// Measures how much it computes. Of several times the worst counts.
+pub(crate) fn measure(how: Measured) {
+    let (count, runs) = match how {
+        Measured::NotAtAll => (300, 1),
+        Measured::Roughly => (5000, 1),
+        Measured::Well => (5000, 7),
+    };
     let server = Server::start(Begins::WithDatabases(count));
     // With one thread there is none whose time is not this process's.
     let runtime = tokio::runtime::Builder::new_current_thread()

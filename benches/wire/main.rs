@@ -4,9 +4,9 @@
 //! * `restores`: how long eight restores at once take, and the same batches sent by nobody's
 //!   operation, which is the server's own time.
 //!
-//! `cargo bench --bench wire` measures; `-- dependents` or `-- restores` one of them. Without `--bench`,
-//! as `cargo test` runs it, less is made and only the results are looked at. What is measured is printed
-//! and not judged here: results are, and a wrong one is a panic.
+//! `cargo bench --bench wire` measures; `-- dependents` or `-- restores` one of them, `-- --roughly` less
+//! often. Without `--bench`, as `cargo test` runs it, less is made and only the results are looked at. What
+//! is measured is printed and not judged here: results are, and a wrong one is a panic.
 #![allow(clippy::unwrap_used, reason = "a bench that can't go on fails")]
 
 mod databases;
@@ -23,12 +23,27 @@ mod server;
 
 use std::process::ExitCode;
 
+/// What a run is for.
+#[derive(Clone, Copy, Debug)]
+enum Measured {
+    /// For its results.
+    NotAtAll,
+    /// To see something large.
+    Roughly,
+    Well,
+}
+
 fn main() -> ExitCode {
     if server::is_child() {
         return server::serve();
     }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let is_measured = arguments.iter().any(|argument| argument == "--bench");
+    let has = |option: &str| arguments.iter().any(|argument| argument == option);
+    let how = match (has("--bench"), has("--roughly")) {
+        (false, _) => Measured::NotAtAll,
+        (true, true) => Measured::Roughly,
+        (true, false) => Measured::Well,
+    };
     let chosen: Vec<&str> = arguments
         .iter()
         .map(String::as_str)
@@ -36,10 +51,10 @@ fn main() -> ExitCode {
         .collect();
     let is_chosen = |name: &str| chosen.is_empty() || chosen.contains(&name);
     if is_chosen("dependents") {
-        dependents::measure(is_measured);
+        dependents::measure(how);
     }
     if is_chosen("restores") {
-        restores::measure(is_measured);
+        restores::measure(how);
     }
     ExitCode::SUCCESS
 }

@@ -9,15 +9,19 @@ use scorch_recovery::transport::SqlTransport;
 use scorch_recovery::{Context, Operation as _};
 use tokio::task::JoinSet;
 
+use crate::Measured;
 use crate::proof::Source;
 use crate::recording::Recorder;
 use crate::server::{Begins, FOLDER, Server, instance, send};
 
 const RESTORES: usize = 8;
-const ROUNDS: usize = 25;
 
-pub(crate) fn measure(is_measured: bool) {
-    let rounds = if is_measured { ROUNDS } else { 1 };
+pub(crate) fn measure(how: Measured) {
+    let rounds = match how {
+        Measured::NotAtAll => 1,
+        Measured::Roughly => 5,
+        Measured::Well => 25,
+    };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(compare(rounds));
 }
