@@ -29,6 +29,18 @@ fn every_operation_says_what_it_needs() {
     }
 }
 
+/// The bench asserts them, and who adds an operation learns of it here.
+#[test]
+fn every_operation_has_its_number_of_round_trips() {
+    let bench = include_str!("../benches/operations.rs");
+    for tag in AnyOperation::TAGS {
+        assert!(
+            bench.contains(&format!("    (\"{tag}\", ")),
+            "{tag} has no row in ROUND_TRIPS of benches/operations.rs"
+        );
+    }
+}
+
 #[test]
 fn what_is_no_name_does_not_come_in_by_json() {
     for json in [
