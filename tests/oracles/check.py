@@ -172,7 +172,7 @@ def shown(statement):
 
 
 # What only looks: any number of these is no intention.
-LOOKS = re.compile("(Select|Use|Restore Kind=(HeaderOnly|FileListOnly|LabelOnly|VerifyOnly))( .*)?")
+LOOKS = re.compile("(Select|Use|Restore Kind=(HeaderOnly|FileListOnly|LabelOnly|VerifyOnly))( .*)?", re.DOTALL)
 
 
 def is_look(statement):

@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "strangers", "dotnet"))
 
 import prepare as strangers  # noqa: E402
 
-DRIVERS = {"trees": "Trees.cs"}
+DRIVERS = {"trees": "Trees.cs", "captured": "Captured.cs"}
 REFERENCES = [*strangers.REFERENCES, "Microsoft.SqlServer.TransactSql.ScriptDom"]
 
 

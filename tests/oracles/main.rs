@@ -133,6 +133,7 @@ fn every_statement_with_hostile_names() {
             };
             let line = json!({
                 "plan": number, "values": round.values, "sent": round.sent, "full": round.is_full,
+                "operation": round.operation, "run": round.run,
             });
             writeln!(lines, "{line}").unwrap();
             all.extend(round.sent.into_iter().map(|(_, text)| text));

@@ -81,8 +81,12 @@ pub(crate) struct Recorded {
 /// What was sent in a round.
 pub(crate) struct Round {
     pub(crate) values: Value,
+    /// The operation, made of them.
+    pub(crate) operation: Value,
     /// The number of the recorded text, and what was sent in its place.
     pub(crate) sent: Vec<(usize, String)>,
+    /// Where in it that begins and ends which was sent to do it.
+    pub(crate) run: [usize; 2],
     /// Whether all was sent that was recorded.
     pub(crate) is_full: bool,
 }
@@ -163,7 +167,7 @@ impl Recorded {
             return None;
         }
         let over = Arc::new(over);
-        let mut is_full = true;
+        let (mut is_full, mut run) = (true, [0, 0]);
         for (act, recording) in &self.acts {
             let pairs: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
             let look = {
@@ -178,13 +182,18 @@ impl Recorded {
             let _ = act.play(&operation, &plan::context(replay, &secrets)).await;
             let pairs = std::mem::take(&mut *pairs.lock().unwrap());
             is_full &= pairs.len() == recording.batches();
+            if *act == Act::Run {
+                run = [sent.len(), sent.len() + pairs.len()];
+            }
             for (recorded, text) in pairs {
                 sent.push((self.number(&recorded), text));
             }
         }
         Some(Round {
-            values: json!({ "anywhere": anywhere, "whole": whole }),
+            values: json!({ "anywhere": anywhere, "whole": whole, "secrets": secrets }),
+            operation: serde_json::to_value(&operation).unwrap(),
             sent,
+            run,
             is_full,
         })
     }

@@ -58,7 +58,7 @@ fn backups() -> Vec<Plan> {
                 .to_file(named(BACKUP_FILE))
                 .compression(BackupCompression::MsXpress)),
         // What is done when the answer is lost: the session is ended and the state looked at.
-        plan!(fails: stage => { stage.lose_answer_to("BACKUP DATABASE ["); Seen::nothing() },
+        plan!(fails: stage => { stage.lose_answer_to("BACKUP DATABASE "); Seen::nothing() },
             _seen => Database::backup(&named("SQL01"), &named(DATABASE)).to_file(named(BACKUP_FILE))),
     ]
 }
