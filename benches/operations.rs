@@ -56,6 +56,8 @@ const ROUND_TRIPS: &[(&str, usize)] = &[
     ("database/verify@1", 5),
     ("dependents/inspect@1", 5),
     ("key-sentinel/backup@1", 19),
+    ("principals/capture@1", 3),
+    ("principals/restore@1", 5),
     ("service-master-key/backup@1", 4),
     ("service-master-key/inspect@1", 3),
     ("service-master-key/prove-backup@1", 57),

@@ -8,17 +8,18 @@ use crate::error::Result;
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
 use crate::sql::{
     BackUpCertificate, BackUpDatabase, BackUpDatabaseMasterKey, BackUpKeySentinel,
-    BackUpServiceMasterKey, BackupSet, CertificateBackup, CertificateInfo, CheckDatabaseIntegrity,
-    DatabaseBackup, DatabaseInfo, DatabaseIntegrity, DatabaseKeysVerified, DatabaseMasterKeyBackup,
-    DatabaseMasterKeyInfo, Dependents, EnableBroker, InspectCertificate, InspectDatabase,
-    InspectDatabaseMasterKey, InspectDependents, InspectModules, InspectOrphanedUsers,
-    InspectServiceMasterKey, KeyBackup, KeySentinelBackup, Modules, OpenDatabaseToUsers,
-    OpenedDatabase, OrphanedUsers, ProtectByPassword, ProtectByServiceMasterKey,
-    ProtectedByPassword, ProtectedByServiceMasterKey, ProveKeyBackup, ProvedKeyBackup,
-    RenameDatabase, RepairUsers, RepairedUsers, RestoreCertificate, RestoreDatabase,
-    RestoreDatabaseMasterKey, RestoreServiceMasterKey, RestoredCertificate, RestoredDatabase,
-    RestoredDatabaseMasterKey, RestoredKey, RestrictDatabase, RewrapThroughScratch,
-    RewrappedBackup, ServiceMasterKeyInfo, SetDatabaseOffline, SwapDatabases, SwappedDatabases,
+    BackUpServiceMasterKey, BackupSet, CapturePrincipals, CertificateBackup, CertificateInfo,
+    CheckDatabaseIntegrity, DatabaseBackup, DatabaseInfo, DatabaseIntegrity, DatabaseKeysVerified,
+    DatabaseMasterKeyBackup, DatabaseMasterKeyInfo, Dependents, EnableBroker, InspectCertificate,
+    InspectDatabase, InspectDatabaseMasterKey, InspectDependents, InspectModules,
+    InspectOrphanedUsers, InspectServiceMasterKey, KeyBackup, KeySentinelBackup, Modules,
+    OpenDatabaseToUsers, OpenedDatabase, OrphanedUsers, Principals, ProtectByPassword,
+    ProtectByServiceMasterKey, ProtectedByPassword, ProtectedByServiceMasterKey, ProveKeyBackup,
+    ProvedKeyBackup, RenameDatabase, RepairUsers, RepairedUsers, RestoreCertificate,
+    RestoreDatabase, RestoreDatabaseMasterKey, RestorePrincipals, RestoreServiceMasterKey,
+    RestoredCertificate, RestoredDatabase, RestoredDatabaseMasterKey, RestoredKey,
+    RestoredPrincipals, RestrictDatabase, RewrapThroughScratch, RewrappedBackup,
+    ServiceMasterKeyInfo, SetDatabaseOffline, SwapDatabases, SwappedDatabases,
     TakeDatabaseOwnership, VerifiedPassword, VerifyBackup, VerifyDatabaseKeys, VerifyPassword,
 };
 
@@ -102,6 +103,8 @@ any_operation! {
     BackUpKeySentinel(BackUpKeySentinel -> KeySentinelBackup) = "key-sentinel/backup@1",
     /// `ServiceMasterKey::backup`.
     BackUpServiceMasterKey(BackUpServiceMasterKey -> KeyBackup) = "service-master-key/backup@1",
+    /// `Principals::capture`.
+    CapturePrincipals(CapturePrincipals -> Principals) = "principals/capture@1",
     /// `Database::check_integrity`.
     CheckDatabaseIntegrity(CheckDatabaseIntegrity -> DatabaseIntegrity) = "database/check-integrity@1",
     /// `Database::enable_broker`.
@@ -138,6 +141,8 @@ any_operation! {
     RestoreDatabase(RestoreDatabase -> RestoredDatabase) = "database/restore@1",
     /// `DatabaseMasterKey::restore`.
     RestoreDatabaseMasterKey(RestoreDatabaseMasterKey -> RestoredDatabaseMasterKey) = "database-master-key/restore@1",
+    /// `Principals::restore`.
+    RestorePrincipals(RestorePrincipals -> RestoredPrincipals) = "principals/restore@1",
     /// `ServiceMasterKey::restore`.
     RestoreServiceMasterKey(RestoreServiceMasterKey -> RestoredKey) = "service-master-key/restore@1",
     /// `Database::restrict`.

@@ -189,19 +189,25 @@ impl Context {
 
     /// Refuses to send a secret where others may read it.
     pub(crate) fn check_wire(&self, batch: &SqlBatch, wire: Wire) -> Result<()> {
-        if !batch.holds_secret() || self.0.secrets_on_any_wire {
+        let problem = self.wire_problem(wire).filter(|_| batch.holds_secret());
+        let Some(problem) = problem else {
             return Ok(());
-        }
-        let problem = match wire {
-            Wire::InProcess | Wire::Verified => return Ok(()),
-            Wire::Encrypted => "the server's certificate was trusted without a check",
-            Wire::Plain => "the connection is not encrypted throughout",
         };
         Err(Error::new(
             ErrorKind::InvalidInput,
             format!("the statement holds a password and {problem}; it was not sent"),
         )
         .with_remedy("connect with full TLS and the server's CA certificate; for a rehearsal only, call ContextBuilder::danger_secrets_on_any_wire"))
+    }
+
+    /// Why no secret may go over a wire, in either direction.
+    pub(crate) fn wire_problem(&self, wire: Wire) -> Option<&'static str> {
+        match wire {
+            Wire::InProcess | Wire::Verified => None,
+            Wire::Encrypted => Some("the server's certificate was trusted without a check"),
+            Wire::Plain => Some("the connection is not encrypted throughout"),
+        }
+        .filter(|_| !self.0.secrets_on_any_wire)
     }
 
     /// Runs `work`, at most for `deadline`.

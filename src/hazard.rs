@@ -35,6 +35,11 @@ pub enum Hazard {
         /// The database.
         database: String,
     },
+    /// Logins get the whole server, or a way to it.
+    GrantsServerPowers {
+        /// `LOGIN: POWER`.
+        powers: Vec<String>,
+    },
     /// What the present key does not decrypt is given up (`FORCE`): unreadable from then on, unless
     /// the new key is the one that it is under.
     LosesWhatDoesNotDecrypt {
@@ -120,6 +125,11 @@ impl fmt::Display for Hazard {
             Self::EvictsSessions { database } => write!(
                 f,
                 "ends every session in the database {database}, with what it has not committed"
+            ),
+            Self::GrantsServerPowers { powers } => write!(
+                f,
+                "gives logins the whole server, or a way to it: {}",
+                powers.join(", ")
             ),
             Self::OpensToUsers { database } => {
                 write!(f, "lets all users into the database {database}")

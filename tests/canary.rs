@@ -15,9 +15,11 @@ use scorch_recovery::adapter::mssql_tds::MssqlTdsTransport;
 use scorch_recovery::adapter::secrets::MapSecrets;
 use scorch_recovery::adapter::tiberius::{Endpoint, Login, TiberiusTransport, Tls};
 use scorch_recovery::names::SqlInstance;
-use scorch_recovery::simulator::{Fault, Listener, SimulatedInstance, TlsMode};
-use scorch_recovery::sql::ServiceMasterKey;
-use scorch_recovery::transport::SqlMessage;
+use scorch_recovery::simulator::{Fault, Listener, SimulatedInstance, SimulatorTransport, TlsMode};
+use scorch_recovery::sql::{Principals, ServiceMasterKey};
+use scorch_recovery::transport::{
+    SqlBatch, SqlColumn, SqlMessage, SqlSink, SqlTransport, SqlValue,
+};
 use scorch_recovery::{
     AnyOperation, Context, ContextBuilder, Observer, Operation, Progress, Secret, SecretRef,
 };
@@ -27,6 +29,8 @@ use every_operation::every_operation;
 
 const CANARY: &str = "Can4ry'o\"clock-9f27d3";
 const SA: &str = "Sa-Can4ry-51c0de77";
+/// A login's, with its digits as they are written; nobody's password.
+const HASH: &str = "0200A1B2C3D40B30557A9FC4E90E33587DA2C7EC11365B80A5CAEF14395E83A8CDF2173C6186ABD0F51A3F6489AED3F81D42678CB1D6FB20456A8FB4D9FE23486D92B7DC0126";
 
 /// Everything that was said anywhere, by sink.
 #[derive(Clone, Default)]
@@ -46,7 +50,8 @@ impl Heard {
 
     /// The sinks in which a form of a secret was heard.
     fn leaks(&self) -> Vec<&'static str> {
-        let forms = [CANARY, SA].map(forms).concat();
+        let mut forms = [CANARY, SA].map(forms).concat();
+        forms.extend(forms_of_hash());
         let heard = self.0.lock().unwrap();
         let mut sinks: Vec<&'static str> = heard
             .iter()
@@ -88,6 +93,22 @@ fn forms(secret: &str) -> Vec<String> {
     ]
 }
 
+/// The digits in capitals and small letters, also of a part, and the bytes in base64.
+fn forms_of_hash() -> Vec<String> {
+    let bytes = hex::decode(HASH).unwrap();
+    let shown = format!("{bytes:?}");
+    let base64 = base64::engine::general_purpose::STANDARD_NO_PAD;
+    let mut forms = vec![
+        base64.encode(&bytes),
+        shown.trim_matches(['[', ']']).to_owned(),
+    ];
+    for part in [HASH, &HASH[20..52], &HASH[100..]] {
+        forms.extend([part.to_owned(), part.to_ascii_lowercase()]);
+        forms.extend(self::forms(part));
+    }
+    forms
+}
+
 /// Every event at every level, the driver's included, as text.
 struct Events(Heard);
 
@@ -124,6 +145,7 @@ struct Scene {
     heard: Heard,
     cx: Context,
     server: SimulatedInstance,
+    endpoint: Endpoint,
     _listener: Listener,
     _folder: tempfile::TempDir,
 }
@@ -161,25 +183,35 @@ async fn scene(driver: Driver) -> Scene {
     let address = listener.address();
     let ca = listener.ca_pem().unwrap().as_bytes().to_vec();
     let endpoint = Endpoint::new(address.ip().to_string(), address.port()).tls(Tls::CaPem(ca));
-    let login = Login::sql_server("sa", Secret::new(SA.to_owned()));
     let heard = Heard::default();
-    let cx = driver(Context::builder(), endpoint, login)
-        .secrets(
-            MapSecrets::new().secret(SecretRef::named("canary"), Secret::new(CANARY.to_owned())),
-        )
-        .observer(heard.clone())
-        .build()
-        .unwrap();
+    let secrets =
+        MapSecrets::new().secret(SecretRef::named("canary"), Secret::new(CANARY.to_owned()));
     Scene {
+        cx: context(driver, &endpoint, secrets, &heard),
         heard,
-        cx,
         server,
+        endpoint,
         _listener: listener,
         _folder: folder,
     }
 }
 
+fn context(driver: Driver, endpoint: &Endpoint, secrets: MapSecrets, heard: &Heard) -> Context {
+    let login = Login::sql_server("sa", Secret::new(SA.to_owned()));
+    driver(Context::builder(), endpoint.clone(), login)
+        .secrets(secrets)
+        .observer(heard.clone())
+        .build()
+        .unwrap()
+}
+
 impl Scene {
+    /// The same with other secrets.
+    fn with_secrets(self, driver: Driver, secrets: MapSecrets) -> Self {
+        let cx = context(driver, &self.endpoint, secrets, &self.heard);
+        Self { cx, ..self }
+    }
+
     /// Does everything with an operation that says something.
     async fn perform(&self, operation: &AnyOperation) {
         let heard = &self.heard;
@@ -309,6 +341,100 @@ async fn echo(scene: &Scene) {
         forms(CANARY).len(),
         scene.heard.count("error")
     );
+}
+
+/// A login's hash goes from one server to another, and is heard on neither side of the way; nor where
+/// the server says it back.
+#[tokio::test]
+async fn the_hash_of_a_login_is_heard_nowhere() {
+    for driver in DRIVERS {
+        let scene = scene(*driver).await;
+        let mut session = SimulatorTransport::builder()
+            .instance(instance(), &scene.server, "sa", Secret::new(SA.to_owned()))
+            .build()
+            .connect(&instance(), None)
+            .await
+            .unwrap();
+        let make = format!(
+            "CREATE LOGIN ann WITH PASSWORD = 0x{HASH} HASHED, SID = 0xA1A2A3A4A5A6A7A8A9B0B1B2B3B4B5B6; \
+             CREATE DATABASE d; USE d; CREATE USER ann; USE master"
+        );
+        let mut run = async |text: &str| {
+            let mut heard = Vec::new();
+            let mut sink = Sink(&mut heard);
+            let batch = SqlBatch::open(text);
+            session.execute(batch, &mut sink).await.unwrap();
+            assert!(heard.is_empty(), "{heard:?}");
+        };
+        run(&make).await;
+        let guard = listen(&scene.heard);
+        let capture = Principals::capture(&instance(), &"d".parse().unwrap());
+        scene.perform(&capture.clone().into()).await;
+        let captured = capture.run(&scene.cx).await.unwrap();
+        assert!(captured.password_hashes().expose().contains(HASH));
+        assert!(captured.script().expose().contains(HASH));
+        let hear = |what: String| scene.heard.hear("output", what);
+        hear(format!("{captured:?} {captured:#?}"));
+        hear(format!(
+            "{:?} {:?}",
+            captured.script(),
+            captured.password_hashes()
+        ));
+        drop(guard);
+        run("DROP LOGIN ann").await;
+
+        let guard = listen(&scene.heard);
+        let hashes =
+            MapSecrets::new().secret(SecretRef::named("hashes"), captured.password_hashes());
+        let scene = scene.with_secrets(*driver, hashes);
+        let restore: AnyOperation = captured
+            .restore(&instance())
+            .password_hashes(SecretRef::named("hashes"))
+            .into();
+        for form in [
+            HASH.to_owned(),
+            HASH.to_ascii_lowercase(),
+            HASH[20..60].to_owned(),
+        ] {
+            let message = SqlMessage {
+                number: 15_021,
+                state: 1,
+                class: 16,
+                text: format!("Invalid value 0x{form}."),
+                procedure: form.clone(),
+                line: 1,
+            };
+            let fault = Fault::when_statement_contains("HASHED").raise(message);
+            scene.server.faults().install(fault);
+            scene.perform(&restore).await;
+            assert_eq!(scene.server.faults().outstanding(), 0);
+            run("DROP LOGIN ann").await;
+        }
+        scene.perform(&restore).await;
+        drop(guard);
+        assert!(scene.heard.count("error") >= 3 && scene.heard.count("output") >= 3);
+        assert_eq!(scene.heard.leaks(), Vec::<&str>::new());
+    }
+    for form in forms_of_hash() {
+        let heard = Heard::default();
+        heard.hear("output", form);
+        assert_eq!(heard.leaks(), ["output"]);
+    }
+}
+
+/// Keeps the errors.
+struct Sink<'a>(&'a mut Vec<SqlMessage>);
+
+impl SqlSink for Sink<'_> {
+    fn columns(&mut self, _: &[SqlColumn]) {}
+
+    fn row(&mut self, _: Vec<SqlValue>) {}
+
+    fn message(&mut self, message: SqlMessage) {
+        if message.is_error() {
+            self.0.push(message);
+        }
+    }
 }
 
 #[tokio::test]

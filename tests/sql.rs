@@ -32,6 +32,8 @@ mod least_privilege;
 mod master_keys;
 #[path = "operations.rs"]
 mod operations;
+#[path = "principals.rs"]
+mod principals;
 #[path = "simulator_backup.rs"]
 mod simulator_backup;
 #[path = "simulator_keys.rs"]
@@ -46,7 +48,7 @@ use std::process::Command;
 use scorch_recovery::simulator::ModellingChoices;
 
 /// What of this program runs under other choices.
-const FAMILIES: [&str; 14] = [
+const FAMILIES: [&str; 15] = [
     "backup_media::",
     "bad_input::",
     "bad_luck::",
@@ -57,6 +59,7 @@ const FAMILIES: [&str; 14] = [
     "least_privilege::",
     "master_keys::",
     "operations::",
+    "principals::",
     "simulator_backup::",
     "simulator_keys::",
     "simulator_tsql::",

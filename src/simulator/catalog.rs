@@ -79,6 +79,37 @@ pub(crate) struct Login {
     /// Server permissions denied, in upper case.
     #[serde(default)]
     pub(crate) denied: BTreeSet<String>,
+    #[serde(default)]
+    pub(crate) options: LoginOptions,
+}
+
+/// What CREATE LOGIN says of a login besides its password.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LoginOptions {
+    pub(crate) kind: PrincipalKind,
+    pub(crate) default_language: String,
+    pub(crate) checks_policy: bool,
+    pub(crate) checks_expiration: bool,
+}
+
+impl Default for LoginOptions {
+    fn default() -> Self {
+        Self {
+            kind: PrincipalKind::Sql,
+            default_language: "us_english".to_owned(),
+            checks_policy: true,
+            checks_expiration: false,
+        }
+    }
+}
+
+/// Who vouches for a login or user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum PrincipalKind {
+    #[default]
+    Sql,
+    WindowsUser,
+    WindowsGroup,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -176,6 +207,9 @@ pub(crate) struct Contents {
     pub(crate) damaged_tables: BTreeSet<i32>,
     pub(crate) users: Vec<User>,
     pub(crate) schemas: Vec<String>,
+    /// Permissions on schemas, by schema and then by user or role.
+    #[serde(default)]
+    pub(crate) schema_grants: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
     pub(crate) master_key: Option<MasterKey>,
     /// The key that encrypts the database itself (TDE).
     #[serde(default)]
@@ -214,6 +248,11 @@ pub(crate) struct User {
     /// Permissions on it by user or role: `IMPERSONATE`.
     #[serde(default)]
     pub(crate) grants: BTreeMap<String, BTreeSet<String>>,
+    #[serde(default)]
+    pub(crate) kind: PrincipalKind,
+    /// `None`: dbo.
+    #[serde(default)]
+    pub(crate) default_schema: Option<String>,
 }
 
 /// The database master key: one key, wrapped several times.

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::simulator::catalog::{Catalog, Contents};
 use crate::simulator::keys::{KeyDerivation, KeyMaterial, PasswordHash};
 use crate::simulator::storage::{Disk, UnsyncedWrites};
+use crate::simulator::windows_accounts::WindowsAccounts;
 use crate::simulator::{Edition, Faults, ModellingChoices, Platform, Version};
 
 pub(crate) use bootstrap::{
@@ -108,6 +109,7 @@ pub(crate) struct Instance {
     pub(crate) pace: Duration,
     /// How long one is silent between its last percent and its end.
     pub(crate) silence: Duration,
+    pub(crate) windows_accounts: WindowsAccounts,
     /// Locked for the length of a step, never across an await.
     pub(crate) state: Mutex<State>,
 }

@@ -39,6 +39,7 @@ mod tls;
 mod transport;
 mod tsql;
 mod version;
+mod windows_accounts;
 mod wire_bug;
 mod wire_type;
 

@@ -77,7 +77,8 @@ modelling_choices! {
     /// The number raised for a wrong password of a private key (15466, 15465 or 15556;
     /// unconfirmed).
     wrong_private_key_password: i32 = 15466, or [15465, 15556];
-    /// The state of messages on keys whose state nobody saw: 3716, 15116, 15117, 15208, 15240, 15282,
+    /// The state of messages on keys and logins whose state nobody saw: 3716, 15021, 15033, 15122,
+    /// 15401, 15407, 15433, and 15116, 15117, 15208, 15240, 15282,
     /// 15297, 15320,
     /// 15329, 15393, 15465, 15466 but for `DECRYPTBYASYMKEY`, 15579, 15584, 15585, 15588, 15593,
     /// 15594, 15595, 33101 to 33108, 33117, 33118 (unconfirmed).

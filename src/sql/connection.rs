@@ -116,6 +116,11 @@ impl<'a> Connection<'a> {
         &self.identity
     }
 
+    /// Why no secret may be asked for here, where none may.
+    pub(crate) fn wire_problem(&self) -> Option<&'static str> {
+        self.cx.wire_problem(self.session.wire())
+    }
+
     /// `@@SPID`, for whoever watches this session from another one.
     pub(crate) const fn session_id(&self) -> i64 {
         self.session_id

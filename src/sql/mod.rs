@@ -23,6 +23,7 @@ mod lost_session;
 mod modules;
 mod numbers;
 mod permission_check;
+mod principals;
 mod server_identity;
 mod service_master_key;
 mod statement;
@@ -62,6 +63,12 @@ pub use key_restore_outcome::KeyRestoreOutcome;
 pub use key_sentinel::{BackUpKeySentinel, KeySentinel, KeySentinelBackup};
 pub use modules::{
     Activation, AssemblyInfo, DatabaseTrigger, InspectModules, Module, ModuleDifferences, Modules,
+};
+pub use principals::{
+    CapturePrincipals, CapturedLogin, CapturedPassword, CapturedPermission, CapturedRole,
+    CapturedSecurable, CapturedUser, LoginFinding, LoginKind, LoginNote, LoginOutcome,
+    PermissionState, Principals, RestorePrincipals, RestoredLogin, RestoredPrincipals,
+    ServerPermission, ServerPower, ServerPowers,
 };
 pub use server_identity::ServerIdentity;
 pub use service_master_key::{

@@ -33,6 +33,9 @@ pub(crate) const WRONG_PRIVATE_KEY_PASSWORD: [i32; 3] = [15465, 15466, 15556];
 /// A key file can't be written: it exists, or the folder is missing or forbidden.
 pub(crate) const CANNOT_WRITE_KEY_FILE: i32 = 15240;
 
+/// Windows has no account or group of that name (documented).
+pub(crate) const NO_WINDOWS_ACCOUNT: i32 = 15401;
+
 /// The kind of an error message, from its number.
 pub(crate) fn kind_of(message: &SqlMessage) -> ErrorKind {
     match message.number {
@@ -50,11 +53,15 @@ pub(crate) fn kind_of(message: &SqlMessage) -> ErrorKind {
         | 18456
         | 18470
         | 18486..=18488 => ErrorKind::PermissionDenied,
-        208 | 911 | 3132 | 4060 | 4064 | 5011 | 15151 | 15406 | 15517 => ErrorKind::NotFound,
+        208 | 911 | 3132 | 4060 | 4064 | 5011 | 15151 | 15401 | 15406 | 15517 => {
+            ErrorKind::NotFound
+        }
         924 | 927 | 942 | 945 | 1205 | 3023 | 3101 | 3102 | 5030 | 5061 | 5064 | 5070 => {
             ErrorKind::Busy
         }
-        1801 | 1834 | 3142 | 3154 | 3156 | 15232 | 15240 | 15579 => ErrorKind::AlreadyExists,
+        1801 | 1834 | 3142 | 3154 | 3156 | 15025 | 15232 | 15240 | 15433 | 15579 => {
+            ErrorKind::AlreadyExists
+        }
         1844 | 40_510 => ErrorKind::Unsupported,
         3169 => ErrorKind::Incompatible,
         3257 | 1105 | 9002 => ErrorKind::NoSpace,

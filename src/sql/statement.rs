@@ -90,6 +90,21 @@ impl Statement {
         self
     }
 
+    /// A secret binary value, whose text is `0x…`: as it is in the statement, `'***'` in its twin.
+    /// Any other text is quoted, which no server takes for one.
+    #[must_use]
+    pub(crate) fn secret_bytes(mut self, secret: &Secret) -> Self {
+        let text = secret.expose();
+        let digits = text.strip_prefix("0x").unwrap_or_default();
+        if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return self.secret(secret);
+        }
+        self.reserve(text.len());
+        self.clear.push_str(text);
+        self.redacted.push_str("'***'");
+        self
+    }
+
     /// Another statement behind this one, in the same batch.
     #[must_use]
     pub(crate) fn and(mut self, other: &Self) -> Self {
@@ -175,6 +190,20 @@ mod tests {
         );
         assert!(batch.holds_secret());
         assert!(!format!("{batch:?}").contains("p'"));
+    }
+
+    #[test]
+    fn a_secret_binary_value_is_digits_and_nothing_else() {
+        let clear = |text: &str| {
+            let batch = Statement::new("").secret_bytes(&Secret::new(text.to_owned()));
+            let batch = batch.batch();
+            assert_eq!(batch.redacted(), "'***'");
+            batch.clear_text().to_owned()
+        };
+        assert_eq!(clear("0x0200aB"), "0x0200aB");
+        for other in ["0x", "0x02; SHUTDOWN", "02", ""] {
+            assert_eq!(clear(other), format!("N'{other}'"));
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::over::Over;
-use crate::simulated::{SA, World, named};
+use crate::simulated::{SA, World, hashes, named};
 
 pub(crate) const KEY_FILE: &str = r"\\vault\keys\QfileKey.key";
 pub(crate) const OWN_FILE: &str = r"\\vault\keys\QfileOwn.key";
@@ -238,7 +238,7 @@ pub(crate) fn context<S: AsRef<str>>(
     sql: impl SqlTransport + 'static,
     secrets: &[(&str, S)],
 ) -> Context {
-    let mut all = MapSecrets::new();
+    let mut all = MapSecrets::new().secret(SecretRef::named("hashes"), hashes());
     for (name, text) in secrets {
         all = all.secret(
             SecretRef::named(*name),

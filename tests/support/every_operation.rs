@@ -3,7 +3,7 @@
 use scorch_recovery::names::{DatabaseName, SqlInstance};
 use scorch_recovery::sql::{
     Certificate, Database, DatabaseKeys, DatabaseMasterKey, Dependents, EncryptedColumn,
-    KeySentinel, KeySentinelBackup, ServiceMasterKey, StoredForm,
+    KeySentinel, KeySentinelBackup, Principals, ServiceMasterKey, StoredForm,
 };
 use scorch_recovery::{AnyOperation, SecretRef};
 
@@ -19,6 +19,14 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
     };
     let sentinel: KeySentinelBackup = serde_json::from_str(
         r#"{"file":"C:\\c\\a.bak","database":"s","family_guid":"00","server":"SQL02"}"#,
+    )
+    .unwrap();
+    let principals: Principals = serde_json::from_str(
+        r#"{"server":"SQL02","machine":"SQL02","database":"d","users":[],"roles":[],"permissions":[],
+            "logins":[{"name":"ann","sid":"a1a2a3a4a5a6a7a8a9b0b1b2b3b4b5b6","kind":"sql",
+            "default_database":"master","default_language":"us_english","is_disabled":false,
+            "checks_policy":true,"checks_expiration":false,"password":{"password":"captured"},
+            "server_roles":[],"permissions":[],"is_machine_local":false}]}"#,
     )
     .unwrap();
     let operations: Vec<AnyOperation> = vec![
@@ -43,6 +51,7 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
             .to_file(r"C:\c\a.key".parse().unwrap())
             .encrypted_by(secret.clone())
             .into(),
+        Principals::capture(&instance, &database).into(),
         Database::check_integrity(&instance, &database).into(),
         Database::enable_broker(&instance, &database).into(),
         Certificate::inspect(&instance, &database, &"c".parse().unwrap()).into(),
@@ -85,6 +94,10 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
             .decrypted_by(secret.clone())
             .encrypted_by(secret.clone())
             .opened_by(secret.clone())
+            .into(),
+        principals
+            .restore(&instance)
+            .password_hashes(secret.clone())
             .into(),
         ServiceMasterKey::restore(&instance)
             .from_file(r"C:\c\a.key".parse().unwrap())

@@ -1,11 +1,11 @@
 //! A scene for each operation: a world in which it can be done.
 
 use scorch_recovery::sql::{
-    Certificate, Database, DatabaseMasterKey, Dependents, KeySentinel, ServiceMasterKey,
+    Certificate, Database, DatabaseMasterKey, Dependents, KeySentinel, Principals, ServiceMasterKey,
 };
 use scorch_recovery::{AnyOperation, Operation, SecretRef};
 
-use super::kit::simulated::{World, named, verify};
+use super::kit::simulated::{HASH, HASH_SID, World, named, verify};
 use super::kit::{BAK, KEY, after_backup, back_up_key, restore_key};
 
 /// A login that a scene may have use for, and its password.
@@ -173,6 +173,24 @@ pub(crate) async fn scene(tag: &str) -> (World, &'static str, AnyOperation) {
         }
         "dependents/inspect@1" => Dependents::inspect(&first).into(),
         "key-sentinel/backup@1" => KeySentinel::backup(&first).to_file(new_bak()).into(),
+        "principals/capture@1" => {
+            let make = "CREATE LOGIN ann WITH PASSWORD = 'Ann-Passw0rd-1'; CREATE USER ann";
+            world.sql("SQL01", Some("Orchestrator"), make).await;
+            Principals::capture(&first, &database).into()
+        }
+        "principals/restore@1" => {
+            let make = format!(
+                "CREATE LOGIN ann WITH PASSWORD = {HASH} HASHED, SID = 0x{HASH_SID}; CREATE USER ann; \
+                 ALTER SERVER ROLE dbcreator ADD MEMBER ann"
+            );
+            world.sql("SQL01", Some("Orchestrator"), &make).await;
+            let capture = Principals::capture(&first, &database);
+            let captured = capture.run(&cx).await.unwrap();
+            captured
+                .restore(&second)
+                .password_hashes(secret("hashes"))
+                .into()
+        }
         "service-master-key/backup@1" => ServiceMasterKey::backup(&first)
             .to_file(new_key())
             .encrypted_by(secret("own"))
@@ -206,6 +224,7 @@ pub(crate) async fn scene(tag: &str) -> (World, &'static str, AnyOperation) {
         "certificate/restore@1"
         | "database/restore@1"
         | "database-master-key/rewrap-through@1"
+        | "principals/restore@1"
         | "service-master-key/prove-backup@1"
         | "service-master-key/restore@1" => "SQL02",
         _ => "SQL01",

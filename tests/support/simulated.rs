@@ -16,6 +16,15 @@ use scorch_recovery::transport::{
 use scorch_recovery::{Context, ContextBuilder, Observer, Progress, Secret, SecretRef};
 
 pub(crate) const SA: &str = "Sa-Passw0rd-of-tests";
+/// The hash of a login's password, as a real server would have made it; of which one, nobody knows.
+pub(crate) const HASH: &str = "0x0200A1B2C3D40B30557A9FC4E90E33587DA2C7EC11365B80A5CAEF14395E83A8CDF2173C6186ABD0F51A3F6489AED3F81D42678CB1D6FB20456A8FB4D9FE23486D92B7DC0126";
+/// The SID of a login that has it in the secret `hashes`.
+pub(crate) const HASH_SID: &str = "c1c2c3c4c5c6c7c8c9d0d1d2d3d4d5d6";
+
+/// What `Principals::password_hashes` gives of that login.
+pub(crate) fn hashes() -> Secret {
+    Secret::new(format!("{HASH_SID} {HASH}\n"))
+}
 
 /// How instances behave where nobody knows what SQL Server does: as `SCORCH_MODELLING` says.
 pub(crate) fn choices() -> ModellingChoices {
@@ -185,6 +194,7 @@ pub(crate) fn secrets() -> MapSecrets {
             SecretRef::named("generated"),
             secret("q7RtZ0pLw2XcVb9NmK4sDf-of-tests"),
         )
+        .secret(SecretRef::named("hashes"), hashes())
         .secret(SecretRef::named("short"), secret("Shrt-One1"))
         .secret(
             SecretRef::named("hostile"),

@@ -6,6 +6,7 @@
 mod backup;
 mod evaluate;
 mod frame;
+mod held;
 mod keys;
 mod permissions;
 mod query;
@@ -20,6 +21,7 @@ mod value;
 mod views;
 
 pub(crate) use backup::{create_history_procedures, create_history_tables};
+pub(crate) use held::{HeldState, held_permissions};
 pub(crate) use keys::open_encryption_key;
 pub(crate) use permissions::{Caller, find_user};
 pub(crate) use request::{Isolation, LoginRequest, Parameter, Request, TransactionRequest};

@@ -1,6 +1,6 @@
 //! What the caller of a statement may do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::simulator::catalog::{Contents, Login, User};
 use crate::simulator::engine::Session;
@@ -90,6 +90,21 @@ impl<'a> Caller<'a> {
                 "VIEW ANY DEFINITION" => by_role("securityadmin"),
                 _ => false,
             }
+    }
+
+    /// Whether the catalog shows it a login: oneself and sa; others with VIEW ANY DEFINITION or ALTER
+    /// ANY LOGIN (documented).
+    pub(crate) fn sees_login(&self, login: &Login) -> bool {
+        login.id == 1
+            || self.login.is_some_and(|own| own.id == login.id)
+            || self.has_server("VIEW ANY DEFINITION")
+            || self.has_server("ALTER ANY LOGIN")
+    }
+
+    /// Whether the catalog shows it the hashes of passwords (documented).
+    pub(crate) fn sees_password_hashes(&self) -> bool {
+        self.has_server("CONTROL SERVER")
+            || self.has_server("VIEW ANY CRYPTOGRAPHICALLY SECURED DEFINITION")
     }
 
     /// Whether it may make databases: by the server's permission, or by CREATE DATABASE in `master`.
@@ -212,11 +227,43 @@ impl<'a> Caller<'a> {
             }
     }
 
+    /// Whether it has a permission on what lies in a schema: on itself, the schema or all of the
+    /// database.
+    pub(crate) fn has_in_schema(
+        &self,
+        database: &str,
+        schema: &str,
+        grants: &BTreeMap<String, BTreeSet<String>>,
+        permission: &str,
+    ) -> bool {
+        let open = self.state.databases.get(&database.to_lowercase());
+        let on_schema = open.and_then(|open| {
+            let mut known = open.contents.schema_grants.iter();
+            known.find(|(name, _)| same_name(name, schema))
+        });
+        let Some((_, on_schema)) = on_schema else {
+            return self.has_object(database, grants, permission);
+        };
+        let denied = format!("DENY {permission}");
+        let principals = self.principals(database);
+        let holds = |grants: &BTreeMap<String, BTreeSet<String>>, wanted: &str| {
+            let mut held = grants.iter();
+            held.any(|(name, set)| {
+                principals.contains(&name.to_lowercase()) && set.contains(wanted)
+            })
+        };
+        if !self.is_owner(database) && (holds(on_schema, &denied) || holds(grants, &denied)) {
+            return false;
+        }
+        self.has_object(database, on_schema, permission)
+            || self.has_object(database, grants, permission)
+    }
+
     /// Whether it has a permission on an object: on itself, its schema's database or all of it.
     pub(crate) fn has_object(
         &self,
         database: &str,
-        grants: &std::collections::BTreeMap<String, BTreeSet<String>>,
+        grants: &BTreeMap<String, BTreeSet<String>>,
         permission: &str,
     ) -> bool {
         let principals = self.principals(database);

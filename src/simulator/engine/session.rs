@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::Caller;
 use super::request::{LoginRequest, Request};
 use super::run;
 use super::temporary::TemporaryObjects;
@@ -122,6 +123,10 @@ impl Session {
         let login = state
             .login(&request.user)
             .ok_or_else(|| login_failed(&request.user))?;
+        // Refused like any other (that the error is the same is documented of all that fail).
+        if !Caller::of_login(&state, &request.user).has_server("CONNECT SQL") {
+            return Err(login_failed(&request.user));
+        }
         let name = login.name.clone();
         let wanted = request
             .database

@@ -8,7 +8,7 @@ use super::{Instance, OpenDatabase, now};
 use crate::simulator::Platform;
 use crate::simulator::catalog::{
     Bytes, Catalog, Contents, DatabaseEntry, DatabaseFile, DatabaseState, Guid, Login,
-    RecoveryModel, ServiceMasterKeyRow, User, UserAccess,
+    LoginOptions, PrincipalKind, RecoveryModel, ServiceMasterKeyRow, User, UserAccess,
 };
 use crate::simulator::keys::{
     CryptographyFailed, KEY_LENGTH, KeyDerivation, KeyMaterial, Label, PasswordHash, random_guid,
@@ -102,6 +102,7 @@ pub(super) fn sa(
         roles: BTreeSet::from(["sysadmin".to_owned()]),
         permissions: BTreeSet::new(),
         denied: BTreeSet::new(),
+        options: LoginOptions::default(),
     })
 }
 
@@ -142,6 +143,7 @@ impl Contents {
             broker: None,
             damaged_tables: std::collections::BTreeSet::new(),
             users: fixed_users(owner),
+            schema_grants: std::collections::BTreeMap::new(),
             schemas: ["dbo", "guest", "INFORMATION_SCHEMA", "sys"]
                 .map(str::to_owned)
                 .to_vec(),
@@ -179,6 +181,8 @@ fn fixed_users(owner: &Bytes) -> Vec<User> {
         permissions: BTreeSet::new(),
         denied: BTreeSet::new(),
         grants: std::collections::BTreeMap::new(),
+        kind: PrincipalKind::Sql,
+        default_schema: None,
     };
     let mut users = vec![
         user(0, "public", Bytes::default(), true),

@@ -8,7 +8,9 @@ use std::time::Duration;
 use super::SimulatedInstance;
 use crate::names::{NameError, SqlInstance};
 use crate::secret::Secret;
+use crate::simulator::catalog::PrincipalKind;
 use crate::simulator::keys::KeyDerivation;
+use crate::simulator::windows_accounts::WindowsAccounts;
 use crate::simulator::{Edition, ModellingChoices, Platform, Version};
 
 /// Sets up a [`SimulatedInstance`].
@@ -26,6 +28,8 @@ pub struct InstanceBuilder {
     pub(super) derivation: KeyDerivation,
     pub(super) pace: Duration,
     pub(super) silence: Duration,
+    /// Names, SIDs as text, and whether each is a group.
+    pub(super) windows_accounts: Vec<(String, String, bool)>,
 }
 
 /// Why an instance did not start.
@@ -85,6 +89,7 @@ impl SimulatedInstance {
             derivation: KeyDerivation::default(),
             pace: Duration::ZERO,
             silence: Duration::ZERO,
+            windows_accounts: Vec::new(),
         }
     }
 }
@@ -164,6 +169,38 @@ impl InstanceBuilder {
     pub const fn silence_after_progress(mut self, silence: Duration) -> Self {
         self.silence = silence;
         self
+    }
+
+    /// A Windows account that the server's machine can look up: `DOMAIN\name` or `MACHINE\name`, and
+    /// its SID as `S-1-5-21-…`. Logins and users can be made of it; nobody signs in as it, since the
+    /// simulator's listener takes SQL logins only.
+    #[must_use]
+    pub fn windows_account(mut self, name: impl Into<String>, sid: impl Into<String>) -> Self {
+        self.windows_accounts.push((name.into(), sid.into(), false));
+        self
+    }
+
+    /// The same of a group.
+    #[must_use]
+    pub fn windows_group(mut self, name: impl Into<String>, sid: impl Into<String>) -> Self {
+        self.windows_accounts.push((name.into(), sid.into(), true));
+        self
+    }
+
+    pub(super) fn windows_accounts(&mut self) -> Result<WindowsAccounts, NameError> {
+        let mut accounts = match self.platform {
+            Platform::Windows => WindowsAccounts::of_every_machine(),
+            Platform::Linux => WindowsAccounts::none(),
+        };
+        for (name, sid, is_group) in std::mem::take(&mut self.windows_accounts) {
+            let kind = if is_group {
+                PrincipalKind::WindowsGroup
+            } else {
+                PrincipalKind::WindowsUser
+            };
+            accounts.push(name, &sid, kind)?;
+        }
+        Ok(accounts)
     }
 
     /// Makes the instance, or starts it again.

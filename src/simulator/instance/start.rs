@@ -54,7 +54,9 @@ impl InstanceBuilder {
             }
         };
         self.sa_password = None;
+        let windows_accounts = self.windows_accounts()?;
         let instance = Instance {
+            windows_accounts,
             name: self.name,
             version: self.version,
             edition: self.edition,

@@ -2,11 +2,11 @@
 
 use std::num::NonZeroU32;
 
-use aws_lc_rs::{pbkdf2, rand};
+use aws_lc_rs::{digest, pbkdf2, rand};
 use zeroize::Zeroizing;
 
 use super::{CryptographyFailed, KEY_LENGTH, KeyMaterial, Label};
-use crate::simulator::catalog::{Bytes, Wrapped};
+use crate::simulator::catalog::{Bytes, Login, PrincipalKind, Wrapped};
 
 const SALT_LENGTH: usize = 16;
 
@@ -122,6 +122,9 @@ impl PasswordHash {
 
     /// Whether `password` is the one that was hashed.
     pub(crate) fn matches(hash: &Bytes, password: &str) -> bool {
+        if let Some(salted) = SaltedHash::read(&hash.0) {
+            return salted.matches(password);
+        }
         let Some((recipe, expected)) = hash.0.split_first_chunk() else {
             return false;
         };
@@ -130,6 +133,68 @@ impl PasswordHash {
                 .key(password)
                 .is(&KeyMaterial(Zeroizing::new(expected.to_vec())))
         })
+    }
+
+    /// The hash as `password_hash` shows it: behind its version, of which 3 is PBKDF2 (documented of
+    /// 2025). What is behind the version is our own. `None`: the login has no password.
+    pub(crate) fn shown(login: &Login) -> Option<Vec<u8>> {
+        let hash = &login.password_hash.0;
+        match login.options.kind {
+            PrincipalKind::Sql if SaltedHash::read(hash).is_some() => Some(hash.clone()),
+            PrincipalKind::Sql => Some([&VERSION_3[..], hash].concat()),
+            PrincipalKind::WindowsUser | PrincipalKind::WindowsGroup => None,
+        }
+    }
+
+    /// What `PASSWORD = 0x… HASHED` stands for: one of ours, or one that a real server made. `None`:
+    /// it is neither.
+    pub(crate) fn from_shown(hash: &[u8]) -> Option<Bytes> {
+        if SaltedHash::read(hash).is_some() {
+            return Some(Bytes(hash.to_vec()));
+        }
+        let own = hash.strip_prefix(&VERSION_3)?;
+        let (recipe, _) = own.split_first_chunk()?;
+        Recipe::from_bytes(recipe)?;
+        (own.len() == Recipe::LENGTH + KEY_LENGTH).then(|| Bytes(own.to_vec()))
+    }
+}
+
+/// What stands in front of a hash by PBKDF2.
+const VERSION_3: [u8; 2] = [3, 0];
+
+/// A hash as servers up to 2022 make it: its version, a salt of four bytes, and SHA-512 (of 2012 and
+/// later; documented) or SHA-1 (of those before) of the password in UTF-16 and the salt (community).
+struct SaltedHash<'a> {
+    algorithm: &'static digest::Algorithm,
+    salt: &'a [u8],
+    hash: &'a [u8],
+}
+
+impl<'a> SaltedHash<'a> {
+    const SALT_LENGTH: usize = 4;
+
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        let (version, rest) = bytes.split_first_chunk::<2>()?;
+        let algorithm = match version {
+            [1, 0] => &digest::SHA1_FOR_LEGACY_USE_ONLY,
+            [2, 0] => &digest::SHA512,
+            _ => return None,
+        };
+        let (salt, hash) = rest.split_at_checked(Self::SALT_LENGTH)?;
+        (hash.len() == algorithm.output_len()).then_some(Self {
+            algorithm,
+            salt,
+            hash,
+        })
+    }
+
+    fn matches(&self, password: &str) -> bool {
+        let mut text: Zeroizing<Vec<u8>> =
+            Zeroizing::new(Vec::with_capacity(password.len() * 2 + Self::SALT_LENGTH));
+        text.extend(password.encode_utf16().flat_map(u16::to_le_bytes));
+        text.extend_from_slice(self.salt);
+        let found = digest::digest(self.algorithm, &text);
+        aws_lc_rs::constant_time::verify_slices_are_equal(found.as_ref(), self.hash).is_ok()
     }
 }
 
@@ -181,5 +246,30 @@ mod tests {
         assert!(PasswordHash::matches(&hash, "sa's"));
         assert!(!PasswordHash::matches(&hash, "SA's"));
         assert!(!PasswordHash::matches(&Bytes(Vec::new()), ""));
+    }
+
+    #[test]
+    fn hashes_of_real_servers_are_taken() {
+        // Salt 01020304, password "Pass word 1": made by hand from what is known of their form.
+        let salt = [1, 2, 3, 4];
+        let mut text: Vec<u8> = "Pass word 1"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        text.extend(salt);
+        for (version, algorithm) in [(1, &digest::SHA1_FOR_LEGACY_USE_ONLY), (2, &digest::SHA512)] {
+            let hash = digest::digest(algorithm, &text);
+            let hash = [&[version, 0][..], &salt, hash.as_ref()].concat();
+            let taken = PasswordHash::from_shown(&hash).unwrap();
+            assert!(PasswordHash::matches(&taken, "Pass word 1"));
+            assert!(!PasswordHash::matches(&taken, "pass word 1"));
+            assert!(PasswordHash::from_shown(&hash[..hash.len() - 1]).is_none());
+        }
+        let own = PasswordHash::of(CHEAP, "p").unwrap();
+        let shown = [&VERSION_3[..], &own.0].concat();
+        assert_eq!(PasswordHash::from_shown(&shown), Some(own.clone()));
+        for wrong in [&own.0[..], &[], &[3, 0], &shown[..shown.len() - 1], &[4, 0]] {
+            assert!(PasswordHash::from_shown(wrong).is_none());
+        }
     }
 }

@@ -22,7 +22,9 @@ pub(crate) use key::{KeyProtector, KeyStatement, MasterKeyProtector, PrivateKeyF
 pub(crate) use query::{
     JoinKind, NamedQuery, OrderItem, Query, QueryBody, Select, SelectItem, SetOperator, TableSource,
 };
-pub(crate) use security::{LoginChange, PermissionAction, PermissionTarget, SecurityStatement};
+pub(crate) use security::{
+    LoginChange, LoginSource, NewLogin, PermissionAction, PermissionTarget, SecurityStatement,
+};
 pub(crate) use table::{
     Assignment, ChangeStatement, ColumnDefinition, InsertSource, KeyDefinition, OutputItem,
     TableDefinition, TableStatement,

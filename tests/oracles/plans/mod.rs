@@ -5,6 +5,7 @@ mod certificate;
 mod database;
 mod encrypted;
 mod key;
+mod principal;
 
 use crate::plan::Plan;
 
@@ -14,5 +15,6 @@ pub(crate) fn plans() -> Vec<Plan> {
     plans.extend(certificate::plans());
     plans.extend(key::plans());
     plans.extend(encrypted::plans());
+    plans.extend(principal::plans());
     plans
 }

@@ -61,7 +61,7 @@ impl<'a> Context<'a> {
         if is_chained
             || self
                 .caller()
-                .has_object(database, &table.grants, permission)
+                .has_in_schema(database, &table.schema, &table.grants, permission)
         {
             return Ok(());
         }

@@ -1,11 +1,12 @@
 //! Logins, server roles, and acting as somebody else.
 
+use super::permission::Action;
 use super::{Runner, command};
-use crate::simulator::catalog::{Bytes, Login};
+use crate::simulator::catalog::Login;
 use crate::simulator::engine::keys::check_password;
 use crate::simulator::engine::session::Impersonation;
 use crate::simulator::engine::{Caller, Session, find_user};
-use crate::simulator::instance::{random_sid, same_name, unknown_database};
+use crate::simulator::instance::same_name;
 use crate::simulator::keys::PasswordHash;
 use crate::simulator::server_error::{Failure, Result, ServerError};
 use crate::simulator::tsql::ast::{LoginChange, SecurityStatement};
@@ -66,25 +67,7 @@ impl Runner<'_> {
         frame: &crate::simulator::engine::frame::Frame,
     ) -> Result<(), Failure> {
         match statement {
-            SecurityStatement::CreateLogin {
-                name,
-                password,
-                default_database,
-                sid,
-                checks_policy,
-            } => {
-                let Some(password) = password else {
-                    return Err(ServerError::unsupported("Windows logins").into());
-                };
-                let sid = sid.clone();
-                self.create_login(
-                    name,
-                    password,
-                    default_database.as_deref(),
-                    sid,
-                    *checks_policy,
-                )?;
-            }
+            SecurityStatement::CreateLogin(login) => self.create_login(login)?,
             SecurityStatement::AlterLogin { name, change } => self.alter_login(name, change)?,
             SecurityStatement::DropLogin(name) => self.drop_login(name)?,
             SecurityStatement::ChangeMembership {
@@ -106,77 +89,17 @@ impl Runner<'_> {
                 permissions,
                 target,
                 principals,
+                with_grant,
             } => {
-                self.permission(*action, permissions, target, principals, frame)?;
+                let action = Action {
+                    kind: *action,
+                    with_grant: *with_grant,
+                };
+                self.permission(action, permissions, target, principals, frame)?;
             }
             other => self.user_statement(other)?,
         }
         Ok(self.done(command::NONE, None).await?)
-    }
-
-    fn create_login(
-        &self,
-        name: &str,
-        password: &str,
-        default_database: Option<&str>,
-        sid: Option<Vec<u8>>,
-        checks_policy: bool,
-    ) -> Result<()> {
-        if checks_policy {
-            check_password(&self.session.instance, password)?;
-        }
-        let instance = &self.session.instance;
-        let hash = PasswordHash::of(instance.derivation, password).map_err(|_| no_randomness())?;
-        let mut state = instance.state();
-        if !Caller::new(&state, self.session).has_server("ALTER ANY LOGIN") {
-            return Err(no_permission());
-        }
-        if state.login(name).is_some() {
-            return Err(ServerError::new(
-                15025,
-                16,
-                1,
-                format!("The server principal '{name}' already exists."),
-            ));
-        }
-        let default_database = match default_database {
-            Some(database) => {
-                let entry = state
-                    .entry(database)
-                    .ok_or_else(|| unknown_database(database))?;
-                entry.name.clone()
-            }
-            None => "master".to_owned(),
-        };
-        let sid = match sid {
-            Some(sid) => Bytes(sid),
-            None => random_sid().map_err(|_| no_randomness())?,
-        };
-        if state.catalog.logins.iter().any(|login| login.sid == sid) {
-            return Err(ServerError::new(
-                15433,
-                16,
-                1,
-                "Supplied parameter sid is in use.",
-            ));
-        }
-        let id = free_id(&state.catalog.logins);
-        let login = Login {
-            id,
-            name: name.to_owned(),
-            sid,
-            password_hash: hash,
-            created: crate::simulator::instance::now(),
-            is_disabled: false,
-            default_database,
-            roles: std::collections::BTreeSet::new(),
-            permissions: std::collections::BTreeSet::new(),
-            denied: std::collections::BTreeSet::new(),
-        };
-        Ok(instance.edit(&mut state, |edit| {
-            edit.catalog().logins.push(login);
-            Ok(())
-        })?)
     }
 
     /// Changes a login that the caller may change; one may change one's own password.
@@ -394,11 +317,11 @@ impl Runner<'_> {
 }
 
 /// The next id of a login. Below 256 are the server's own.
-fn free_id(logins: &[Login]) -> i32 {
+pub(super) fn free_id(logins: &[Login]) -> i32 {
     let last = logins.iter().map(|login| login.id).max().unwrap_or(0);
     last.max(258).saturating_add(1)
 }
 
-fn no_randomness() -> ServerError {
+pub(super) fn no_randomness() -> ServerError {
     ServerError::new(15_209, 16, 1, "An error occurred during encryption.")
 }

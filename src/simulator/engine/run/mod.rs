@@ -11,6 +11,7 @@ mod insert;
 mod kill;
 mod lock;
 mod login;
+mod new_login;
 mod option;
 mod permission;
 mod procedure;

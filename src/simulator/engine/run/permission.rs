@@ -4,17 +4,34 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Runner;
 use super::login::missing;
+use crate::simulator::catalog::Login;
 use crate::simulator::engine::evaluate::{database_permissions, server_permissions};
 use crate::simulator::engine::frame::Frame;
+use crate::simulator::engine::held::with_grant;
 use crate::simulator::engine::{Caller, find_user};
 use crate::simulator::instance::same_name;
 use crate::simulator::server_error::{Result, ServerError};
 use crate::simulator::tsql::ast::{ObjectName, PermissionAction, PermissionTarget};
 
+/// What is done with permissions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Action {
+    pub(super) kind: PermissionAction,
+    /// WITH GRANT OPTION; of REVOKE, GRANT OPTION FOR.
+    pub(super) with_grant: bool,
+}
+
+impl Action {
+    /// Whether it takes the option away, and leaves the right.
+    fn is_of_option(self) -> bool {
+        self.with_grant && self.kind == PermissionAction::Revoke
+    }
+}
+
 impl Runner<'_> {
     pub(super) fn permission(
         &mut self,
-        action: PermissionAction,
+        action: Action,
         permissions: &[String],
         target: &PermissionTarget,
         principals: &[String],
@@ -58,7 +75,7 @@ impl Runner<'_> {
             && !database_permissions(version).any(|known| known == permission)
     }
 
-    fn on_server(&self, action: PermissionAction, permission: &str, principal: &str) -> Result<()> {
+    fn on_server(&self, action: Action, permission: &str, principal: &str) -> Result<()> {
         if !server_permissions(self.session.instance.version).any(|known| known == permission) {
             return Err(incorrect(permission));
         }
@@ -73,7 +90,9 @@ impl Runner<'_> {
                  master",
             ));
         }
-        if !Caller::new(&state, self.session).has_server("CONTROL SERVER") {
+        let caller = Caller::new(&state, self.session);
+        let may_pass_on = |login: &Login| login.permissions.contains(&with_grant(permission));
+        if !caller.has_server("CONTROL SERVER") && !caller.login().is_some_and(may_pass_on) {
             return Err(cannot_grant());
         }
         let place = state
@@ -98,7 +117,7 @@ impl Runner<'_> {
 
     fn on_database(
         &mut self,
-        action: PermissionAction,
+        action: Action,
         permission: &str,
         database: &str,
         principal: &str,
@@ -134,7 +153,7 @@ impl Runner<'_> {
 
     fn on_object(
         &mut self,
-        action: PermissionAction,
+        action: Action,
         permission: &str,
         name: &ObjectName,
         principal: &str,
@@ -175,7 +194,7 @@ impl Runner<'_> {
     /// On a symmetric key, an asymmetric key or a certificate.
     fn on_key(
         &mut self,
-        action: PermissionAction,
+        action: Action,
         permission: &str,
         (class, name): (&str, &str),
         principal: &str,
@@ -222,10 +241,10 @@ impl Runner<'_> {
         })
     }
 
-    /// On a schema: on all that is in it now. (What is made there later does not get it.)
+    /// On a schema, and so on all that is in it or will be.
     fn on_schema(
         &mut self,
-        action: PermissionAction,
+        action: Action,
         permission: &str,
         schema: &str,
         principal: &str,
@@ -234,54 +253,51 @@ impl Runner<'_> {
         self.check_grantor(&database)?;
         self.change_database(&database, |open| {
             let contents = &mut open.contents;
-            if !contents
-                .schemas
-                .iter()
-                .any(|known| same_name(known, schema))
-            {
+            let mut known = contents.schemas.iter();
+            let Some(schema) = known.find(|known| same_name(known, schema)) else {
                 return Err(missing("find", "schema", schema));
-            }
+            };
+            let schema = schema.clone();
             let Some(user) = find_user(contents, principal) else {
                 return Err(missing("find", "user", principal));
             };
             let principal = user.name.clone();
-            for table in contents
-                .tables
-                .iter_mut()
-                .filter(|t| same_name(&t.schema, schema))
-            {
-                apply_to_object(action, permission, &mut table.grants, &principal);
-            }
-            for known in contents
-                .procedures
-                .iter_mut()
-                .filter(|p| same_name(&p.schema, schema))
-            {
-                apply_to_object(action, permission, &mut known.grants, &principal);
-            }
+            let grants = contents.schema_grants.entry(schema).or_default();
+            apply_to_object(action, permission, grants, &principal);
             Ok(())
         })
     }
 }
 
 fn apply(
-    action: PermissionAction,
+    action: Action,
     permission: &str,
     granted: &mut BTreeSet<String>,
     denied: &mut BTreeSet<String>,
 ) {
+    granted.remove(&with_grant(permission));
+    if action.is_of_option() {
+        return;
+    }
     granted.remove(permission);
     denied.remove(permission);
-    match action {
-        PermissionAction::Grant => granted.insert(permission.to_owned()),
-        PermissionAction::Deny => denied.insert(permission.to_owned()),
-        PermissionAction::Revoke => false,
-    };
+    match action.kind {
+        PermissionAction::Grant => {
+            granted.insert(permission.to_owned());
+            if action.with_grant {
+                granted.insert(with_grant(permission));
+            }
+        }
+        PermissionAction::Deny => {
+            denied.insert(permission.to_owned());
+        }
+        PermissionAction::Revoke => {}
+    }
 }
 
 /// On an object, a denial is kept as `DENY SELECT`.
 fn apply_to_object(
-    action: PermissionAction,
+    action: Action,
     permission: &str,
     grants: &mut BTreeMap<String, BTreeSet<String>>,
     principal: &str,
@@ -293,13 +309,24 @@ fn apply_to_object(
     };
     let denial = format!("DENY {permission}");
     let held = grants.entry(principal.to_owned()).or_default();
+    held.remove(&with_grant(permission));
+    if action.is_of_option() {
+        return;
+    }
     held.remove(permission);
     held.remove(&denial);
-    match action {
-        PermissionAction::Grant => held.insert(permission.to_owned()),
-        PermissionAction::Deny => held.insert(denial),
-        PermissionAction::Revoke => false,
-    };
+    match action.kind {
+        PermissionAction::Grant => {
+            held.insert(permission.to_owned());
+            if action.with_grant {
+                held.insert(with_grant(permission));
+            }
+        }
+        PermissionAction::Deny => {
+            held.insert(denial);
+        }
+        PermissionAction::Revoke => {}
+    }
 }
 
 /// 102: no such permission.

@@ -259,7 +259,9 @@ impl Runner<'_> {
         let caller = Caller::new(&state, self.session);
         // Objects that a procedure uses are its owner's as it is: the chain is not broken.
         let is_chained = !self.session.procedure.is_empty();
-        if !is_chained && !caller.has_object(&database, &procedure.grants, "EXECUTE") {
+        if !is_chained
+            && !caller.has_in_schema(&database, &procedure.schema, &procedure.grants, "EXECUTE")
+        {
             return Err(ServerError::new(
                 229,
                 14,

@@ -157,7 +157,7 @@ impl Runner<'_> {
             let known = contents.procedures.iter().find(|known| is_it(known));
             known.map(|known| {
                 caller.has_database(&database, "CREATE PROCEDURE")
-                    || caller.has_object(&database, &known.grants, "CONTROL")
+                    || caller.has_in_schema(&database, &known.schema, &known.grants, "CONTROL")
             })
         };
         match may {

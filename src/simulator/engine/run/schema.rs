@@ -103,7 +103,8 @@ impl Runner<'_> {
                     ),
                 ));
             }
-            contents.schemas.remove(place);
+            let schema = contents.schemas.remove(place);
+            contents.schema_grants.remove(&schema);
             Ok(())
         })
     }

@@ -207,10 +207,11 @@ impl Runner<'_> {
         let found = self.with_context(frame, |context| {
             let database = context.database_of(name)?;
             let (_, table) = context.user_table(name)?;
-            let may = context
-                .caller()
-                .has_object(&database, &table.grants, "CONTROL")
-                || context.caller().has_database(&database, "CREATE TABLE");
+            let may =
+                context
+                    .caller()
+                    .has_in_schema(&database, &table.schema, &table.grants, "CONTROL")
+                    || context.caller().has_database(&database, "CREATE TABLE");
             Ok::<_, ServerError>((may, database, table.clone()))
         });
         let (may, database, table) = match found {
@@ -259,7 +260,7 @@ impl Runner<'_> {
             let database = context.database_of(name)?;
             let (_, table) = context.user_table(name).map_err(|_| missing(name))?;
             let caller = context.caller();
-            if caller.has_object(&database, &table.grants, "ALTER")
+            if caller.has_in_schema(&database, &table.schema, &table.grants, "ALTER")
                 || caller.has_database(&database, "CREATE TABLE")
             {
                 Ok((database, table.clone()))

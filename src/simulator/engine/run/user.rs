@@ -2,7 +2,7 @@
 
 use super::Runner;
 use super::login::{exists, missing};
-use crate::simulator::catalog::{Bytes, Contents, User};
+use crate::simulator::catalog::{Bytes, Contents, PrincipalKind, User};
 use crate::simulator::engine::{Caller, find_user};
 use crate::simulator::instance::{random_sid_without_login, same_name};
 use crate::simulator::server_error::{Result, ServerError};
@@ -16,9 +16,11 @@ const FIRST_FIXED_ROLE: i32 = 16_384;
 impl Runner<'_> {
     pub(super) fn user_statement(&mut self, statement: &SecurityStatement) -> Result<()> {
         match statement {
-            SecurityStatement::CreateUser { name, login } => {
-                self.create_user(name, login.as_deref())
-            }
+            SecurityStatement::CreateUser {
+                name,
+                login,
+                default_schema,
+            } => self.create_user(name, login.as_deref(), default_schema.clone()),
             SecurityStatement::MapUser { name, login } => self.map_user(name, login),
             SecurityStatement::DropUser { name, if_exists } => {
                 self.drop_user(name, *if_exists, false)
@@ -51,11 +53,11 @@ impl Runner<'_> {
         self.change_database(&database, |open| change(&mut open.contents))
     }
 
-    fn sid_of(&self, login: &str) -> Result<Bytes> {
+    fn sid_of(&self, login: &str) -> Result<(Bytes, PrincipalKind)> {
         let state = self.session.instance.state();
         state
             .login(login)
-            .map(|login| login.sid.clone())
+            .map(|login| (login.sid.clone(), login.options.kind))
             .ok_or_else(|| {
                 ServerError::new(
                     15007,
@@ -66,12 +68,20 @@ impl Runner<'_> {
             })
     }
 
-    fn create_user(&mut self, name: &str, login: Option<&str>) -> Result<()> {
-        let sid = match login {
+    fn create_user(
+        &mut self,
+        name: &str,
+        login: Option<&str>,
+        default_schema: Option<String>,
+    ) -> Result<()> {
+        let (sid, kind) = match login {
             Some(login) => self.sid_of(login)?,
-            None => random_sid_without_login().map_err(|_| {
-                ServerError::new(15_209, 16, 1, "An error occurred during encryption.")
-            })?,
+            None => {
+                let sid = random_sid_without_login().map_err(|_| {
+                    ServerError::new(15_209, 16, 1, "An error occurred during encryption.")
+                })?;
+                (sid, PrincipalKind::Sql)
+            }
         };
         // CREATE USER guest would be GRANT CONNECT TO guest; it exists.
         self.edit_users("ALTER ANY USER", |contents| {
@@ -91,13 +101,17 @@ impl Runner<'_> {
                 ));
             }
             let id = next_id(contents, LAST_FIXED_USER, FIRST_FIXED_ROLE);
-            contents.users.push(new_user(id, name, sid, false));
+            contents.users.push(User {
+                kind,
+                default_schema,
+                ..new_user(id, name, sid, false)
+            });
             Ok(())
         })
     }
 
     fn map_user(&mut self, name: &str, login: &str) -> Result<()> {
-        let sid = self.sid_of(login)?;
+        let (sid, _) = self.sid_of(login)?;
         // Not ALTER ANY USER, which a change of the name needs (documented).
         self.edit_users("CONTROL", |contents| {
             let is_taken = contents
@@ -179,6 +193,9 @@ impl Runner<'_> {
             for procedure in &mut contents.procedures {
                 procedure.grants.remove(&name);
             }
+            for grants in contents.schema_grants.values_mut() {
+                grants.remove(&name);
+            }
             Ok(())
         })
     }
@@ -247,5 +264,7 @@ fn new_user(id: i32, name: &str, sid: Bytes, is_role: bool) -> User {
         permissions: std::collections::BTreeSet::new(),
         denied: std::collections::BTreeSet::new(),
         grants: std::collections::BTreeMap::new(),
+        kind: PrincipalKind::Sql,
+        default_schema: None,
     }
 }

@@ -76,7 +76,7 @@ fn visible<'a>(context: &Context<'a>, database: &str) -> Vec<&'a Table> {
     tables
         .into_iter()
         .flatten()
-        .filter(|table| caller.has_object(database, &table.grants, "SELECT"))
+        .filter(|table| caller.has_in_schema(database, &table.schema, &table.grants, "SELECT"))
         .collect()
 }
 
@@ -147,7 +147,9 @@ fn routines(context: &Context<'_>, database: &str) -> Result<Vec<Row>> {
     Ok(procedures
         .into_iter()
         .flatten()
-        .filter(|procedure| caller.has_object(database, &procedure.grants, "EXECUTE"))
+        .filter(|procedure| {
+            caller.has_in_schema(database, &procedure.schema, &procedure.grants, "EXECUTE")
+        })
         .map(|procedure| {
             let start: String = procedure.definition.chars().take(4000).collect();
             vec![

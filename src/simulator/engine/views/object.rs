@@ -91,7 +91,9 @@ pub(super) fn visible_tables<'a>(context: &Context<'a>, database: &str) -> Vec<&
         .filter(|table| {
             ["SELECT", "INSERT", "UPDATE", "DELETE", "VIEW DEFINITION"]
                 .iter()
-                .any(|permission| caller.has_object(database, &table.grants, permission))
+                .any(|permission| {
+                    caller.has_in_schema(database, &table.schema, &table.grants, permission)
+                })
         })
         .collect()
 }
@@ -103,9 +105,9 @@ pub(super) fn visible_procedures<'a>(context: &Context<'a>, database: &str) -> V
         .into_iter()
         .flatten()
         .filter(|procedure| {
-            ["EXECUTE", "VIEW DEFINITION"]
-                .iter()
-                .any(|permission| caller.has_object(database, &procedure.grants, permission))
+            ["EXECUTE", "VIEW DEFINITION"].iter().any(|permission| {
+                caller.has_in_schema(database, &procedure.schema, &procedure.grants, permission)
+            })
         })
         .collect()
 }

@@ -1,10 +1,13 @@
 //! Logins, users, roles and permissions.
 
+use std::collections::BTreeSet;
+
 use super::{Columns, DESCRIPTION, NULL, Row, SID, SYSNAME, View, bit, contents, int, text};
-use crate::simulator::catalog::{Login, User};
+use crate::simulator::catalog::{Login, PrincipalKind, User};
 use crate::simulator::engine::evaluate::Context;
-use crate::simulator::engine::find_user;
+use crate::simulator::engine::{HeldState, find_user, held_permissions};
 use crate::simulator::instance::SID_WITHOUT_LOGIN;
+use crate::simulator::keys::PasswordHash;
 use crate::simulator::server_error::Result;
 use crate::simulator::wire_type::WireType;
 use crate::transport::SqlValue;
@@ -19,7 +22,7 @@ pub(super) const VIEWS: &[View] = &[
     View {
         schema: "sys",
         name: "sql_logins",
-        columns: LOGINS,
+        columns: SQL_LOGINS,
         make: sql_logins,
     },
     View {
@@ -68,8 +71,23 @@ const LOGINS: Columns = &[
     ("credential_id", WireType::Int),
     ("owning_principal_id", WireType::Int),
     ("is_fixed_role", WireType::Bit),
+];
+
+const SQL_LOGINS: Columns = &[
+    ("name", SYSNAME),
+    ("principal_id", WireType::Int),
+    ("sid", SID),
+    ("type", WireType::Char(1)),
+    ("type_desc", DESCRIPTION),
+    ("is_disabled", WireType::Bit),
+    ("create_date", WireType::DateTime),
+    ("modify_date", WireType::DateTime),
+    ("default_database_name", SYSNAME),
+    ("default_language_name", SYSNAME),
+    ("credential_id", WireType::Int),
     ("is_policy_checked", WireType::Bit),
     ("is_expiration_checked", WireType::Bit),
+    ("password_hash", WireType::VarBinary(Some(256))),
 ];
 
 const ROLE_MEMBERS: Columns = &[
@@ -121,41 +139,63 @@ const FIXED_ROLES: &[(i32, &str)] = &[
     (10, "bulkadmin"),
 ];
 
-/// One sees oneself and sa; others with VIEW ANY DEFINITION or ALTER ANY LOGIN.
 fn visible_logins<'a>(context: &Context<'a>) -> impl Iterator<Item = &'a Login> {
     let caller = context.caller();
-    let sees_all = caller.has_server("VIEW ANY DEFINITION") || caller.has_server("ALTER ANY LOGIN");
-    let own = caller.login().map(|login| login.id);
     let logins = context.state.catalog.logins.iter();
-    logins.filter(move |login| sees_all || login.id == 1 || Some(login.id) == own)
+    logins.filter(move |login| caller.sees_login(login))
 }
 
+/// `type` and `type_desc` of a login.
+const fn login_type(kind: PrincipalKind) -> (&'static str, &'static str) {
+    match kind {
+        PrincipalKind::Sql => ("S", "SQL_LOGIN"),
+        PrincipalKind::WindowsUser => ("U", "WINDOWS_LOGIN"),
+        PrincipalKind::WindowsGroup => ("G", "WINDOWS_GROUP"),
+    }
+}
+
+/// What both views say of a login.
 fn login(login: &Login) -> Row {
+    let (kind, description) = login_type(login.options.kind);
     vec![
         text(&login.name),
         int(login.id),
         SqlValue::Bytes(login.sid.0.clone()),
-        text("S"),
-        text("SQL_LOGIN"),
+        text(kind),
+        text(description),
         bit(login.is_disabled),
         SqlValue::DateTime(login.created),
         SqlValue::DateTime(login.created),
         text(&login.default_database),
-        text("us_english"),
+        text(&login.options.default_language),
         NULL,
-        NULL,
-        bit(false),
-        bit(true),
-        bit(false),
     ]
 }
 
 fn sql_logins(context: &Context<'_>, _: &str) -> Result<Vec<Row>> {
-    Ok(visible_logins(context).map(login).collect())
+    let sees_hashes = context.caller().sees_password_hashes();
+    let logins = visible_logins(context).filter(|of| of.options.kind == PrincipalKind::Sql);
+    let rows = logins.map(|of| {
+        let hash = PasswordHash::shown(of).filter(|_| sees_hashes);
+        let mut row = login(of);
+        row.extend([
+            bit(of.options.checks_policy),
+            bit(of.options.checks_expiration),
+            hash.map_or(NULL, SqlValue::Bytes),
+        ]);
+        row
+    });
+    Ok(rows.collect())
 }
 
-fn server_principals(context: &Context<'_>, database: &str) -> Result<Vec<Row>> {
-    let mut rows = sql_logins(context, database)?;
+fn server_principals(context: &Context<'_>, _: &str) -> Result<Vec<Row>> {
+    let mut rows: Vec<Row> = visible_logins(context)
+        .map(|of| {
+            let mut row = login(of);
+            row.extend([NULL, bit(false)]);
+            row
+        })
+        .collect();
     let created = context.state.catalog.created;
     rows.extend(FIXED_ROLES.iter().map(|(id, name)| {
         vec![
@@ -172,8 +212,6 @@ fn server_principals(context: &Context<'_>, database: &str) -> Result<Vec<Row>> 
             NULL,
             int(1),
             bit(*id != 2),
-            bit(false),
-            bit(false),
         ]
     }));
     Ok(rows)
@@ -209,41 +247,62 @@ fn code(permission: &str) -> String {
     }
 }
 
-fn permission(class: (i64, &str), major: i32, grantee: i32, name: &str, is_denied: bool) -> Row {
+/// The class of what a permission is on, and the id of it.
+type On = ((i64, &'static str), i32);
+
+const ON_SERVER: On = ((100, "SERVER"), 0);
+const ON_DATABASE: On = ((0, "DATABASE"), 0);
+
+fn permission(((class, class_desc), major): On, grantee: i32, name: &str, state: HeldState) -> Row {
+    let (letter, description) = match state {
+        HeldState::Denied => ("D", "DENY"),
+        HeldState::Granted => ("G", "GRANT"),
+        HeldState::GrantedWithGrant => ("W", "GRANT_WITH_GRANT_OPTION"),
+    };
     vec![
-        int(class.0),
-        text(class.1),
+        int(class),
+        text(class_desc),
         int(major),
         int(0),
         int(grantee),
         int(1),
         text(format!("{:<4}", code(name))),
         text(name),
-        text(if is_denied { "D" } else { "G" }),
-        text(if is_denied { "DENY" } else { "GRANT" }),
+        text(letter),
+        text(description),
     ]
 }
 
+/// The rows of what is granted and denied to one.
+fn held(on: On, grantee: i32, granted: &BTreeSet<String>, denied: &BTreeSet<String>) -> Vec<Row> {
+    let granted = held_permissions(granted);
+    let denied = denied.iter().map(|name| (name.as_str(), HeldState::Denied));
+    granted
+        .chain(denied)
+        .map(|(name, state)| permission(on, grantee, name, state))
+        .collect()
+}
+
 fn server_permissions(context: &Context<'_>, _: &str) -> Result<Vec<Row>> {
-    let class = (100, "SERVER");
-    let mut rows = vec![permission(class, 0, 2, "VIEW ANY DATABASE", false)];
+    let mut rows = vec![permission(
+        ON_SERVER,
+        2,
+        "VIEW ANY DATABASE",
+        HeldState::Granted,
+    )];
     for login in visible_logins(context) {
-        rows.push(permission(class, 0, login.id, "CONNECT SQL", false));
-        rows.extend(
-            login
-                .permissions
-                .iter()
-                .map(|name| permission(class, 0, login.id, name, false)),
-        );
-        rows.extend(
-            login
-                .denied
-                .iter()
-                .map(|name| permission(class, 0, login.id, name, true)),
-        );
+        let is_denied = login.denied.contains("CONNECT SQL");
+        if !is_denied && !login.permissions.contains("CONNECT SQL") {
+            let connect = "CONNECT SQL";
+            rows.push(permission(ON_SERVER, login.id, connect, HeldState::Granted));
+        }
+        rows.extend(held(ON_SERVER, login.id, &login.permissions, &login.denied));
     }
     Ok(rows)
 }
+
+/// The ids of dbo, guest, INFORMATION_SCHEMA and sys.
+const LAST_FIXED_USER: i32 = 4;
 
 /// One sees oneself, dbo, guest and the roles; others with VIEW DEFINITION.
 fn visible_users<'a>(context: &Context<'a>, database: &str) -> Vec<&'a User> {
@@ -264,18 +323,26 @@ fn database_principals(context: &Context<'_>, database: &str) -> Result<Vec<Row>
     Ok(visible_users(context, database)
         .into_iter()
         .map(|user| {
+            let (kind, description) = match user.kind {
+                _ if user.is_role => ("R", "DATABASE_ROLE"),
+                PrincipalKind::Sql => ("S", "SQL_USER"),
+                PrincipalKind::WindowsUser => ("U", "WINDOWS_USER"),
+                PrincipalKind::WindowsGroup => ("G", "WINDOWS_GROUP"),
+            };
             let has_login = (!user.is_role && user.sid.0.len() > 1 || user.id == 1)
                 && !user.sid.0.starts_with(&SID_WITHOUT_LOGIN);
             vec![
                 text(&user.name),
                 int(user.id),
-                text(if user.is_role { "R" } else { "S" }),
-                text(if user.is_role {
-                    "DATABASE_ROLE"
-                } else {
-                    "SQL_USER"
-                }),
-                if user.is_role { NULL } else { text("dbo") },
+                text(kind),
+                text(description),
+                match &user.default_schema {
+                    _ if user.is_role => NULL,
+                    Some(schema) => text(schema),
+                    None if user.id > LAST_FIXED_USER || user.id == 1 => text("dbo"),
+                    None if user.id == 2 => text("guest"),
+                    None => NULL,
+                },
                 SqlValue::DateTime(created),
                 SqlValue::DateTime(created),
                 if user.is_role { int(1) } else { NULL },
@@ -285,8 +352,15 @@ fn database_principals(context: &Context<'_>, database: &str) -> Result<Vec<Row>
                     SqlValue::Bytes(user.sid.0.clone())
                 },
                 bit(user.is_role && user.id >= 16_384 && user.id < 16_400),
-                int(i64::from(has_login)),
-                text(if has_login { "INSTANCE" } else { "NONE" }),
+                int(match user.kind {
+                    PrincipalKind::Sql => i64::from(has_login),
+                    PrincipalKind::WindowsUser | PrincipalKind::WindowsGroup => 3,
+                }),
+                text(match user.kind {
+                    PrincipalKind::Sql if has_login => "INSTANCE",
+                    PrincipalKind::Sql => "NONE",
+                    PrincipalKind::WindowsUser | PrincipalKind::WindowsGroup => "WINDOWS",
+                }),
                 NULL,
             ]
         })
@@ -312,41 +386,42 @@ fn database_permissions(context: &Context<'_>, database: &str) -> Result<Vec<Row
     let Some(contents) = contents(context, database) else {
         return Ok(Vec::new());
     };
-    let class = (0, "DATABASE");
     let mut rows = Vec::new();
-    for user in visible_users(context, database) {
-        rows.extend(
-            user.permissions
-                .iter()
-                .map(|name| permission(class, 0, user.id, name, false)),
-        );
-        rows.extend(
-            user.denied
-                .iter()
-                .map(|name| permission(class, 0, user.id, name, true)),
-        );
+    let visible = visible_users(context, database);
+    for user in &visible {
+        rows.extend(held(ON_DATABASE, user.id, &user.permissions, &user.denied));
     }
-    let tables = contents
-        .tables
-        .iter()
-        .map(|table| (table.id, &table.grants));
-    let procedures = contents
-        .procedures
-        .iter()
-        .map(|known| (known.id, &known.grants));
-    for (id, grants) in tables.chain(procedures) {
+    let (object, schema) = ((1, "OBJECT_OR_COLUMN"), (3, "SCHEMA"));
+    let tables = contents.tables.iter().map(|of| (object, of.id, &of.grants));
+    let procedures = contents.procedures.iter();
+    let procedures = procedures.map(|of| (object, of.id, &of.grants));
+    let users = contents.users.iter();
+    let users = users.map(|of| ((4, "DATABASE_PRINCIPAL"), of.id, &of.grants));
+    let schemas = contents.schema_grants.iter().filter_map(|(name, grants)| {
+        let id = super::object::schema_id(contents, name)?;
+        Some((schema, id, grants))
+    });
+    let keys = contents.symmetric_keys.iter();
+    let keys = keys.map(|of| ((24, "SYMMETRIC_KEYS"), of.id, &of.grants));
+    let certificates = contents.certificates.iter();
+    let certificates = certificates.map(|of| ((25, "CERTIFICATE"), of.id, &of.grants));
+    let pairs = contents.asymmetric_keys.iter();
+    let pairs = pairs.map(|of| ((26, "ASYMMETRIC_KEY"), of.id, &of.grants));
+    let on_these = tables
+        .chain(procedures)
+        .chain(schemas)
+        .chain(users)
+        .chain(keys)
+        .chain(certificates)
+        .chain(pairs);
+    for (class, id, grants) in on_these {
         for (principal, names) in grants {
-            let Some(user) = find_user(contents, principal) else {
+            let found = find_user(contents, principal);
+            let Some(user) = found.filter(|user| visible.iter().any(|of| of.id == user.id)) else {
                 continue;
             };
-            for name in names {
-                let (name, is_denied) = match name.strip_prefix("DENY ") {
-                    Some(name) => (name, true),
-                    None => (name.as_str(), false),
-                };
-                let class = (1, "OBJECT_OR_COLUMN");
-                rows.push(permission(class, id, user.id, name, is_denied));
-            }
+            let names = held_permissions(names);
+            rows.extend(names.map(|(name, state)| permission((class, id), user.id, name, state)));
         }
     }
     Ok(rows)

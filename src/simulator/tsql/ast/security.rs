@@ -4,14 +4,7 @@ use super::ObjectName;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SecurityStatement {
-    CreateLogin {
-        name: String,
-        /// `None`: FROM WINDOWS.
-        password: Option<String>,
-        default_database: Option<String>,
-        sid: Option<Vec<u8>>,
-        checks_policy: bool,
-    },
+    CreateLogin(Box<NewLogin>),
     AlterLogin {
         name: String,
         change: LoginChange,
@@ -21,6 +14,7 @@ pub(crate) enum SecurityStatement {
         name: String,
         /// `None`: WITHOUT LOGIN.
         login: Option<String>,
+        default_schema: Option<String>,
     },
     /// ALTER USER … WITH LOGIN = ….
     MapUser {
@@ -46,6 +40,8 @@ pub(crate) enum SecurityStatement {
         permissions: Vec<String>,
         target: PermissionTarget,
         principals: Vec<String>,
+        /// WITH GRANT OPTION; of REVOKE, GRANT OPTION FOR.
+        with_grant: bool,
     },
     /// EXECUTE AS LOGIN or USER.
     Impersonate {
@@ -55,6 +51,37 @@ pub(crate) enum SecurityStatement {
         is_for_good: bool,
     },
     Revert,
+}
+
+/// CREATE LOGIN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NewLogin {
+    pub(crate) name: String,
+    pub(crate) source: LoginSource,
+    pub(crate) default_database: Option<String>,
+    pub(crate) default_language: Option<String>,
+    pub(crate) sid: Option<Vec<u8>>,
+    pub(crate) checks_policy: bool,
+    pub(crate) checks_expiration: bool,
+}
+
+/// Who vouches for a new login.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum LoginSource {
+    Password(String),
+    /// WITH PASSWORD = 0x… HASHED.
+    Hash(Vec<u8>),
+    Windows,
+}
+
+impl std::fmt::Debug for LoginSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Password(_) => "Password(***)",
+            Self::Hash(_) => "Hash(***)",
+            Self::Windows => "Windows",
+        })
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

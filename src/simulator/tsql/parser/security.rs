@@ -3,7 +3,7 @@
 use super::Parser;
 use crate::simulator::server_error::Result;
 use crate::simulator::tsql::ast::{
-    LoginChange, PermissionAction, PermissionTarget, SecurityStatement,
+    LoginChange, LoginSource, NewLogin, PermissionAction, PermissionTarget, SecurityStatement,
 };
 use crate::simulator::tsql::token::TokenKind;
 
@@ -31,67 +31,93 @@ impl Parser<'_> {
             }
             login = Some(self.name()?);
         }
+        let mut default_schema = None;
         if self.take_word("WITH") {
             self.expect_word("DEFAULT_SCHEMA")?;
             self.expect_symbol("=")?;
-            self.name()?;
+            default_schema = Some(self.name()?);
         }
-        Ok(SecurityStatement::CreateUser { name, login })
+        Ok(SecurityStatement::CreateUser {
+            name,
+            login,
+            default_schema,
+        })
     }
 
     fn create_login(&mut self) -> Result<SecurityStatement> {
         let name = self.name()?;
-        let mut password = None;
-        let mut default_database = None;
-        let mut sid = None;
-        let mut checks_policy = true;
-        if self.take_word("FROM") {
+        let source = if self.take_word("FROM") {
             if !self.take_word("WINDOWS") {
                 return Err(self.unsupported("logins of a certificate or a key"));
             }
+            LoginSource::Windows
         } else {
             self.expect_words(&["WITH", "PASSWORD"])?;
             self.expect_symbol("=")?;
-            password = Some(self.text()?);
-            if self.is_word("HASHED") {
-                return Err(self.unsupported("hashed passwords"));
-            }
-            let _ = self.take_word("MUST_CHANGE");
-            self.take_symbol(",");
-        }
-        let _ = self.take_word("WITH");
-        while let TokenKind::Word(option) = self.peek().kind.clone() {
-            let is_option = self.peek_at(1).is_symbol("=");
-            if !is_option {
-                break;
-            }
-            self.at += 2;
-            match option.to_ascii_uppercase().as_str() {
-                "DEFAULT_DATABASE" => default_database = Some(self.name()?),
-                "CHECK_POLICY" => checks_policy = self.on_or_off()?,
-                "CHECK_EXPIRATION" => {
-                    self.on_or_off()?;
-                }
-                "DEFAULT_LANGUAGE" => {
-                    self.name()?;
-                }
-                "SID" => sid = Some(self.bytes()?),
-                _ => {
-                    self.at -= 2;
-                    return Err(self.unexpected());
-                }
-            }
-            if !self.take_symbol(",") {
-                break;
-            }
-        }
-        Ok(SecurityStatement::CreateLogin {
+            self.login_password()?
+        };
+        let mut login = NewLogin {
             name,
-            password,
-            default_database,
-            sid,
-            checks_policy,
-        })
+            source,
+            default_database: None,
+            default_language: None,
+            sid: None,
+            checks_policy: true,
+            checks_expiration: false,
+        };
+        let is_windows = login.source == LoginSource::Windows;
+        let goes_on = if is_windows {
+            self.take_word("WITH")
+        } else {
+            self.take_symbol(",")
+        };
+        if goes_on {
+            self.login_option(&mut login, is_windows)?;
+            while self.take_symbol(",") {
+                self.login_option(&mut login, is_windows)?;
+            }
+        }
+        Ok(SecurityStatement::CreateLogin(Box::new(login)))
+    }
+
+    /// Behind PASSWORD =.
+    fn login_password(&mut self) -> Result<LoginSource> {
+        if matches!(self.peek().kind, TokenKind::Hex(_)) {
+            let hash = self.bytes()?;
+            self.expect_word("HASHED")?;
+            return Ok(LoginSource::Hash(hash));
+        }
+        let password = self.text()?;
+        if self.is_word("HASHED") {
+            return Err(self.unsupported("hashed passwords that are no binary value"));
+        }
+        let _ = self.take_word("MUST_CHANGE");
+        Ok(LoginSource::Password(password))
+    }
+
+    fn login_option(&mut self, login: &mut NewLogin, is_windows: bool) -> Result<()> {
+        let TokenKind::Word(option) = self.peek().kind.clone() else {
+            return Err(self.unexpected());
+        };
+        let option = option.to_ascii_uppercase();
+        let is_known = match option.as_str() {
+            "DEFAULT_DATABASE" | "DEFAULT_LANGUAGE" => true,
+            "CHECK_EXPIRATION" | "CHECK_POLICY" | "SID" => !is_windows,
+            _ => false,
+        };
+        if !is_known {
+            return Err(self.unexpected());
+        }
+        self.next();
+        self.expect_symbol("=")?;
+        match option.as_str() {
+            "DEFAULT_DATABASE" => login.default_database = Some(self.name()?),
+            "DEFAULT_LANGUAGE" => login.default_language = Some(self.name()?),
+            "CHECK_EXPIRATION" => login.checks_expiration = self.on_or_off()?,
+            "CHECK_POLICY" => login.checks_policy = self.on_or_off()?,
+            _ => login.sid = Some(self.bytes()?),
+        }
+        Ok(())
     }
 
     fn on_or_off(&mut self) -> Result<bool> {
@@ -197,7 +223,7 @@ impl Parser<'_> {
             "DENY" => PermissionAction::Deny,
             _ => PermissionAction::Revoke,
         };
-        self.take_words(&["GRANT", "OPTION", "FOR"]);
+        let only_option = self.take_words(&["GRANT", "OPTION", "FOR"]);
         let permissions = self.list(Self::permission_name)?;
         let target = if self.take_word("ON") {
             self.permission_target()?
@@ -208,8 +234,8 @@ impl Parser<'_> {
             self.expect_word("TO")?;
         }
         let principals = self.list(Self::name)?;
-        if self.is_word("WITH") {
-            self.next();
+        let with_grant = action == PermissionAction::Grant && self.take_word("WITH");
+        if with_grant {
             self.expect_words(&["GRANT", "OPTION"])?;
         }
         let _ = self.take_word("CASCADE");
@@ -218,6 +244,7 @@ impl Parser<'_> {
             permissions,
             target,
             principals,
+            with_grant: with_grant || only_option,
         })
     }
 

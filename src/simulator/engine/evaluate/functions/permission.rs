@@ -225,12 +225,14 @@ fn has_on_object(call: &Call<'_>, name: &str, permission: &str) -> SqlValue {
         .procedures
         .iter()
         .find(|known| is_it(&known.schema, &known.name));
-    let grants = table
-        .map(|table| &table.grants)
-        .or_else(|| procedure.map(|known| &known.grants));
+    let held = table
+        .map(|table| (&table.schema, &table.grants))
+        .or_else(|| procedure.map(|known| (&known.schema, &known.grants)));
     let caller = call.context.caller();
-    match grants {
-        Some(grants) => yes_or_no(caller.has_object(database, grants, permission)),
+    match held {
+        Some((schema, grants)) => {
+            yes_or_no(caller.has_in_schema(database, schema, grants, permission))
+        }
         None if views::find(&name, database, call.context.instance.version).is_some() => {
             yes_or_no(permission == "SELECT")
         }

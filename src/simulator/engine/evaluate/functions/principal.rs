@@ -1,9 +1,14 @@
 //! Logins and users by name and id.
 
-use super::{Call, Function, INT, Returns, SYSNAME, integer_or_null, text_or_null, yes_or_no};
+use super::{
+    Call, Function, INT, Returns, SYSNAME, VARIANT, integer_or_null, text_or_null, yes_or_no,
+};
+use crate::simulator::catalog::PrincipalKind;
 use crate::simulator::engine::find_user;
 use crate::simulator::instance::same_name;
+use crate::simulator::keys::PasswordHash;
 use crate::simulator::server_error::Result;
+use crate::simulator::windows_accounts;
 use crate::simulator::wire_type::WireType;
 use crate::transport::SqlValue;
 
@@ -28,6 +33,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::strict("IS_MEMBER", (1, 1), INT, is_member),
     Function::strict("IS_ROLEMEMBER", (1, 2), INT, is_member),
     Function::strict("IS_SRVROLEMEMBER", (1, 2), INT, is_server_role_member),
+    Function::strict("LOGINPROPERTY", (2, 2), VARIANT, login_property),
     Function::strict("ORIGINAL_LOGIN", (0, 0), SYSNAME, original_login),
     Function::strict("SESSION_USER", (0, 0), SYSNAME, current_user),
     Function::strict("SID_BINARY", (1, 1), SID, binary_sid),
@@ -54,7 +60,16 @@ fn login_name(call: &Call<'_>) -> Result<SqlValue> {
     let logins = &call.context.state.catalog.logins;
     let found = match call.arguments.first() {
         None => return Ok(text_or_null(Some(call.context.session.login.clone()))),
-        Some(SqlValue::Bytes(sid)) => logins.iter().find(|login| login.sid.0 == *sid),
+        Some(SqlValue::Bytes(sid)) => {
+            let login = logins.iter().find(|login| login.sid.0 == *sid);
+            // Windows is asked too: its accounts need no login.
+            let accounts = &call.context.instance.windows_accounts;
+            let known = accounts.with_sid(sid).filter(|_| login.is_none());
+            if let Some(account) = known {
+                return Ok(text_or_null(Some(account.name.clone())));
+            }
+            login
+        }
         Some(_) => {
             let id = call.integer(0)?;
             logins.iter().find(|login| Some(i64::from(login.id)) == id)
@@ -78,30 +93,44 @@ fn named_login<'a>(call: &Call<'a>) -> Result<Option<&'a crate::simulator::catal
 }
 
 fn login_sid(call: &Call<'_>) -> Result<SqlValue> {
-    let login = named_login(call)?;
-    Ok(login.map_or(SqlValue::Null, |login| SqlValue::Bytes(login.sid.0.clone())))
+    if let Some(login) = named_login(call)? {
+        return Ok(SqlValue::Bytes(login.sid.0.clone()));
+    }
+    let name = call.text(0)?.unwrap_or_default();
+    let account = call.context.instance.windows_accounts.named(&name);
+    Ok(account.map_or(SqlValue::Null, |account| {
+        SqlValue::Bytes(account.sid.0.clone())
+    }))
 }
 
 /// `S-1-5-…` as bytes; NULL for other texts. Undocumented.
 fn binary_sid(call: &Call<'_>) -> Result<SqlValue> {
     let text = call.text(0)?.unwrap_or_default();
-    let mut parts = text.split('-');
-    if !parts.next().is_some_and(|s| s.eq_ignore_ascii_case("s")) || parts.next() != Some("1") {
-        return Ok(SqlValue::Null);
-    }
-    let authority: Option<u64> = parts.next().and_then(|part| part.parse().ok());
-    let below: Option<Vec<u32>> = parts.map(|part| part.parse().ok()).collect();
-    let (Some(authority), Some(below)) = (authority, below) else {
+    let sid = windows_accounts::binary_sid(&text);
+    Ok(sid.map_or(SqlValue::Null, SqlValue::Bytes))
+}
+
+/// NULL for other names, for other properties, and for what the caller may not see. A password's
+/// expiry is the operating system's, and no policy of one is simulated.
+fn login_property(call: &Call<'_>) -> Result<SqlValue> {
+    let property = call.text(1)?.unwrap_or_default().to_lowercase();
+    let caller = call.context.caller();
+    let Some(login) = named_login(call)?.filter(|login| caller.sees_login(login)) else {
         return Ok(SqlValue::Null);
     };
-    let Some(count) = u8::try_from(below.len()).ok().filter(|count| *count <= 15) else {
-        return Ok(SqlValue::Null);
-    };
-    let mut bytes = vec![1, count];
-    // Six bytes, the greatest first; what is below is the other way round.
-    bytes.extend_from_slice(&authority.to_be_bytes()[2..]);
-    bytes.extend(below.into_iter().flat_map(u32::to_le_bytes));
-    Ok(SqlValue::Bytes(bytes))
+    let is_sql = login.options.kind == PrincipalKind::Sql;
+    Ok(match property.as_str() {
+        "defaultdatabase" => text_or_null(Some(login.default_database.clone())),
+        "defaultlanguage" => text_or_null(Some(login.options.default_language.clone())),
+        "badpasswordcount" | "isexpired" | "islocked" | "ismustchange" if is_sql => {
+            SqlValue::Int(0)
+        }
+        "passwordhash" if caller.sees_password_hashes() => {
+            PasswordHash::shown(login).map_or(SqlValue::Null, SqlValue::Bytes)
+        }
+        "passwordlastsettime" if is_sql => SqlValue::DateTime(login.created),
+        _ => SqlValue::Null,
+    })
 }
 
 fn login_id(call: &Call<'_>) -> Result<SqlValue> {
