@@ -81,10 +81,11 @@ const LONG: [&str; 8] = [
 
 /// What runs under each switch every time: the way of a key and a database to another instance, which
 /// most switches are about.
-const QUICK: [&str; 10] = [
+const QUICK: [&str; 11] = [
     "backup_media::an_encrypted_backup",
     "certificates::a_key_file_that_can_not",
     "databases::a_restored_database_takes_the_name",
+    "encrypted_databases::an_encrypted_database_moves_with_its",
     "master_keys::a_moved_database_is_wrapped_anew_by_a_password",
     "operations::key_and_database_recover",
     "operations::without_the_key",
