@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::cancellation::Cancellation;
 use crate::error::{Error, ErrorKind, Result};
-use crate::names::{ServerPath, SqlInstance};
+use crate::names::{BackupDevice, ServerPath, SqlInstance};
 use crate::progress::{NoObserver, Observer, Progress};
 use crate::secret::{Secret, SecretRef};
 use crate::transport::{
@@ -29,6 +29,7 @@ struct Inner {
     cancellation: Cancellation,
     deadlines: Deadlines,
     unc_hosts: BTreeSet<String>,
+    backup_hosts: BTreeSet<String>,
     secrets_on_any_wire: bool,
     /// Who answered at each name when it was first reached: identity, then start time.
     seen: Mutex<BTreeMap<SqlInstance, (String, String)>>,
@@ -45,6 +46,7 @@ pub struct ContextBuilder {
     cancellation: Cancellation,
     deadlines: Deadlines,
     unc_hosts: BTreeSet<String>,
+    backup_hosts: BTreeSet<String>,
     secrets_on_any_wire: bool,
 }
 
@@ -92,6 +94,14 @@ impl ContextBuilder {
         self
     }
 
+    /// Allows backups at URLs of `host`, such as `account.blob.core.windows.net`, whatever the port.
+    /// Default: none, because a backup that is sent to a foreign account is a database that was given
+    /// away, and one that comes from there brings its code along.
+    pub fn allow_backup_host(mut self, host: impl Into<String>) -> Self {
+        self.backup_hosts.insert(host.into().to_lowercase());
+        self
+    }
+
     /// Lets batches with secrets go over connections that are not encrypted to a verified server.
     /// For rehearsals only: whoever listens reads the passwords of key files.
     pub fn danger_secrets_on_any_wire(mut self) -> Self {
@@ -115,6 +125,7 @@ impl ContextBuilder {
             cancellation: self.cancellation,
             deadlines: self.deadlines,
             unc_hosts: self.unc_hosts,
+            backup_hosts: self.backup_hosts,
             secrets_on_any_wire: self.secrets_on_any_wire,
             seen: Mutex::default(),
         })))
@@ -185,6 +196,26 @@ impl Context {
             ))),
             _ => Ok(()),
         }
+    }
+
+    /// Refuses a backup on a file server or at a URL's host that nobody allowed.
+    pub(crate) fn check_device(&self, field: &str, device: &BackupDevice) -> Result<()> {
+        let Some(url) = device.url() else {
+            return device
+                .file()
+                .map_or(Ok(()), |path| self.check_path(field, path));
+        };
+        let host = url.host();
+        if self.0.backup_hosts.contains(host) {
+            return Ok(());
+        }
+        Err(Error::invalid(
+            field,
+            format!("it is at {host}, which is not allowed"),
+        )
+        .with_remedy(format!(
+            "if backups may go to {host} and come from it, call ContextBuilder::allow_backup_host"
+        )))
     }
 
     /// Refuses to send a secret where others may read it.

@@ -5,7 +5,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+mod backup_device;
+mod backup_url;
 mod server_path;
+pub use backup_device::BackupDevice;
+pub use backup_url::BackupUrl;
 pub use server_path::ServerPath;
 
 /// Why a text is not the name it was meant to be. Says which name and what to do.

@@ -122,7 +122,7 @@ async fn a_restored_database_stays_closed_to_it() {
     world.sql("SQL01", None, "DROP DATABASE Orchestrator").await;
     let rival = runbook_server(&world);
     rival.until(|seen| seen.refused > 2).await;
-    let restore = Database::restore(&instance, &name).from_file(copy.file.clone());
+    let restore = Database::restore(&instance, &name).from_backup(&copy);
     let restored = timeout(LONG, restore.run(&cx)).await.unwrap().unwrap();
     assert_eq!(restored.database.user_access, "RESTRICTED_USER");
     sleep(Duration::from_secs(60)).await;

@@ -118,6 +118,7 @@ const FAILURES: &[&str] = &[
     "no backup",
     "empty device",
     "file of a database",
+    "missing bucket",
     "DROP DATABASE msdb",
 ];
 

@@ -14,6 +14,8 @@
 
 #[path = "backup_media.rs"]
 mod backup_media;
+#[path = "backup_urls.rs"]
+mod backup_urls;
 #[path = "bad_input.rs"]
 mod bad_input;
 #[path = "bad_luck.rs"]
@@ -48,8 +50,9 @@ use std::process::Command;
 use scorch_recovery::simulator::ModellingChoices;
 
 /// What of this program runs under other choices.
-const FAMILIES: [&str; 15] = [
+const FAMILIES: [&str; 16] = [
     "backup_media::",
+    "backup_urls::",
     "bad_input::",
     "bad_luck::",
     "certificates::",

@@ -278,7 +278,7 @@ async fn restore_database(
     backup: &DatabaseBackup,
 ) -> Result<DatabaseName, Trouble> {
     let restored = Database::restore(instance, database)
-        .from_file(backup.file.clone())
+        .from_backup(backup)
         .run(cx)
         .await?;
     Ok(restored.name)

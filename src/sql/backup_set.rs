@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::DatabaseName;
 use crate::sql::answer::Row;
-use crate::sql::backup_media::BackupMedia;
+use crate::sql::backup_media::{self, BackupMedia};
 use crate::sql::connection::Connection;
 use crate::sql::statement::Statement;
 
@@ -379,7 +379,12 @@ pub(crate) fn explain(error: Error) -> Error {
     }
     if find(3132).is_some() {
         return error.with_remedy(
-            "the backup is striped over several files, and each is needed: name the others with .and_file(…)",
+            "the backup is striped over several files, and each is needed: name the others with .and_file(…) or .and_url(…)",
+        );
+    }
+    if error.kind() != ErrorKind::NotFound && backup_media::is_of_url(&error) {
+        return error.with_remedy(
+            "the server did not reach the storage: see that the container or bucket exists, that the credential of that very name holds a valid secret with rights to read, write and list, and that the server gets through to the host",
         );
     }
     error

@@ -108,12 +108,17 @@ public static class Captured
         }
     }
 
+    static DeviceType Kind(string device)
+    {
+        return device.Contains("://") ? DeviceType.Url : DeviceType.File;
+    }
+
     static void BackUp(JObject asked)
     {
         var backup = new Backup();
         backup.Action = BackupActionType.Database;
         backup.Database = Text(asked, "database");
-        foreach (var file in asked["files"]) backup.Devices.AddDevice((string)file, DeviceType.File);
+        foreach (var file in asked["files"]) backup.Devices.AddDevice((string)file, Kind((string)file));
         backup.CopyOnly = backup.Checksum = backup.Initialize = backup.FormatMedia = true;
         // SMO wants that said with FORMAT.
         backup.SkipTapeHeader = true;
@@ -133,7 +138,7 @@ public static class Captured
     {
         var restore = new Restore();
         restore.Database = Text(asked, "database");
-        foreach (var file in asked["files"]) restore.Devices.AddDevice((string)file, DeviceType.File);
+        foreach (var file in asked["files"]) restore.Devices.AddDevice((string)file, Kind((string)file));
         restore.FileNumber = (int)asked["position"];
         restore.Checksum = Is(asked, "checksum");
         restore.ReplaceDatabase = Is(asked, "replace");

@@ -25,6 +25,10 @@ import drivers  # noqa: E402
 INTENDED = os.path.join(HERE, "intended.txt")
 GAPS = os.path.join(HERE, "gaps.toml")
 FEWEST, FEWEST_EACH = 10_000, 20
+with open(GAPS, "rb") as gaps_file:
+    STAND_INS = tomllib.load(gaps_file).get("stand_in", [])
+# How often each was needed.
+NEEDED = collections.Counter()
 # Backslash and line break both vanish from a literal, which this parser does not know.
 JOINS_LINES = re.compile(r"\\\r?\n|\\\r")
 
@@ -53,7 +57,22 @@ def is_input(text, is_quoted=True):
 
 
 def trees(cache, texts):
-    """The tree of each text."""
+    """The tree of each text; of one that is rejected for a word that has a stand-in, the tree with that."""
+    known = parsed(cache, texts)
+    stand_ins = {}
+    for text in (text for text, tree in known.items() if "errors" in tree):
+        for row in STAND_INS:
+            stand_in = re.sub(row["text"], row["stand_in"], text)
+            if stand_in != text:
+                NEEDED[row["text"]] += 1
+                stand_ins[text] = stand_in
+    if stand_ins:
+        found = parsed(cache, list(dict.fromkeys(stand_ins.values())))
+        known |= {text: found[stand_in] for text, stand_in in stand_ins.items()}
+    return known
+
+
+def parsed(cache, texts):
     command, environment = drivers.command(cache, "trees")
     with tempfile.TemporaryFile("w+") as asked:
         asked.write("".join(json.dumps(text) + "\n" for text in texts))
@@ -282,6 +301,7 @@ def main():
     more, statements, each = judge(plans, rounds, known, gaps)
     misses += more
     misses += [("", f"a gap that nothing needs: {gap}", "") for gap in gaps.unused()]
+    misses += [("", f"a stand-in that nothing needs: {row['text']}", "") for row in STAND_INS if not NEEDED[row["text"]]]
     for (operation, option), count in sorted(each.items()):
         if count < FEWEST_EACH:
             misses.append((operation, f"only {count} statements with {option or 'it'}", ""))

@@ -23,6 +23,9 @@ use crate::simulated::{SA, World, hashes, named};
 
 pub(crate) const KEY_FILE: &str = r"\\vault\keys\QfileKey.key";
 pub(crate) const OWN_FILE: &str = r"\\vault\keys\QfileOwn.key";
+/// A URL takes no hostile name, so it stays as it is.
+pub(crate) const BACKUP_URL: &str = "https://account.blob.core.windows.net/backups/QurlA.bak";
+pub(crate) const OTHER_URL: &str = "https://account.blob.core.windows.net/backups/QurlB.bak";
 pub(crate) const BACKUP_FILE: &str = r"\\vault\keys\QfileBackup.bak";
 pub(crate) const COPY_FILE: &str = r"\\vault\keys\QfileCopy.bak";
 /// On SQL01.
@@ -249,6 +252,7 @@ pub(crate) fn context<S: AsRef<str>>(
         .sql(sql)
         .secrets(all)
         .allow_unc_host("vault")
+        .allow_backup_host("account.blob.core.windows.net")
         .build()
         .unwrap()
 }

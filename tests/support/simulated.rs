@@ -38,6 +38,15 @@ pub(crate) struct World {
     servers: Vec<(SqlInstance, SimulatedInstance)>,
 }
 
+/// A container and a bucket that all instances reach.
+pub(crate) const CONTAINER: &str = "https://account.blob.core.windows.net/backups";
+pub(crate) const BUCKET: &str = "s3://storage.corp:9000/bucket";
+/// What makes the credentials for them.
+pub(crate) const CREDENTIALS: &str = "CREATE CREDENTIAL [https://account.blob.core.windows.net/backups] \
+     WITH IDENTITY = 'SHARED ACCESS SIGNATURE', SECRET = 'sv=2022&sig=c4n4ry-of-tests'; \
+     CREATE CREDENTIAL [s3://storage.corp:9000] \
+     WITH IDENTITY = 'S3 Access Key', SECRET = 'key-of-tests:c4n4ry-of-tests'";
+
 pub(crate) fn named<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().unwrap()
 }
@@ -81,6 +90,8 @@ impl World {
         let builder = SimulatedInstance::builder(name, home.join("instance"))
             .machine_secret(home.join("machine.secret"))
             .share("vault", self.folder.path().join("vault"))
+            .container(CONTAINER, self.folder.path().join("cloud/container"))
+            .container(BUCKET, self.folder.path().join("cloud/bucket"))
             .sa_password(Secret::new(SA.to_owned()))
             .modelling(choices())
             .key_derivation_cost(NonZeroU32::MIN);
@@ -131,6 +142,8 @@ impl World {
             .sql(self.transport(login, password))
             .secrets(secrets())
             .allow_unc_host("vault")
+            .allow_backup_host("account.blob.core.windows.net")
+            .allow_backup_host("storage.corp")
     }
 
     /// Runs T-SQL as sa; an error of the server is a panic.

@@ -140,6 +140,13 @@ impl InstanceBuilder {
         self
     }
 
+    /// Puts the folder `directory` behind the container or bucket `url`
+    /// (`https://HOST/CONTAINER`, `s3://HOST/BUCKET`, in small letters). Several instances can share one.
+    #[must_use]
+    pub fn container(self, url: impl Into<String>, directory: impl Into<PathBuf>) -> Self {
+        self.share(url, directory)
+    }
+
     /// The password of `sa`, when the instance is made. Without one, `sa` is disabled.
     #[must_use]
     pub fn sa_password(mut self, password: Secret) -> Self {

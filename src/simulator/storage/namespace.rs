@@ -21,7 +21,7 @@ const KEPT_OF_LONG_NAME: usize = 100;
 #[derive(Debug)]
 pub(super) struct Namespace {
     folder: PathBuf,
-    /// By the share's name in lower case: the folder behind `\\NAME`.
+    /// By the share's name in lower case: the folder behind `\\NAME`; by its URL: a container.
     shares: BTreeMap<String, PathBuf>,
     platform: Platform,
 }
@@ -79,6 +79,9 @@ impl Namespace {
         if path.encode_utf16().count() > MAX_UNITS {
             return Err(OsError::NameTooLong);
         }
+        if is_url(path) {
+            return self.in_container(path);
+        }
         if let Some(rest) = path.strip_prefix(r"\\") {
             return self.on_share(rest);
         }
@@ -113,8 +116,25 @@ impl Namespace {
         })
     }
 
+    /// A blob: one file in the folder of its container, for an object store has no folders.
+    fn in_container(&self, url: &str) -> Result<HostPath, OsError> {
+        let containers = self.shares.iter().filter(|(name, _)| is_url(name));
+        let mut found = containers.filter_map(|(container, base)| {
+            let blob = url.strip_prefix(container.as_str())?.strip_prefix('/')?;
+            Some((base, blob))
+        });
+        let (base, blob) = found.next().ok_or(OsError::NetworkPathNotFound)?;
+        Ok(HostPath {
+            base: base.clone(),
+            names: vec![encode_name(blob, false)?],
+        })
+    }
+
     fn on_share(&self, rest: &str) -> Result<HostPath, OsError> {
         let (share, rest) = rest.split_once('\\').ok_or(OsError::InvalidName)?;
+        if is_url(share) {
+            return Err(OsError::NetworkPathNotFound);
+        }
         let base = self
             .shares
             .get(&share.to_lowercase())
@@ -128,6 +148,11 @@ impl Namespace {
             names,
         })
     }
+}
+
+/// Whether it names a place in an object store.
+fn is_url(path: &str) -> bool {
+    path.starts_with("https://") || path.starts_with("s3://")
 }
 
 fn drive(path: &str) -> Option<(char, &str)> {

@@ -13,6 +13,8 @@ pub(crate) enum OsError {
     AccessDenied,
     /// 32.
     InUse,
+    /// 50.
+    NotSupported,
     /// 53.
     NetworkPathNotFound,
     /// 80.
@@ -34,6 +36,7 @@ impl OsError {
             Self::PathNotFound => 3,
             Self::AccessDenied => 5,
             Self::InUse => 32,
+            Self::NotSupported => 50,
             Self::NetworkPathNotFound => 53,
             Self::FileExists => 80,
             Self::DiskFull => 112,
@@ -51,6 +54,7 @@ impl OsError {
             Self::InUse => {
                 "The process cannot access the file because it is being used by another process."
             }
+            Self::NotSupported => "The request is not supported.",
             Self::NetworkPathNotFound => "The network path was not found.",
             Self::FileExists => "The file exists.",
             Self::DiskFull => "There is not enough space on the disk.",

@@ -8,12 +8,12 @@ use super::verify::verify_set;
 use crate::context::Context;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::hazard::Hazard;
-use crate::names::{DatabaseName, ServerPath, SqlInstance};
+use crate::names::{BackupDevice, BackupUrl, DatabaseName, ServerPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
 use crate::permission::Permission;
 use crate::progress::Progress;
 use crate::sql::backup_media::{self, BackupMedia};
-use crate::sql::backup_set::{BackupSet, SetChoice};
+use crate::sql::backup_set::{self, BackupSet, SetChoice};
 use crate::sql::certificate::CertificateBackup;
 use crate::sql::connection::Connection;
 use crate::sql::file_examination::Existence;
@@ -28,7 +28,7 @@ const NAME: &str = "back up database";
 /// # Contract
 /// * COPY_ONLY: the chain of the DBA's own backups is left alone. CHECKSUM, and COMPRESSION where
 ///   the edition has it.
-/// * The files must be new. The set is verified afterwards, and its header read back.
+/// * The files (or the blobs, at URLs) must be new. The set is verified afterwards, and its header read back.
 /// * Encrypted only under a certificate whose private key was backed up, which `master` has under its
 ///   master key; the thumbprint is compared before, and again in the header.
 /// * A certificate that it needs (the database's own, or the backup's) and that was never backed up
@@ -37,7 +37,7 @@ const NAME: &str = "back up database";
 /// * Where the answer is lost, the session is ended and waited for, and the error says what is left.
 ///
 /// # Errors
-/// `NotFound` (database, folder), `AlreadyExists` (file), `PermissionDenied`, `NoSpace`, `Busy`.
+/// `NotFound` (database, folder, credential), `AlreadyExists` (file), `PermissionDenied`, `NoSpace`, `Busy`.
 /// Nothing was changed but, with effect `Partial` or `Unknown`, a file that may be left; it is
 /// never read as a whole one. With effect `Done` the backup was made and did not verify.
 ///
@@ -46,7 +46,7 @@ const NAME: &str = "back up database";
 /// part of a file.
 ///
 /// # T-SQL
-/// `BACKUP DATABASE […] TO DISK = N'…' [, DISK = N'…'] WITH COPY_ONLY, CHECKSUM, COMPRESSION
+/// `BACKUP DATABASE […] TO DISK = N'…' [, DISK = N'…'] | URL = N'…' [, URL = N'…'] WITH COPY_ONLY, CHECKSUM, COMPRESSION
 /// [, ENCRYPTION (ALGORITHM = AES_256, SERVER CERTIFICATE = […])] [, BLOCKSIZE = n] [, BUFFERCOUNT = n]
 /// [, MAXTRANSFERSIZE = n], FORMAT, INIT, STATS = 5`,
 /// `RESTORE VERIFYONLY …`
@@ -55,9 +55,9 @@ const NAME: &str = "back up database";
 pub struct BackUpDatabase {
     instance: SqlInstance,
     database: DatabaseName,
-    file: Option<ServerPath>,
+    file: Option<BackupDevice>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    stripes: Vec<ServerPath>,
+    stripes: Vec<BackupDevice>,
     #[serde(default)]
     options: BackupOptions,
 }
@@ -66,11 +66,11 @@ pub struct BackUpDatabase {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DatabaseBackup {
-    /// The file, as the server sees it.
-    pub file: ServerPath,
-    /// The other files of the set, where it is striped. All are needed to restore it.
+    /// The file, as the server sees it, or the URL.
+    pub file: BackupDevice,
+    /// The other files or URLs of the set, where it is striped. All are needed to restore it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub stripes: Vec<ServerPath>,
+    pub stripes: Vec<BackupDevice>,
     /// What its header says; it was verified.
     pub set: BackupSet,
     /// Who made it.
@@ -93,14 +93,28 @@ impl BackUpDatabase {
 
     /// The file to write. Required.
     pub fn to_file(mut self, file: ServerPath) -> Self {
-        self.file = Some(file);
+        self.file = Some(file.into());
         self
     }
 
     /// One more file: the set is striped over all of them, 64 at most, and each is needed to restore
     /// it.
     pub fn and_file(mut self, file: ServerPath) -> Self {
-        self.stripes.push(file);
+        self.stripes.push(file.into());
+        self
+    }
+
+    /// The URL to write to, instead of a file. Its host must be allowed
+    /// ([`ContextBuilder::allow_backup_host`](crate::ContextBuilder::allow_backup_host)), and the server
+    /// must have a credential that is named like the container.
+    pub fn to_url(mut self, url: BackupUrl) -> Self {
+        self.file = Some(url.into());
+        self
+    }
+
+    /// One more URL: the set is striped over all of them, 64 at most, and each is needed to restore it.
+    pub fn and_url(mut self, url: BackupUrl) -> Self {
+        self.stripes.push(url.into());
         self
     }
 
@@ -129,7 +143,8 @@ impl BackUpDatabase {
         self
     }
 
-    /// `MAXTRANSFERSIZE`: a multiple of 65536 up to 4194304.
+    /// `MAXTRANSFERSIZE`: a multiple of 65536 up to 4194304; on S3 from 5 MB to 20 MB, and only with
+    /// compression.
     pub fn max_transfer_size(mut self, bytes: u32) -> Self {
         self.options.max_transfer_size = Some(bytes);
         self
@@ -164,6 +179,9 @@ impl BackUpDatabase {
             Permission::database("BACKUP DATABASE", &self.database),
             Permission::server("CREATE ANY DATABASE"),
         ];
+        permissions.extend(backup_media::permission(
+            self.file.iter().chain(&self.stripes),
+        ));
         if let Some(encryption) = &self.options.encryption {
             permissions.extend(encryption.permission());
         }
@@ -208,12 +226,15 @@ impl BackUpDatabase {
 
     async fn back_up(&self, cx: &Context) -> Result<DatabaseBackup> {
         let media = self.media(cx)?;
-        self.options.check()?;
+        self.options.check(media.is_on_s3())?;
         let permissions = self.permissions();
         let mut connection =
             Connection::open_allowed(cx, &self.instance, None, &permissions).await?;
         media.refuse_foreign(connection.identity(), "to_file")?;
-        self.options.require(&mut connection).await?;
+        self.options
+            .require(&mut connection, media.is_on_s3())
+            .await?;
+        media.require_credentials(&mut connection, "to_url").await?;
         let database = DatabaseInfo::require(&mut connection, &self.database).await?;
         if database.state != "ONLINE" {
             return Err(Error::new(
@@ -224,8 +245,11 @@ impl BackUpDatabase {
                 ),
             ));
         }
-        for file in media.files() {
-            require_absent(&mut connection, file).await?;
+        for device in media.all() {
+            match device {
+                BackupDevice::File(file) => require_absent(&mut connection, file).await?,
+                BackupDevice::Url(url) => require_no_blob(&mut connection, url).await?,
+            }
         }
 
         cx.safe_point()?;
@@ -234,13 +258,13 @@ impl BackUpDatabase {
             what: "write the backup",
         });
         let has_compression = connection.identity().can_compress();
-        let files = media.files().map(ServerPath::as_str);
+        let files = media.all().map(BackupDevice::as_str);
         let batch = self.statement(files, has_compression).batch();
         let answer =
             watched::change_observed(&mut connection, NAME, batch, self.observe(cx)).await?;
         if let Err(error) = answer.or_error() {
             let effect = left_behind(&mut connection, &media).await;
-            return Err(error.with_effect(effect));
+            return Err(backup_set::explain(error).with_effect(effect));
         }
 
         cx.report(&Progress::Doing {
@@ -289,14 +313,49 @@ impl BackUpDatabase {
 /// What a backup that failed left of its files.
 async fn left_behind(connection: &mut Connection<'_>, media: &BackupMedia) -> Effect {
     let mut effect = Effect::None;
-    for file in media.files() {
-        match Existence::of(connection, file).await.ok().flatten() {
-            Some(Existence { is_file: false, .. }) => {}
-            Some(_) => return Effect::Partial,
+    for device in media.all() {
+        let is_there = match device {
+            BackupDevice::File(file) => {
+                let existence = Existence::of(connection, file).await.ok().flatten();
+                existence.map(|existence| existence.is_file)
+            }
+            BackupDevice::Url(url) => has_blob(connection, url).await.ok(),
+        };
+        match is_there {
+            Some(false) => {}
+            Some(true) => return Effect::Partial,
             None => effect = Effect::Unknown,
         }
     }
     effect
+}
+
+/// Whether there is something at a URL, by an attempt to read it: nothing else asks the storage.
+async fn has_blob(connection: &mut Connection<'_>, url: &BackupUrl) -> Result<bool> {
+    let statement = Statement::new("RESTORE LABELONLY FROM ");
+    let batch = backup_media::devices(statement, [url.as_str()]).batch();
+    match connection.look(batch).await {
+        Ok(_) => Ok(true),
+        Err(error) => match error.kind() {
+            ErrorKind::NotFound => Ok(false),
+            // It is read, and is no backup.
+            ErrorKind::Corrupt => Ok(true),
+            _ => Err(backup_set::explain(error)),
+        },
+    }
+}
+
+/// Refuses a URL at which something is: FORMAT would destroy it, and without FORMAT nothing is
+/// written over a blob (documented).
+async fn require_no_blob(connection: &mut Connection<'_>, url: &BackupUrl) -> Result<()> {
+    if has_blob(connection, url).await? {
+        return Err(Error::new(
+            ErrorKind::AlreadyExists,
+            format!("to_url: {url}: it exists already and is not overwritten"),
+        )
+        .with_remedy("choose a fresh name"));
+    }
+    Ok(())
 }
 
 /// Refuses a file that exists, or may: FORMAT would destroy it.
@@ -333,7 +392,7 @@ impl Operation for BackUpDatabase {
 
     fn describe(&self) -> Description {
         let file = shown(self.file.as_ref(), "to_file");
-        let stripes = self.stripes.iter().map(ServerPath::as_str);
+        let stripes = self.stripes.iter().map(BackupDevice::as_str);
         let files = std::iter::once(file.as_str()).chain(stripes);
         Description {
             target: self.target(),

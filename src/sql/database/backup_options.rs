@@ -126,7 +126,7 @@ impl BackupEncryption {
 
 impl BackupOptions {
     /// Refuses what no server takes (the ranges are documented).
-    pub(super) fn check(&self) -> Result<()> {
+    pub(super) fn check(&self, is_on_s3: bool) -> Result<()> {
         const K64: u32 = 64 * 1024;
         if let Some(size) = self.block_size
             && !(size.is_power_of_two() && (512..=65_536).contains(&size))
@@ -137,7 +137,9 @@ impl BackupOptions {
             )
             .with_remedy("leave it out, unless the medium wants a certain one"));
         }
-        if let Some(size) = self.max_transfer_size
+        if is_on_s3 {
+            self.check_transfers_to_s3()?;
+        } else if let Some(size) = self.max_transfer_size
             && !(size % K64 == 0 && (K64..=64 * K64).contains(&size))
         {
             return Err(Error::invalid(
@@ -153,7 +155,11 @@ impl BackupOptions {
             ));
         }
         let bytes = u64::from(self.buffer_count.unwrap_or(1))
-            * u64::from(self.max_transfer_size.unwrap_or(1 << 20));
+            * u64::from(self.max_transfer_size.unwrap_or(if is_on_s3 {
+                10 << 20
+            } else {
+                1 << 20
+            }));
         if self.buffer_count.is_some() && bytes > 8 << 30 {
             return Err(Error::invalid(
                 "buffer_count",
@@ -164,8 +170,36 @@ impl BackupOptions {
         Ok(())
     }
 
+    /// Documented: parts of an object have 5 to 20 MB, and other sizes than 10 MB take compression.
+    fn check_transfers_to_s3(&self) -> Result<()> {
+        const MB: u32 = 1 << 20;
+        let Some(size) = self.max_transfer_size else {
+            return Ok(());
+        };
+        if !(size % (64 * 1024) == 0 && (5 * MB..=20 * MB).contains(&size)) {
+            return Err(Error::invalid(
+                "max_transfer_size",
+                format!(
+                    "{size} is not a multiple of 65536 from 5242880 to 20971520, as S3 wants it"
+                ),
+            )
+            .with_remedy("leave it out, or give 5 MB to 20 MB"));
+        }
+        if self.compression == BackupCompression::None {
+            return Err(
+                Error::invalid("max_transfer_size", "on S3 it takes a compressed backup")
+                    .with_remedy("leave it out, or compress the backup"),
+            );
+        }
+        Ok(())
+    }
+
     /// Refuses what this server can't, before anything is sent.
-    pub(super) async fn require(&self, connection: &mut Connection<'_>) -> Result<()> {
+    pub(super) async fn require(
+        &self,
+        connection: &mut Connection<'_>,
+        is_on_s3: bool,
+    ) -> Result<()> {
         let identity = connection.identity();
         let (major, can_compress) = (identity.major_version(), identity.can_compress());
         let needed = match self.compression {
@@ -180,6 +214,10 @@ impl BackupOptions {
             if major < version {
                 return Err(unsupported(identity, &format!("does not know {algorithm}")));
             }
+        }
+        if is_on_s3 && self.max_transfer_size.is_some() && !can_compress {
+            let what = "compresses no backups, which MAXTRANSFERSIZE on S3 takes";
+            return Err(unsupported(identity, what));
         }
         match &self.encryption {
             None => Ok(()),

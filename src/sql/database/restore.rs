@@ -9,7 +9,7 @@ use super::verify::verify_set;
 use crate::context::Context;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::hazard::Hazard;
-use crate::names::{DatabaseName, ServerPath, SqlInstance};
+use crate::names::{BackupDevice, BackupUrl, DatabaseName, ServerPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
 use crate::permission::Permission;
 use crate::progress::Progress;
@@ -45,15 +45,15 @@ const NAME: &str = "restore database";
 /// database RESTORING and closed; nothing reopens it by itself.
 ///
 /// # T-SQL
-/// `RESTORE DATABASE […] FROM DISK = N'…' WITH FILE = n, MOVE N'…' TO N'…', CHECKSUM, RESTRICTED_USER, RECOVERY, STATS = 5`
+/// `RESTORE DATABASE […] FROM DISK = N'…' | URL = N'…' WITH FILE = n, MOVE N'…' TO N'…', CHECKSUM, RESTRICTED_USER, RECOVERY, STATS = 5`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use]
 pub struct RestoreDatabase {
     instance: SqlInstance,
     database: DatabaseName,
-    file: Option<ServerPath>,
+    file: Option<BackupDevice>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    stripes: Vec<ServerPath>,
+    stripes: Vec<BackupDevice>,
     #[serde(default)]
     set: SetChoice,
     beside_as: Option<DatabaseName>,
@@ -67,10 +67,10 @@ struct Overwrite {
     /// When it was seen, server time: the copy was made later.
     seen_at: String,
     /// The copy that was made of it before: file and GUID of the backup set.
-    copy: Option<(ServerPath, Option<String>)>,
+    copy: Option<(BackupDevice, Option<String>)>,
     /// The other files of that copy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    copy_stripes: Vec<ServerPath>,
+    copy_stripes: Vec<BackupDevice>,
 }
 
 /// A database that was restored.
@@ -113,13 +113,34 @@ impl RestoreDatabase {
 
     /// The backup file. Required.
     pub fn from_file(mut self, file: ServerPath) -> Self {
-        self.file = Some(file);
+        self.file = Some(file.into());
         self
     }
 
     /// One more file of the set, where it is striped: all of them are needed.
     pub fn and_file(mut self, file: ServerPath) -> Self {
-        self.stripes.push(file);
+        self.stripes.push(file.into());
+        self
+    }
+
+    /// The URL of the backup, instead of a file. Its host must be allowed
+    /// ([`ContextBuilder::allow_backup_host`](crate::ContextBuilder::allow_backup_host)), and the server
+    /// must have a credential that is named like the container.
+    pub fn from_url(mut self, url: BackupUrl) -> Self {
+        self.file = Some(url.into());
+        self
+    }
+
+    /// One more URL of the set, where it is striped: all of them are needed.
+    pub fn and_url(mut self, url: BackupUrl) -> Self {
+        self.stripes.push(url.into());
+        self
+    }
+
+    /// The files or URLs of a backup that was made, all of them.
+    pub fn from_backup(mut self, backup: &DatabaseBackup) -> Self {
+        self.file = Some(backup.file.clone());
+        self.stripes.clone_from(&backup.stripes);
         self
     }
 
@@ -164,6 +185,17 @@ impl RestoreDatabase {
         BackupMedia::new(cx, "from_file", file, &self.stripes)
     }
 
+    fn permissions(&self) -> Vec<Permission> {
+        let copy = self.overwriting.iter().flat_map(|overwrite| {
+            let first = overwrite.copy.iter().map(|(device, _)| device);
+            first.chain(&overwrite.copy_stripes)
+        });
+        let devices = self.file.iter().chain(&self.stripes).chain(copy);
+        let mut permissions = vec![Permission::server("CREATE ANY DATABASE")];
+        permissions.extend(backup_media::permission(devices));
+        permissions
+    }
+
     fn beside_name(&self) -> Result<DatabaseName> {
         match &self.beside_as {
             Some(name) => Ok(name.clone()),
@@ -186,6 +218,13 @@ impl RestoreDatabase {
         connection
             .require_server_permission("CREATE ANY DATABASE")
             .await?;
+        media
+            .require_credentials(&mut connection, "from_url")
+            .await?;
+        if let Some(copy) = &copy {
+            copy.require_credentials(&mut connection, "overwriting")
+                .await?;
+        }
         let set = BackupSet::read(&mut connection, &media, self.set.clone()).await?;
         set.require_whole_database()?;
         let folders = Folders::read(&mut connection).await?;
@@ -419,7 +458,7 @@ impl Operation for RestoreDatabase {
     fn describe(&self) -> Description {
         let file = shown(self.file.as_ref(), "from_file");
         let files =
-            std::iter::once(file.as_str()).chain(self.stripes.iter().map(ServerPath::as_str));
+            std::iter::once(file.as_str()).chain(self.stripes.iter().map(BackupDevice::as_str));
         let script = Statement::new("RESTORE DATABASE ")
             .identifier(self.database.as_str())
             .text(" FROM ");
@@ -457,7 +496,7 @@ impl Operation for RestoreDatabase {
                     .shown(),
             ],
             hazards,
-            permissions: vec![Permission::server("CREATE ANY DATABASE")],
+            permissions: self.permissions(),
         }
     }
 

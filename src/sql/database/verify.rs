@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::restore_check;
 use crate::context::Context;
 use crate::error::Result;
-use crate::names::{DatabaseName, ServerPath, SqlInstance};
+use crate::names::{BackupDevice, BackupUrl, DatabaseName, ServerPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
 use crate::permission::Permission;
 use crate::sql::backup_media::{self, BackupMedia};
@@ -30,14 +30,14 @@ const NAME: &str = "verify backup";
 /// Dropping the future leaves nothing behind; the server may go on reading for a while.
 ///
 /// # T-SQL
-/// `RESTORE HEADERONLY`, `RESTORE FILELISTONLY`, `RESTORE VERIFYONLY FROM DISK = N'…' WITH FILE = n, CHECKSUM`
+/// `RESTORE HEADERONLY`, `RESTORE FILELISTONLY`, `RESTORE VERIFYONLY FROM DISK = N'…' | URL = N'…' WITH FILE = n, CHECKSUM`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use]
 pub struct VerifyBackup {
     instance: SqlInstance,
-    file: Option<ServerPath>,
+    file: Option<BackupDevice>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    stripes: Vec<ServerPath>,
+    stripes: Vec<BackupDevice>,
     #[serde(default)]
     set: SetChoice,
 }
@@ -54,13 +54,27 @@ impl VerifyBackup {
 
     /// The backup file. Required.
     pub fn file(mut self, file: ServerPath) -> Self {
-        self.file = Some(file);
+        self.file = Some(file.into());
         self
     }
 
     /// One more file of the set, where it is striped.
     pub fn and_file(mut self, file: ServerPath) -> Self {
-        self.stripes.push(file);
+        self.stripes.push(file.into());
+        self
+    }
+
+    /// The URL of the backup, instead of a file. Its host must be allowed
+    /// ([`ContextBuilder::allow_backup_host`](crate::ContextBuilder::allow_backup_host)), and the server
+    /// must have a credential that is named like the container.
+    pub fn url(mut self, url: BackupUrl) -> Self {
+        self.file = Some(url.into());
+        self
+    }
+
+    /// One more URL of the set, where it is striped.
+    pub fn and_url(mut self, url: BackupUrl) -> Self {
+        self.stripes.push(url.into());
         self
     }
 
@@ -83,6 +97,7 @@ impl VerifyBackup {
         let mut connection =
             Connection::open_allowed(cx, &self.instance, None, &permissions).await?;
         media.refuse_foreign(connection.identity(), "file")?;
+        media.require_credentials(&mut connection, "url").await?;
         let set = BackupSet::read(&mut connection, &media, self.set.clone()).await?;
         restore_check::require_certificates(&mut connection, &set).await?;
         verify_set(&mut connection, NAME, &media, &set).await?;
@@ -123,16 +138,20 @@ impl Operation for VerifyBackup {
     fn describe(&self) -> Description {
         let file = shown(self.file.as_ref(), "file");
         let files =
-            std::iter::once(file.as_str()).chain(self.stripes.iter().map(ServerPath::as_str));
+            std::iter::once(file.as_str()).chain(self.stripes.iter().map(BackupDevice::as_str));
         let script = backup_media::devices(Statement::new("RESTORE VERIFYONLY FROM "), files)
             .text(" WITH CHECKSUM")
             .shown();
+        let mut permissions = vec![Permission::server("CREATE ANY DATABASE")];
+        permissions.extend(backup_media::permission(
+            self.file.iter().chain(&self.stripes),
+        ));
         Description {
             target: self.instance.to_string(),
             action: "verify that a backup is whole and readable".to_owned(),
             script: vec![script],
             hazards: Vec::new(),
-            permissions: vec![Permission::server("CREATE ANY DATABASE")],
+            permissions,
         }
     }
 

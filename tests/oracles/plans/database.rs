@@ -1,11 +1,13 @@
 //! Plans of operations on databases.
 
 use scorch_recovery::sql::{
-    BackupCipher, BackupCompression, Database, DatabaseInfo, RestoreDatabase,
+    BackUpDatabase, BackupCipher, BackupCompression, Database, DatabaseInfo, RestoreDatabase,
 };
 
-use crate::plan::{BACKUP_FILE, BESIDE, COPY_FILE, DATABASE, Plan, Seen, Stage, plan};
-use crate::simulated::named;
+use crate::plan::{
+    BACKUP_FILE, BACKUP_URL, BESIDE, COPY_FILE, DATABASE, OTHER_URL, Plan, Seen, Stage, plan,
+};
+use crate::simulated::{CREDENTIALS, named};
 
 use super::certificate;
 
@@ -57,6 +59,17 @@ fn backups() -> Vec<Plan> {
             _seen => Database::backup(&named("SQL01"), &named(DATABASE))
                 .to_file(named(BACKUP_FILE))
                 .compression(BackupCompression::MsXpress)),
+        plan!(stage => {
+            credentials(stage).await;
+            stage.least("SQL01", &to_urls()).await;
+            Seen::nothing()
+        }, _seen => Database::backup(&named("SQL01"), &named(DATABASE))
+            .to_url(named(BACKUP_URL))
+            .and_url(named(OTHER_URL))),
+        plan!(stage => { backed_up_to_urls(stage).await },
+            _seen => Database::verify(&named("SQL02"))
+                .url(named(BACKUP_URL))
+                .and_url(named(OTHER_URL))),
         // What is done when the answer is lost: the session is ended and the state looked at.
         plan!(fails: stage => { stage.lose_answer_to("BACKUP DATABASE "); Seen::nothing() },
             _seen => Database::backup(&named("SQL01"), &named(DATABASE)).to_file(named(BACKUP_FILE))),
@@ -69,6 +82,23 @@ async fn striped(stage: &Stage) -> Seen {
         .and_file(named(COPY_FILE));
     stage.run(operation).await;
     Seen::nothing()
+}
+
+fn to_urls() -> BackUpDatabase {
+    Database::backup(&named("SQL01"), &named(DATABASE))
+        .to_url(named(BACKUP_URL))
+        .and_url(named(OTHER_URL))
+}
+
+async fn credentials(stage: &Stage) {
+    for instance in ["SQL01", "SQL02"] {
+        stage.sql(instance, CREDENTIALS).await;
+    }
+}
+
+async fn backed_up_to_urls(stage: &Stage) -> Seen {
+    credentials(stage).await;
+    Seen::nothing().and(&stage.run(to_urls()).await)
 }
 
 fn plain_restore() -> RestoreDatabase {
@@ -89,6 +119,12 @@ fn restores() -> Vec<Plan> {
                 .from_file(named(BACKUP_FILE))
                 .and_file(named(COPY_FILE))
                 .newest_of(named(DATABASE))),
+        plan!(stage => { backed_up_to_urls(stage).await },
+            _seen => Database::restore(&named("SQL02"), &named(DATABASE))
+                .from_url(named(BACKUP_URL))
+                .and_url(named(OTHER_URL))),
+        plan!(stage => { backed_up_to_urls(stage).await },
+            seen => Database::restore(&named("SQL02"), &named(DATABASE)).from_backup(&seen.get(0))),
         plan!(stage => { backed_up(stage).await; stage.restore_database().await; Seen::nothing() },
             _seen => Database::restore(&named("SQL02"), &named(DATABASE))
                 .from_file(named(BACKUP_FILE))

@@ -1,10 +1,10 @@
 //! Devices: the files of a media set.
 
-use super::{literal, media_message};
+use super::{literal, media_message, url};
 use crate::simulator::engine::Session;
 use crate::simulator::instance::{Instance, State};
 use crate::simulator::media::{Family, FamilyProblem, SetHeader, StoredSet};
-use crate::simulator::server_error::{Result, ServerError};
+use crate::simulator::server_error::Result;
 use crate::simulator::storage::{Hold, HoldFor, OsError};
 use crate::simulator::tsql::ast::Device;
 
@@ -17,6 +17,7 @@ pub(super) fn paths(session: &Session, devices: &[Device]) -> Result<Vec<String>
         return Err(media_message::no_device());
     }
     let instance = &session.instance;
+    url::check_kinds(devices)?;
     devices
         .iter()
         .map(|device| match device {
@@ -30,7 +31,7 @@ pub(super) fn paths(session: &Session, devices: &[Device]) -> Result<Vec<String>
                 }
                 Ok(instance.full_path(&path, &instance.backup_folder()))
             }
-            Device::Url(_) => Err(ServerError::unsupported("backups to a URL")),
+            Device::Url(url) => url::check(session, literal(url)?),
             Device::Logical(name) => Err(media_message::unknown_device(name)),
         })
         .collect()
@@ -38,6 +39,9 @@ pub(super) fn paths(session: &Session, devices: &[Device]) -> Result<Vec<String>
 
 /// `NUL` takes everything and keeps nothing, in every folder of Windows.
 pub(super) fn is_null(path: &str) -> bool {
+    if url::is_url(path) {
+        return false;
+    }
     path.rsplit(['\\', '/'])
         .next()
         .is_some_and(|leaf| leaf.eq_ignore_ascii_case("NUL"))

@@ -6,6 +6,7 @@ use super::history_tables::{has_column, insert_row, set_id};
 use super::names::{machine_name, model_name};
 use super::options::Options;
 use super::rows::{COLLATION, COMPARISON_STYLE, LOCALE, SORT_ORDER};
+use super::url::is_url;
 use crate::simulator::catalog::{DatabaseEntry, UserAccess};
 use crate::simulator::engine::Session;
 use crate::simulator::instance::{Edit, EditError, OpenDatabase, now};
@@ -80,8 +81,8 @@ fn insert_backup(
                 ("media_count", number(1)),
                 ("logical_device_name", SqlValue::Null),
                 ("physical_device_name", text(path)),
-                // As public scripts read it: 2 is a disk.
-                ("device_type", number(2)),
+                // As public scripts read it: 2 is a disk; documented: 9 is a URL.
+                ("device_type", number(if is_url(path) { 9 } else { 2 })),
                 (
                     "physical_block_size",
                     number(if is_null(path) { 0 } else { BLOCK }),

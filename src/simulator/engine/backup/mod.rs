@@ -18,6 +18,7 @@ mod progress;
 mod restore_database;
 mod restore_plan;
 mod rows;
+mod url;
 
 pub(crate) use self::history_procedures::create_procedures as create_history_procedures;
 pub(crate) use self::history_tables::create_tables as create_history_tables;
