@@ -65,6 +65,20 @@ impl<'a> Connection<'a> {
         Ok(connection)
     }
 
+    /// The same, gone into `database` then: what is missing is named before the database refuses the
+    /// login altogether.
+    pub(crate) async fn open_inside(
+        cx: &'a Context,
+        instance: &SqlInstance,
+        database: &DatabaseName,
+        permissions: &[Permission],
+    ) -> Result<Self> {
+        let mut connection = Self::open_allowed(cx, instance, None, permissions).await?;
+        let enter = Statement::new("USE ").identifier(database.as_str());
+        connection.look(enter.batch()).await?;
+        Ok(connection)
+    }
+
     async fn introduce(
         cx: &'a Context,
         instance: &SqlInstance,

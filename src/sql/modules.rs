@@ -300,9 +300,7 @@ impl InspectModules {
     async fn inspect(&self, cx: &Context) -> Result<Modules> {
         let permissions = self.describe().permissions;
         let mut connection =
-            Connection::open_allowed(cx, &self.instance, None, &permissions).await?;
-        let enter = Statement::new("USE ").identifier(self.database.as_str());
-        connection.look(enter.batch()).await?;
+            Connection::open_inside(cx, &self.instance, &self.database, &permissions).await?;
         Modules::read(&mut connection, &self.database).await
     }
 }

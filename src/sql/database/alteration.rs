@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::inspect::DatabaseInfo;
+use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{DatabaseName, SqlInstance};
 use crate::permission::Permission;
@@ -153,6 +154,20 @@ pub(super) fn refuse_group(info: &DatabaseInfo) -> Result<()> {
     Ok(())
 }
 
+/// A session of a login that may alter the database, and the database as it is; one of an
+/// availability group is refused.
+pub(super) async fn begin<'a>(
+    cx: &'a Context,
+    instance: &SqlInstance,
+    database: &DatabaseName,
+    permissions: &[Permission],
+) -> Result<(Connection<'a>, DatabaseInfo)> {
+    let mut connection = Connection::open_allowed(cx, instance, None, permissions).await?;
+    let found = DatabaseInfo::require(&mut connection, database).await?;
+    refuse_group(&found)?;
+    Ok((connection, found))
+}
+
 /// `ALTER DATABASE [name]`, to be gone on with.
 pub(super) fn alter(name: &DatabaseName) -> Statement {
     Statement::new("ALTER DATABASE ").identifier(name.as_str())
@@ -175,11 +190,7 @@ pub(super) async fn send(
 
 /// 5011 says three things at once; of a database that was seen it means that the right is missing.
 fn explain(error: Error, needed: &Permission) -> Error {
-    if !error
-        .sql_messages()
-        .iter()
-        .any(|message| message.number == 5011)
-    {
+    if !error.has_number(&[5011]) {
         return error;
     }
     permission_check::lacks(&[needed]).with_messages(error.sql_messages().to_vec())

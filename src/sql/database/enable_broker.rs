@@ -94,10 +94,8 @@ impl EnableBroker {
     async fn enable(&self, cx: &Context) -> Result<DatabaseInfo> {
         alteration::refuse_system("database", &self.database)?;
         let permissions = [self.permission()];
-        let mut connection =
-            Connection::open_allowed(cx, &self.instance, None, &permissions).await?;
-        let found = DatabaseInfo::require(&mut connection, &self.database).await?;
-        alteration::refuse_group(&found)?;
+        let (mut connection, found) =
+            alteration::begin(cx, &self.instance, &self.database, &permissions).await?;
         if found.state != "ONLINE" {
             return Err(Error::new(
                 ErrorKind::Busy,
@@ -120,7 +118,7 @@ impl EnableBroker {
             operation: NAME,
             what: "enable the Service Broker",
         });
-        alteration::send(&mut connection, self.statement(), &self.permission()).await?;
+        alteration::send(&mut connection, self.statement(), &permissions[0]).await?;
         let done = |error: Error| error.with_effect(Effect::Done);
         let after = DatabaseInfo::require(&mut connection, &self.database)
             .await

@@ -4,6 +4,7 @@ mod alteration;
 mod backup;
 mod backup_options;
 mod check_integrity;
+mod closing;
 mod enable_broker;
 mod encryption;
 mod inspect;

@@ -85,10 +85,8 @@ impl OpenDatabaseToUsers {
             ));
         }
         let permissions = [self.permission()];
-        let mut connection =
-            Connection::open_allowed(cx, &self.instance, None, &permissions).await?;
-        let found = DatabaseInfo::require(&mut connection, &self.database).await?;
-        alteration::refuse_group(&found)?;
+        let (mut connection, found) =
+            alteration::begin(cx, &self.instance, &self.database, &permissions).await?;
         if found.state != "ONLINE" {
             return Err(Error::new(
                 ErrorKind::Busy,
@@ -118,7 +116,7 @@ impl OpenDatabaseToUsers {
             operation: NAME,
             what: "let users in",
         });
-        alteration::send(&mut connection, self.statement(), &self.permission()).await?;
+        alteration::send(&mut connection, self.statement(), &permissions[0]).await?;
         let done = |error: Error| error.with_effect(Effect::Done);
         let database = DatabaseInfo::require(&mut connection, &self.database)
             .await

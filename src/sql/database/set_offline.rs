@@ -1,19 +1,13 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::alteration::{self, Eviction};
+use super::alteration::Eviction;
+use super::closing::{Closed, Closing};
 use super::inspect::DatabaseInfo;
 use crate::context::Context;
-use crate::error::{Effect, Error, ErrorKind, Result};
-use crate::hazard::Hazard;
+use crate::error::Result;
 use crate::names::{DatabaseName, SqlInstance};
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
-use crate::permission::Permission;
-use crate::progress::Progress;
-use crate::sql::connection::Connection;
-use crate::sql::statement::Statement;
-
-const NAME: &str = "set database offline";
 
 /// Takes a database offline: nobody is in it, and nobody gets in, until it is set online.
 ///
@@ -55,48 +49,13 @@ impl SetDatabaseOffline {
         self
     }
 
-    fn target(&self) -> String {
-        alteration::target(&self.database, &self.instance)
-    }
-
-    fn statement(&self) -> Statement {
-        alteration::alter(&self.database)
-            .text(" SET OFFLINE")
-            .text(self.evicting.termination())
-    }
-
-    fn permission(&self) -> Permission {
-        Permission::database("ALTER", &self.database)
-    }
-
-    async fn set(&self, cx: &Context) -> Result<DatabaseInfo> {
-        alteration::refuse_system("database", &self.database)?;
-        let permissions = [self.permission()];
-        let mut connection =
-            Connection::open_allowed(cx, &self.instance, None, &permissions).await?;
-        let found = DatabaseInfo::require(&mut connection, &self.database).await?;
-        alteration::refuse_group(&found)?;
-        if found.state == "OFFLINE" {
-            return Ok(found);
+    const fn closing(&self) -> Closing<'_> {
+        Closing {
+            instance: &self.instance,
+            database: &self.database,
+            evicting: &self.evicting,
+            closed: Closed::Offline,
         }
-        self.evicting.check(&found)?;
-        cx.safe_point()?;
-        cx.report(&Progress::Doing {
-            operation: NAME,
-            what: "send everybody out and close the database",
-        });
-        alteration::send(&mut connection, self.statement(), &self.permission()).await?;
-        let done = |error: Error| error.with_effect(Effect::Done);
-        let after = DatabaseInfo::require(&mut connection, &self.database)
-            .await
-            .map_err(done)?;
-        if after.state == "OFFLINE" {
-            return Ok(after);
-        }
-        Err(done(Error::new(
-            ErrorKind::Busy,
-            format!("after it the database is {}", after.state),
-        )))
     }
 }
 
@@ -107,32 +66,14 @@ impl Operation for SetDatabaseOffline {
     type Output = DatabaseInfo;
 
     fn describe(&self) -> Description {
-        Description {
-            target: self.target(),
-            action: "take the database offline".to_owned(),
-            script: vec![self.statement().shown()],
-            hazards: vec![Hazard::EvictsSessions {
-                database: self.database.to_string(),
-            }],
-            permissions: vec![self.permission()],
-        }
+        self.closing().describe()
     }
 
     async fn observe(&self, cx: &Context) -> Result<Observation> {
-        let look = async {
-            let mut connection = Connection::open(cx, &self.instance, None).await?;
-            let found = DatabaseInfo::require(&mut connection, &self.database).await?;
-            Ok(if found.state == "OFFLINE" {
-                Observation::Done
-            } else {
-                Observation::NotDone
-            })
-        };
-        look.await
-            .map_err(|error: Error| error.at(NAME, self.target()))
+        self.closing().observe(cx).await
     }
 
     async fn run(&self, cx: &Context) -> Result<Self::Output> {
-        crate::sql::tell(cx, NAME, &self.target(), self.set(cx)).await
+        self.closing().run(cx).await
     }
 }

@@ -172,10 +172,8 @@ impl TakeDatabaseOwnership {
         alteration::refuse_system("database", &self.database)?;
         required(self.owner.as_ref(), "by")?;
         let permissions = self.permissions();
-        let mut connection =
-            Connection::open_allowed(cx, &self.instance, None, &permissions).await?;
-        let found = DatabaseInfo::require(&mut connection, &self.database).await?;
-        alteration::refuse_group(&found)?;
+        let (mut connection, found) =
+            alteration::begin(cx, &self.instance, &self.database, &permissions).await?;
         if found.is_trustworthy {
             return Err(Error::new(
                 ErrorKind::Incompatible,

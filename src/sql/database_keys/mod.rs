@@ -263,11 +263,7 @@ fn as_user(user: &UserName) -> Statement {
 }
 
 fn explain(error: Error) -> Error {
-    if !error
-        .sql_messages()
-        .iter()
-        .any(|m| m.number == numbers::MASTER_KEY_CLOSED)
-    {
+    if !error.has_number(&[numbers::MASTER_KEY_CLOSED]) {
         return error;
     }
     let messages = error.sql_messages().to_vec();

@@ -294,7 +294,7 @@ impl InspectOrphanedUsers {
     }
 
     async fn inspect(&self, cx: &Context) -> Result<OrphanedUsers> {
-        let mut connection = enter(
+        let mut connection = Connection::open_inside(
             cx,
             &self.instance,
             &self.database,
@@ -303,20 +303,6 @@ impl InspectOrphanedUsers {
         .await?;
         OrphanedUsers::read(&mut connection, &self.database).await
     }
-}
-
-/// A session in the database, of a login that has these rights: asked first, so that what is missing
-/// is named before the database refuses the login altogether.
-pub(super) async fn enter<'a>(
-    cx: &'a Context,
-    instance: &SqlInstance,
-    database: &DatabaseName,
-    permissions: &[Permission],
-) -> Result<Connection<'a>> {
-    let mut connection = Connection::open_allowed(cx, instance, None, permissions).await?;
-    let batch = Statement::new("USE ").identifier(database.as_str()).batch();
-    connection.look(batch).await?;
-    Ok(connection)
 }
 
 impl Sealed for InspectOrphanedUsers {}

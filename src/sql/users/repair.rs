@@ -94,7 +94,7 @@ impl RepairUsers {
         let seen = required(self.by_name.as_ref(), "by_name")?;
         let permissions = self.describe().permissions;
         let mut connection =
-            inspect::enter(cx, &self.instance, &self.database, &permissions).await?;
+            Connection::open_inside(cx, &self.instance, &self.database, &permissions).await?;
         connection.identity().refuse_listener(&self.instance)?;
         let now = OrphanedUsers::read(&mut connection, &self.database).await?;
         if now.evidence() != *seen {
@@ -215,7 +215,7 @@ impl Operation for RepairUsers {
             let seen = required(self.by_name.as_ref(), "by_name")?;
             let permissions = inspect::permissions(&self.database);
             let mut connection =
-                inspect::enter(cx, &self.instance, &self.database, &permissions).await?;
+                Connection::open_inside(cx, &self.instance, &self.database, &permissions).await?;
             let now = OrphanedUsers::read(&mut connection, &self.database).await?;
             let done = seen.by_name.iter().filter(|(user, login)| {
                 let found = now.users.iter().find(|found| found.name == **user);
