@@ -194,9 +194,133 @@ fn check_instance(what: &'static str, text: &str) -> Result<(), NameError> {
     }
 }
 
+name! {
+    /// A computer by its name or address: `MS01`, `ms01.contoso.example`, `10.0.0.7`.
+    ///
+    /// It is a logical name: an adapter maps it to an address and a login.
+    HostName, "host name", check_host
+}
+
+fn check_host(what: &'static str, text: &str) -> Result<(), NameError> {
+    let is_part = |part: &str| {
+        let is_inside = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+        (1..=63).contains(&part.chars().count()) && part.chars().all(is_inside)
+    };
+    if text.len() > 255 || !text.split('.').all(is_part) {
+        return Err(NameError::new(
+            what,
+            "a part is empty, too long or holds a character that no host name has; write NAME or NAME.DOMAIN",
+        ));
+    }
+    Ok(())
+}
+
+name! {
+    /// The short name of a service, such as `orunbook`: 1 to 256 characters, no `/` or `\`.
+    ServiceName, "service name", check_service
+}
+
+fn check_service(what: &'static str, text: &str) -> Result<(), NameError> {
+    let problem = if text.is_empty() {
+        "it is empty; give the short name, such as orunbook"
+    } else if text.encode_utf16().count() > 256 {
+        "it has more than 256 characters; give the short name, such as orunbook"
+    } else if text.contains(|c: char| c.is_control() || matches!(c, '/' | '\\')) {
+        "it holds `/`, `\\` or a control character, which no service name has"
+    } else {
+        return Ok(());
+    };
+    Err(NameError::new(what, problem))
+}
+
+name! {
+    /// A file or folder on a host's own drives: `C:\inetpub\site\web.config`. What would surprise is
+    /// refused as in [`ServerPath`], and shares of other machines too.
+    HostPath, "host path", check_host_path
+}
+
+fn check_host_path(what: &'static str, text: &str) -> Result<(), NameError> {
+    server_path::check(what, text)?;
+    if text.starts_with(r"\\") {
+        return Err(NameError::new(
+            what,
+            "it is on a share; give the path on the host's own drive",
+        ));
+    }
+    Ok(())
+}
+
+impl HostPath {
+    /// The last component.
+    #[must_use]
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit(self.separator()).next().unwrap_or_default()
+    }
+
+    /// What is called `leaf` in this folder.
+    ///
+    /// # Errors
+    /// What parsing the joined path says.
+    pub fn child(&self, leaf: &str) -> Result<Self, NameError> {
+        format!("{}{}{leaf}", self.0, self.separator()).parse()
+    }
+
+    /// What is called `leaf` in the same folder.
+    ///
+    /// # Errors
+    /// What parsing the joined path says.
+    pub fn sibling(&self, leaf: &str) -> Result<Self, NameError> {
+        let folder = &self.0[..self.0.len() - self.file_name().len()];
+        format!("{folder}{leaf}").parse()
+    }
+
+    fn separator(&self) -> char {
+        if self.0.starts_with('/') { '/' } else { '\\' }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hosts_services_and_their_paths_are_plain() {
+        for good in ["MS01", "ms01.contoso.example", "10.0.0.7", "Büro-3"] {
+            assert_eq!(good.parse::<HostName>().unwrap().as_str(), good);
+        }
+        for bad in [
+            "",
+            ".",
+            "a..b",
+            "ms01;calc",
+            "a b",
+            "a/b",
+            r"\\ms01",
+            "a'b",
+            "-\u{202e}",
+        ] {
+            assert!(bad.parse::<HostName>().is_err(), "{bad}");
+        }
+        assert!("orunbook".parse::<ServiceName>().is_ok());
+        for bad in ["", r"a\b", "a/b", "a\nb"] {
+            assert!(bad.parse::<ServiceName>().is_err(), "{bad}");
+        }
+        let folder: HostPath = r"C:\Program Files (x86)\o'x & 100 %".parse().unwrap();
+        let file = folder.child("web.config").unwrap();
+        assert_eq!(
+            file.as_str(),
+            r"C:\Program Files (x86)\o'x & 100 %\web.config"
+        );
+        assert_eq!(file.file_name(), "web.config");
+        assert_eq!(
+            file.sibling("b.bak").unwrap(),
+            folder.child("b.bak").unwrap()
+        );
+        assert!(folder.child(r"..\b").is_err());
+        for bad in [r"\\ms01\c$\a", r"a\b", r"C:\a\..\b", r"C:\NUL", "C:\\a\nb"] {
+            assert!(bad.parse::<HostPath>().is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn names_keep_what_sql_server_allows() {

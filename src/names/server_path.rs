@@ -52,7 +52,7 @@ impl ServerPath {
     /// What parsing the joined path says.
     pub fn sibling(&self, leaf: &str) -> Result<Self, NameError> {
         let folder = &self.0[..self.0.len() - self.file_name().len()];
-        check_leaf(leaf)?;
+        check_leaf(WHAT, leaf)?;
         format!("{folder}{leaf}").parse()
     }
 
@@ -63,7 +63,7 @@ impl ServerPath {
     /// What parsing the joined path says.
     pub fn in_folder(folder: &str, leaf: &str) -> Result<Self, NameError> {
         let separator = if folder.starts_with('/') { '/' } else { '\\' };
-        check_leaf(leaf)?;
+        check_leaf(WHAT, leaf)?;
         format!("{}{separator}{leaf}", folder.trim_end_matches(separator)).parse()
     }
 
@@ -72,31 +72,31 @@ impl ServerPath {
     }
 }
 
-fn check_leaf(leaf: &str) -> Result<(), NameError> {
+fn check_leaf(what: &'static str, leaf: &str) -> Result<(), NameError> {
     if leaf.contains(['/', '\\']) {
         return Err(NameError::new(
-            WHAT,
+            what,
             "the file name holds a path separator; give the name alone",
         ));
     }
     Ok(())
 }
 
-fn check(path: &str) -> Result<(), NameError> {
-    let wrong = |problem: &str| Err(NameError::new(WHAT, problem));
+pub(super) fn check(what: &'static str, path: &str) -> Result<(), NameError> {
+    let wrong = |problem: &str| Err(NameError::new(what, problem));
     if path.is_empty() {
         return wrong("it is empty; give a full path as the server sees it");
     }
     let units = path.encode_utf16().count();
     if units > MAX_UNITS {
         return Err(NameError::new(
-            WHAT,
+            what,
             format!("it has {units} characters; at most {MAX_UNITS} are taken"),
         ));
     }
     if let Some(found) = path.chars().find(|c| c.is_control()) {
         return Err(NameError::new(
-            WHAT,
+            what,
             format!(
                 "it holds the control character U+{:04X}; remove it",
                 u32::from(found)
@@ -114,7 +114,7 @@ fn check(path: &str) -> Result<(), NameError> {
         if path.contains('\\') {
             return wrong(r"it mixes `\` into a path that starts with `/`; write `/` throughout");
         }
-        check_components(rest, '/')?;
+        check_components(what, rest, '/')?;
         if rest.split('/').any(is_device) {
             return wrong(
                 "a part is a device name such as NUL, where data vanishes; choose another name",
@@ -129,31 +129,31 @@ fn check(path: &str) -> Result<(), NameError> {
         if rest.split('\\').count() < 3 {
             return wrong(r"it names no file on its share; write \\SERVER\SHARE\FILE");
         }
-        return check_windows(rest);
+        return check_windows(what, rest);
     }
     let bytes = path.as_bytes();
     if bytes.len() > 3 && bytes[0].is_ascii_alphabetic() && &bytes[1..3] == br":\" {
-        return check_windows(&path[3..]);
+        return check_windows(what, &path[3..]);
     }
     wrong(
         r"it is not a full path to a file; write C:\FOLDER\FILE, \\SERVER\SHARE\FILE or /folder/file",
     )
 }
 
-fn check_components(rest: &str, separator: char) -> Result<(), NameError> {
+fn check_components(what: &'static str, rest: &str, separator: char) -> Result<(), NameError> {
     for part in rest.split(separator) {
         let problem = match part {
             "" => "it has an empty part (a doubled or trailing separator); name a file",
             "." | ".." => "it holds `.` or `..`; write the path it stands for",
             _ => continue,
         };
-        return Err(NameError::new(WHAT, problem));
+        return Err(NameError::new(what, problem));
     }
     Ok(())
 }
 
-fn check_windows(rest: &str) -> Result<(), NameError> {
-    check_components(rest, '\\')?;
+fn check_windows(what: &'static str, rest: &str) -> Result<(), NameError> {
+    check_components(what, rest, '\\')?;
     for part in rest.split('\\') {
         let problem = if part.ends_with(['.', ' ']) {
             "a part ends with a dot or a blank, which Windows drops silently; remove it"
@@ -164,7 +164,7 @@ fn check_windows(rest: &str) -> Result<(), NameError> {
         } else {
             continue;
         };
-        return Err(NameError::new(WHAT, problem));
+        return Err(NameError::new(what, problem));
     }
     Ok(())
 }
@@ -200,7 +200,7 @@ impl TryFrom<String> for ServerPath {
     type Error = NameError;
 
     fn try_from(text: String) -> Result<Self, NameError> {
-        check(&text)?;
+        check(WHAT, &text)?;
         Ok(Self(text))
     }
 }

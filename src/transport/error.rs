@@ -33,7 +33,7 @@ impl TransportErrorKind {
 /// A request that got no complete reply.
 ///
 /// SQL Server's own errors are messages given to the sink, not this.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct TransportError {
     kind: TransportErrorKind,
     detail: String,

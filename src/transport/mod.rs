@@ -3,19 +3,29 @@
 //! Ports are small verbs. Waiting, retrying, ordering and T-SQL live above them, once.
 
 mod clock;
+mod commands;
 mod deadlines;
 mod error;
+mod files;
+mod host_error;
+mod registry;
 mod secrets;
+mod services;
 mod sql;
 mod sql_batch;
 mod sql_message;
 mod sql_value;
 
 pub use clock::{Clock, SystemClock};
+pub use commands::{CommandOutput, CommandTransport, HostCommand};
 pub use deadlines::Deadlines;
 pub(crate) use error::printable;
 pub use error::{TransportError, TransportErrorKind};
+pub use files::{FileStatus, FileTransport, LONGEST_FILE};
+pub use host_error::{HostError, codes};
+pub use registry::{RegistryTransport, RegistryView};
 pub use secrets::SecretSource;
+pub use services::{ServiceState, ServiceStatus, ServiceTransport, StartType};
 pub use sql::{
     CancelSupport, ErrorSupport, MessageSupport, SqlCapabilities, SqlSession, SqlSink,
     SqlTransport, Wire,
