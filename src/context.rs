@@ -11,8 +11,9 @@ use crate::names::{BackupDevice, ServerPath, SqlInstance};
 use crate::progress::{NoObserver, Observer, Progress};
 use crate::secret::{Secret, SecretRef};
 use crate::transport::{
-    Clock, Deadlines, SecretSource, SqlBatch, SqlTransport, SystemClock, TransportError,
-    TransportErrorKind, Wire,
+    Clock, CommandTransport, Deadlines, FileTransport, RegistryTransport, SecretSource,
+    ServiceTransport, SqlBatch, SqlTransport, SystemClock, TransportError, TransportErrorKind,
+    Wire,
 };
 
 /// The ports an operation runs with, and the few choices that go with them. Cheap to clone; clones
@@ -23,6 +24,10 @@ pub struct Context(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     sql: Arc<dyn SqlTransport>,
+    services: Option<Arc<dyn ServiceTransport>>,
+    files: Option<Arc<dyn FileTransport>>,
+    commands: Option<Arc<dyn CommandTransport>>,
+    registry: Option<Arc<dyn RegistryTransport>>,
     secrets: Option<Arc<dyn SecretSource>>,
     observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
@@ -40,6 +45,10 @@ struct Inner {
 #[must_use]
 pub struct ContextBuilder {
     sql: Option<Arc<dyn SqlTransport>>,
+    services: Option<Arc<dyn ServiceTransport>>,
+    files: Option<Arc<dyn FileTransport>>,
+    commands: Option<Arc<dyn CommandTransport>>,
+    registry: Option<Arc<dyn RegistryTransport>>,
     secrets: Option<Arc<dyn SecretSource>>,
     observer: Option<Arc<dyn Observer>>,
     clock: Option<Arc<dyn Clock>>,
@@ -54,6 +63,31 @@ impl ContextBuilder {
     /// How to reach SQL Server. Required.
     pub fn sql(mut self, transport: impl SqlTransport + 'static) -> Self {
         self.sql = Some(Arc::new(transport));
+        self
+    }
+
+    /// How to reach the service managers of hosts. Default: not at all, and operations that need
+    /// them say so. So it is with the other ports to hosts.
+    pub fn services(mut self, transport: impl ServiceTransport + 'static) -> Self {
+        self.services = Some(Arc::new(transport));
+        self
+    }
+
+    /// How to reach the files of hosts.
+    pub fn files(mut self, transport: impl FileTransport + 'static) -> Self {
+        self.files = Some(Arc::new(transport));
+        self
+    }
+
+    /// How to run programs on hosts.
+    pub fn commands(mut self, transport: impl CommandTransport + 'static) -> Self {
+        self.commands = Some(Arc::new(transport));
+        self
+    }
+
+    /// How to reach the registries of hosts.
+    pub fn registry(mut self, transport: impl RegistryTransport + 'static) -> Self {
+        self.registry = Some(Arc::new(transport));
         self
     }
 
@@ -119,6 +153,10 @@ impl ContextBuilder {
         })?;
         Ok(Context(Arc::new(Inner {
             sql,
+            services: self.services,
+            files: self.files,
+            commands: self.commands,
+            registry: self.registry,
             secrets: self.secrets,
             observer: self.observer.unwrap_or_else(|| Arc::new(NoObserver)),
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
@@ -140,6 +178,26 @@ impl Context {
 
     pub(crate) fn sql(&self) -> &dyn SqlTransport {
         &*self.0.sql
+    }
+
+    #[allow(dead_code, reason = "operations on services come next")]
+    pub(crate) fn services(&self) -> Result<&dyn ServiceTransport> {
+        plugged(self.0.services.as_deref(), "service managers", "services")
+    }
+
+    #[allow(dead_code, reason = "operations on files come next")]
+    pub(crate) fn files(&self) -> Result<&dyn FileTransport> {
+        plugged(self.0.files.as_deref(), "files", "files")
+    }
+
+    #[allow(dead_code, reason = "operations with programs come next")]
+    pub(crate) fn commands(&self) -> Result<&dyn CommandTransport> {
+        plugged(self.0.commands.as_deref(), "programs", "commands")
+    }
+
+    #[allow(dead_code, reason = "operations on registries come next")]
+    pub(crate) fn registry(&self) -> Result<&dyn RegistryTransport> {
+        plugged(self.0.registry.as_deref(), "registries", "registry")
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
@@ -284,4 +342,15 @@ impl Context {
         started.clone_into(start);
         Ok(restarted)
     }
+}
+
+/// A port to hosts, or how to plug it in.
+fn plugged<'a, T: ?Sized>(port: Option<&'a T>, what: &str, setter: &str) -> Result<&'a T> {
+    port.ok_or_else(|| {
+        Error::new(
+            ErrorKind::Unsupported,
+            format!("the context has no transport to the {what} of hosts"),
+        )
+        .with_remedy(format!("call ContextBuilder::{setter}"))
+    })
 }

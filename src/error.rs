@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::names::NameError;
 pub(crate) use crate::transport::printable;
-use crate::transport::{SqlMessage, TransportError, TransportErrorKind};
+use crate::transport::{HostError, SqlMessage, TransportError, TransportErrorKind, codes};
 
 /// What kind of thing went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +45,8 @@ pub enum ErrorKind {
     Unreachable,
     /// The transport or the server can't do this at all.
     Unsupported,
+    /// Windows said no in another way; its number is in [`Error::detail`].
+    Windows,
 }
 
 /// Whether anything changed.
@@ -121,6 +123,30 @@ impl Error {
         let mut this = Self::new(kind, error.to_string()).with_effect(effect);
         this.0.source = Some(TransportError::new(error.kind(), error.detail()));
         this
+    }
+
+    /// What a host did not do. Its refusals changed nothing.
+    #[allow(dead_code, reason = "operations on hosts come next")]
+    pub(crate) fn from_host(error: HostError) -> Self {
+        let code = match error {
+            HostError::Lost(lost) => return Self::from_transport(lost),
+            HostError::Refused { code, .. } => code,
+        };
+        let kind = match code {
+            codes::ACCESS_DENIED => ErrorKind::PermissionDenied,
+            codes::ALREADY_EXISTS | codes::FILE_EXISTS | codes::SERVICE_ALREADY_RUNNING => {
+                ErrorKind::AlreadyExists
+            }
+            codes::DISK_FULL => ErrorKind::NoSpace,
+            codes::FILE_NOT_FOUND | codes::PATH_NOT_FOUND | codes::SERVICE_DOES_NOT_EXIST => {
+                ErrorKind::NotFound
+            }
+            codes::RPC_SERVER_UNAVAILABLE => ErrorKind::Unreachable,
+            codes::SHARING_VIOLATION | codes::SERVICE_CANNOT_ACCEPT_CONTROL => ErrorKind::Busy,
+            codes::SERVICE_REQUEST_TIMEOUT => ErrorKind::TimedOut,
+            _ => ErrorKind::Windows,
+        };
+        Self::new(kind, error.to_string())
     }
 
     #[must_use]
