@@ -16,6 +16,10 @@ use crate::transport::{
     Wire,
 };
 
+mod no_sql;
+
+use no_sql::NoSql;
+
 /// The ports an operation runs with, and the few choices that go with them. Cheap to clone; clones
 /// are one context.
 #[derive(Clone, Debug)]
@@ -60,7 +64,8 @@ pub struct ContextBuilder {
 }
 
 impl ContextBuilder {
-    /// How to reach SQL Server. Required.
+    /// How to reach SQL Server. Required, unless there is a port to hosts: then operations on SQL
+    /// Server say that they need it.
     pub fn sql(mut self, transport: impl SqlTransport + 'static) -> Self {
         self.sql = Some(Arc::new(transport));
         self
@@ -146,11 +151,22 @@ impl ContextBuilder {
     /// Makes the context.
     ///
     /// # Errors
-    /// `InvalidInput` when no SQL transport was given.
+    /// `InvalidInput` when no transport was given, neither to SQL Server nor to hosts.
     pub fn build(self) -> Result<Context> {
-        let sql = self.sql.ok_or_else(|| {
-            Error::invalid("sql", "no transport was given; call ContextBuilder::sql")
-        })?;
+        let has_host_port = self.services.is_some()
+            || self.files.is_some()
+            || self.commands.is_some()
+            || self.registry.is_some();
+        let sql: Arc<dyn SqlTransport> = match self.sql {
+            Some(sql) => sql,
+            None if has_host_port => Arc::new(NoSql),
+            None => {
+                return Err(Error::invalid(
+                    "sql",
+                    "no transport was given; call ContextBuilder::sql",
+                ));
+            }
+        };
         Ok(Context(Arc::new(Inner {
             sql,
             services: self.services,
@@ -180,7 +196,6 @@ impl Context {
         &*self.0.sql
     }
 
-    #[allow(dead_code, reason = "operations on services come next")]
     pub(crate) fn services(&self) -> Result<&dyn ServiceTransport> {
         plugged(self.0.services.as_deref(), "service managers", "services")
     }
@@ -190,7 +205,6 @@ impl Context {
         plugged(self.0.files.as_deref(), "files", "files")
     }
 
-    #[allow(dead_code, reason = "operations with programs come next")]
     pub(crate) fn commands(&self) -> Result<&dyn CommandTransport> {
         plugged(self.0.commands.as_deref(), "programs", "commands")
     }

@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::names::NameError;
 pub(crate) use crate::transport::printable;
 use crate::transport::{HostError, SqlMessage, TransportError, TransportErrorKind, codes};
 
 /// What kind of thing went wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// What was to be made is there already, and is not overwritten.
@@ -50,7 +53,8 @@ pub enum ErrorKind {
 }
 
 /// Whether anything changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Effect {
     /// Nothing changed.
@@ -126,7 +130,6 @@ impl Error {
     }
 
     /// What a host did not do. Its refusals changed nothing.
-    #[allow(dead_code, reason = "operations on hosts come next")]
     pub(crate) fn from_host(error: HostError) -> Self {
         let code = match error {
             HostError::Lost(lost) => return Self::from_transport(lost),
@@ -142,11 +145,26 @@ impl Error {
                 ErrorKind::NotFound
             }
             codes::RPC_SERVER_UNAVAILABLE => ErrorKind::Unreachable,
-            codes::SHARING_VIOLATION | codes::SERVICE_CANNOT_ACCEPT_CONTROL => ErrorKind::Busy,
+            codes::DEPENDENT_SERVICES_RUNNING
+            | codes::SHARING_VIOLATION
+            | codes::SERVICE_CANNOT_ACCEPT_CONTROL => ErrorKind::Busy,
             codes::SERVICE_REQUEST_TIMEOUT => ErrorKind::TimedOut,
             _ => ErrorKind::Windows,
         };
-        Self::new(kind, error.to_string())
+        let this = Self::new(kind, error.to_string());
+        match code {
+            codes::ACCESS_DENIED => this.with_remedy("run it as an administrator of that host"),
+            codes::DEPENDENT_SERVICES_RUNNING => {
+                this.with_remedy("stop first the services that need it; sc enumdepend lists them")
+            }
+            codes::RPC_SERVER_UNAVAILABLE => this.with_remedy(
+                "see that the host runs, that its name leads to it and that its firewall lets its service manager be reached (TCP 135 and the RPC ports), or leave the host out",
+            ),
+            codes::SERVICE_DISABLED => {
+                this.with_remedy("give the service its start type back, then start it")
+            }
+            _ => this,
+        }
     }
 
     #[must_use]

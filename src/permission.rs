@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::{DatabaseName, KeyName, SchemaName, TableName, UserName};
+use crate::names::{DatabaseName, HostName, KeyName, SchemaName, TableName, UserName};
 
 /// A right that an operation needs, as T-SQL names it. [`grant_script`](crate::sql::grant_script) makes
 /// statements of them.
@@ -45,6 +45,11 @@ pub enum Securable {
     DatabaseRole {
         /// The database.
         database: DatabaseName,
+    },
+    /// A Windows host, not SQL Server: what its administrators may.
+    Host {
+        /// The host.
+        host: HostName,
     },
     /// The server.
     Server,
@@ -88,6 +93,13 @@ impl Permission {
         Self::new(name, Securable::Server)
     }
 
+    /// A right on a Windows host.
+    #[allow(dead_code, reason = "the operations that need it are next")]
+    pub(crate) fn host(name: &'static str, host: &HostName) -> Self {
+        let host = host.clone();
+        Self::new(name, Securable::Host { host })
+    }
+
     /// A right in a database.
     pub(crate) fn database(name: &'static str, database: &DatabaseName) -> Self {
         let database = database.clone();
@@ -122,6 +134,7 @@ impl fmt::Display for Permission {
             Securable::DatabaseRole { database } => {
                 write!(f, "membership of {name} in the database {database}")
             }
+            Securable::Host { host } => write!(f, "{name} on the host {host}"),
             Securable::Server => f.write_str(name),
             Securable::ServerRole => write!(f, "membership of {name}"),
             Securable::SymmetricKey { database, key } => {

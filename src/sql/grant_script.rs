@@ -5,7 +5,8 @@ use crate::sql::statement::Statement;
 /// T-SQL that gives `login` these rights and nothing else, for a DBA to read and run; one batch.
 ///
 /// Made from what [`Description::permissions`](crate::Description::permissions) says. A user is made for
-/// the login in each database where one is needed and none of that name is.
+/// the login in each database where one is needed and none of that name is. Rights on hosts are nothing
+/// that T-SQL gives, and are left out.
 ///
 /// # Example
 /// ```
@@ -24,7 +25,8 @@ use crate::sql::statement::Statement;
 /// ```
 #[must_use]
 pub fn grant_script(permissions: &[Permission], login: &LoginName) -> Vec<String> {
-    let mut sorted: Vec<&Permission> = permissions.iter().collect();
+    let is_of_sql = |permission: &&Permission| !matches!(permission.on, Securable::Host { .. });
+    let mut sorted: Vec<&Permission> = permissions.iter().filter(is_of_sql).collect();
     // Those on the server first, then database by database, as they were named.
     let place = |database: Option<&DatabaseName>| {
         let mut all = permissions.iter().map(database_of);
@@ -56,7 +58,7 @@ const fn database_of(permission: &Permission) -> Option<&DatabaseName> {
         | Securable::SymmetricKey { database, .. }
         | Securable::Table { database, .. }
         | Securable::User { database, .. } => Some(database),
-        Securable::Server | Securable::ServerRole => None,
+        Securable::Host { .. } | Securable::Server | Securable::ServerRole => None,
     }
 }
 
@@ -93,7 +95,8 @@ fn grant(permission: &Permission, login: &LoginName) -> String {
                 .identifier(login.as_str())
                 .shown();
         }
-        Securable::Server => begin(),
+        // Left out by the caller.
+        Securable::Host { .. } | Securable::Server => begin(),
         Securable::ServerRole => {
             return Statement::new("ALTER SERVER ROLE ")
                 .identifier(&permission.name)

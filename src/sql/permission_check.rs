@@ -28,7 +28,8 @@ fn one(permission: &Permission) -> Statement {
                 .literal(&permission.name)
                 .text(") AS allowed");
         }
-        Securable::Server => begin.text("NULL, NULL"),
+        // No operation on SQL Server claims a right on a host.
+        Securable::Host { .. } | Securable::Server => begin.text("NULL, NULL"),
         Securable::Database { database } => begin
             .literal(&quoted(&[database.as_str()]))
             .text(", N'DATABASE'"),

@@ -1,6 +1,8 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 use crate::names::{HostName, HostPath};
 use crate::secret::Secret;
@@ -37,6 +39,19 @@ pub struct CommandOutput {
     pub standard_error: String,
 }
 
+/// What runs under a process id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "adapters state all of it, and a new question must reach them"
+)]
+pub struct ProcessStatus {
+    /// Its program.
+    pub program: HostPath,
+    /// When it was started, UTC. Numbers are given again: number and start together name a process.
+    pub started: OffsetDateTime,
+}
+
 /// Runs programs on Windows hosts. The port a host program plugs in.
 ///
 /// # Contract
@@ -51,4 +66,11 @@ pub trait CommandTransport: fmt::Debug + Send + Sync {
     /// Runs a program to its end.
     async fn run(&self, host: &HostName, command: &HostCommand)
     -> Result<CommandOutput, HostError>;
+
+    /// What runs under a process id; `None`: nothing.
+    async fn process(
+        &self,
+        host: &HostName,
+        process_id: u32,
+    ) -> Result<Option<ProcessStatus>, HostError>;
 }

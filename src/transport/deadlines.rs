@@ -18,6 +18,16 @@ pub struct Deadlines {
     /// a RESTORE may be silent for hours and be healthy (instant file initialisation off, a long
     /// redo), so no silence alone ends it.
     pub backup_or_restore: Option<Duration>,
+    /// One request to a Windows host, its answer included. Default: 30 seconds.
+    pub host: Duration,
+    /// A service's start or stop, while it makes no headway: its checkpoint stands still. As a whole
+    /// it may take five times that. Default: 60 seconds.
+    pub service: Duration,
+    /// How long a started service must have stayed up to be believed. `orunbook` ends 30 to 60
+    /// seconds after its start where its data store can't be reached (documented). Default: 60 seconds.
+    pub service_settling: Duration,
+    /// How often a service is asked what it is at, while it starts or stops. Default: 500 ms.
+    pub service_interval: Duration,
     /// How often progress is read from a second session. Default: 1 second.
     pub progress_interval: Duration,
 }
@@ -29,6 +39,10 @@ impl Default for Deadlines {
             look: Duration::from_secs(60),
             key: Duration::from_secs(30 * 60),
             backup_or_restore: None,
+            host: Duration::from_secs(30),
+            service: Duration::from_secs(60),
+            service_settling: Duration::from_secs(60),
+            service_interval: Duration::from_millis(500),
             progress_interval: Duration::from_secs(1),
         }
     }

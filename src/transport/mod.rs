@@ -17,7 +17,7 @@ mod sql_message;
 mod sql_value;
 
 pub use clock::{Clock, SystemClock};
-pub use commands::{CommandOutput, CommandTransport, HostCommand};
+pub use commands::{CommandOutput, CommandTransport, HostCommand, ProcessStatus};
 pub use deadlines::Deadlines;
 pub(crate) use error::printable;
 pub use error::{TransportError, TransportErrorKind};

@@ -46,6 +46,7 @@ impl Row {
             Securable::Certificate { .. } => "certificate",
             Securable::Database { .. } => "database",
             Securable::DatabaseRole { .. } => "database-role",
+            Securable::Host { .. } => "host",
             Securable::Server => "server",
             Securable::ServerRole => "server-role",
             Securable::SymmetricKey { .. } => "symmetric-key",
