@@ -15,6 +15,7 @@ mod catalog;
 mod edition;
 mod engine;
 mod faults;
+pub mod hosts;
 /// Doors for the fuzz targets; only `--cfg fuzzing` opens them.
 #[cfg(fuzzing)]
 #[doc(hidden)]

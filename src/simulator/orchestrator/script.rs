@@ -32,17 +32,30 @@ pub(super) fn batches(name: &DatabaseName, options: &OrchestratorOptions) -> Vec
     ] {
         batches.push(format!("CREATE SCHEMA [{ROOT}{part}]"));
     }
-    batches.extend(tables(&mut seed));
+    let heartbeat = heartbeat_column(options.seed);
+    batches.extend(tables(&mut seed, heartbeat));
     batches.extend(procedures(&mut seed));
     batches.push(format!(
         "EXEC [{ROOT}.Cryptography].[CreateOrchestratorKeys]"
     ));
-    batches.push(rows(&mut seed, options));
+    batches.push(rows(&mut seed, options, heartbeat));
     batches.push(encrypted_rows(&mut seed));
     batches
 }
 
-fn tables(seed: &mut Seed) -> Vec<String> {
+/// The column's name is unconfirmed. It has a seed of its own, so that what other seeds make stays.
+fn heartbeat_column(seed: u64) -> &'static str {
+    let names = [
+        "Heartbeat",
+        "HeartbeatTime",
+        "LastHeartbeat",
+        "LastHeartBeat",
+    ];
+    Seed::new(!seed).pick(&names)
+}
+
+fn tables(seed: &mut Seed, heartbeat: &str) -> Vec<String> {
+    let heartbeat = format!("{heartbeat} datetime NULL");
     let tables: &[(&str, &[&str])] = &[
         (
             "VARIABLES",
@@ -86,7 +99,7 @@ fn tables(seed: &mut Seed) -> Vec<String> {
                 "UniqueID uniqueidentifier NOT NULL",
                 "Computer nvarchar(250) NOT NULL",
                 "MaxRunningPolicies int NOT NULL",
-                "Heartbeat datetime NULL",
+                heartbeat.as_str(),
             ],
         ),
         (
@@ -198,7 +211,7 @@ fn procedures(seed: &mut Seed) -> Vec<String> {
     ]
 }
 
-fn rows(seed: &mut Seed, options: &OrchestratorOptions) -> String {
+fn rows(seed: &mut Seed, options: &OrchestratorOptions, heartbeat: &str) -> String {
     let mut batch = String::new();
     let version = seed.pick(&["7.3.117.0", "10.19.40.0", "10.22.2.0", "10.25.1.0"]);
     let _ = writeln!(
@@ -209,7 +222,7 @@ fn rows(seed: &mut Seed, options: &OrchestratorOptions) -> String {
         let server = server.replace('\'', "''");
         let _ = writeln!(
             batch,
-            "INSERT INTO dbo.ACTIONSERVERS (UniqueID, Computer, MaxRunningPolicies, Heartbeat) VALUES (NEWID(), N'{server}', 50, GETUTCDATE());"
+            "INSERT INTO dbo.ACTIONSERVERS (UniqueID, Computer, MaxRunningPolicies, {heartbeat}) VALUES (NEWID(), N'{server}', 50, GETUTCDATE());"
         );
     }
     for number in 0..seed.between(2, 8) {

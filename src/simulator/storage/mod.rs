@@ -13,5 +13,6 @@ pub(crate) use disk::Disk;
 pub(crate) use envelope::{EnvelopeError, FileKind, seal, unseal};
 pub(crate) use hold::{Hold, HoldFor};
 pub(crate) use intent::{Change, ServerFile};
+pub(crate) use namespace::{HostPath as PathOnHost, Namespace, refuse_links};
 pub(crate) use os_error::OsError;
 pub use power::UnsyncedWrites;

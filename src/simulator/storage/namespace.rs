@@ -19,7 +19,7 @@ const KEPT_OF_LONG_NAME: usize = 100;
 
 /// Maps a server's paths to the host's. Nothing that a statement can name leaves the folders.
 #[derive(Debug)]
-pub(super) struct Namespace {
+pub(crate) struct Namespace {
     folder: PathBuf,
     /// By the share's name in lower case: the folder behind `\\NAME`; by its URL: a container.
     shares: BTreeMap<String, PathBuf>,
@@ -28,19 +28,19 @@ pub(super) struct Namespace {
 
 /// A path of the server, found on the host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct HostPath {
+pub(crate) struct HostPath {
     /// The folder that the path may not leave.
-    pub(super) base: PathBuf,
+    pub(crate) base: PathBuf,
     /// Encoded names below it; at least one.
-    pub(super) names: Vec<String>,
+    pub(crate) names: Vec<String>,
 }
 
 impl HostPath {
-    pub(super) fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.base.join(self.names.iter().collect::<PathBuf>())
     }
 
-    pub(super) fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         let parents = self
             .names
             .split_last()
@@ -50,7 +50,7 @@ impl HostPath {
 }
 
 impl Namespace {
-    pub(super) fn new(
+    pub(crate) fn new(
         folder: PathBuf,
         shares: &BTreeMap<String, PathBuf>,
         platform: Platform,
@@ -67,12 +67,12 @@ impl Namespace {
     }
 
     /// The folders that hold what the server can name.
-    pub(super) fn bases(&self) -> impl Iterator<Item = &Path> {
+    pub(crate) fn bases(&self) -> impl Iterator<Item = &Path> {
         std::iter::once(self.folder.as_path()).chain(self.shares.values().map(PathBuf::as_path))
     }
 
     /// Where a full path of the server lies.
-    pub(super) fn locate(&self, path: &str) -> Result<HostPath, OsError> {
+    pub(crate) fn locate(&self, path: &str) -> Result<HostPath, OsError> {
         if path.is_empty() || path.chars().any(char::is_control) {
             return Err(OsError::InvalidName);
         }
@@ -222,7 +222,7 @@ fn encode_name(name: &str, fold: bool) -> Result<String, OsError> {
 }
 
 /// Whether every part below the base is a plain folder or file: links are not followed.
-pub(super) fn refuse_links(path: &HostPath) -> Result<(), OsError> {
+pub(crate) fn refuse_links(path: &HostPath) -> Result<(), OsError> {
     let mut current = path.base.clone();
     for name in &path.names {
         // A name is one plain component; anything else would be an error of the encoding.
