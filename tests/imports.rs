@@ -18,6 +18,7 @@ const LAYERS: &[&str] = &[
     "context",
     "operation",
     "sql",
+    "orchestrator",
     "any_operation",
 ];
 
