@@ -196,7 +196,6 @@ impl Context {
         &*self.0.sql
     }
 
-    #[allow(dead_code, reason = "operations on services come next")]
     pub(crate) fn services(&self) -> Result<&dyn ServiceTransport> {
         plugged(self.0.services.as_deref(), "service managers", "services")
     }
@@ -206,7 +205,6 @@ impl Context {
         plugged(self.0.files.as_deref(), "files", "files")
     }
 
-    #[allow(dead_code, reason = "operations on services come next")]
     pub(crate) fn commands(&self) -> Result<&dyn CommandTransport> {
         plugged(self.0.commands.as_deref(), "programs", "commands")
     }

@@ -130,7 +130,6 @@ impl Error {
     }
 
     /// What a host did not do. Its refusals changed nothing.
-    #[allow(dead_code, reason = "operations on services come next")]
     pub(crate) fn from_host(error: HostError) -> Self {
         let code = match error {
             HostError::Lost(lost) => return Self::from_transport(lost),

@@ -30,6 +30,11 @@ pub enum Hazard {
         /// The database.
         database: String,
     },
+    /// Processes of services that don't stop are ended from outside: what they were about is cut off.
+    EndsProcesses {
+        /// `NUMBER of SERVICE on HOST`.
+        processes: Vec<String>,
+    },
     /// Every session in a database ends, and loses what it has not committed.
     EvictsSessions {
         /// The database.
@@ -130,6 +135,11 @@ impl fmt::Display for Hazard {
                 f,
                 "gives logins the whole server, or a way to it: {}",
                 powers.join(", ")
+            ),
+            Self::EndsProcesses { processes } => write!(
+                f,
+                "ends processes from outside if their services don't stop: {}",
+                processes.join(", ")
             ),
             Self::OpensToUsers { database } => {
                 write!(f, "lets all users into the database {database}")

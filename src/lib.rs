@@ -8,6 +8,7 @@
 //! * **Operations** ([`sql`]): plain values that [`describe`](Operation::describe) what they would
 //!   do, [`observe`](Operation::observe) whether it is done, and [`run`](Operation::run).
 //!   [`AnyOperation`] is any of them, serializable.
+//! * **Operations on hosts** ([`orchestrator`]): their services.
 //! * **Ports** ([`transport`]): how to reach SQL Server, where secrets come from, the clock. Hosts
 //!   plug in their own.
 //! * **Adapters** ([`adapter`]): what we ship behind the ports.
@@ -74,6 +75,7 @@ mod error;
 mod hazard;
 pub mod names;
 mod operation;
+pub mod orchestrator;
 mod permission;
 mod progress;
 mod secret;

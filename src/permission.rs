@@ -94,7 +94,6 @@ impl Permission {
     }
 
     /// A right on a Windows host.
-    #[allow(dead_code, reason = "the operations that need it are next")]
     pub(crate) fn host(name: &'static str, host: &HostName) -> Self {
         let host = host.clone();
         Self::new(name, Securable::Host { host })

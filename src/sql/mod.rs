@@ -88,7 +88,7 @@ use crate::error::Result;
 use crate::progress::Progress;
 
 /// Runs an operation's body: tells its beginning and end, and puts its name to its errors.
-async fn tell<T>(
+pub(crate) async fn tell<T>(
     cx: &Context,
     operation: &'static str,
     target: &(impl Display + Sync),
