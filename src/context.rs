@@ -200,7 +200,6 @@ impl Context {
         plugged(self.0.services.as_deref(), "service managers", "services")
     }
 
-    #[allow(dead_code, reason = "operations on files come next")]
     pub(crate) fn files(&self) -> Result<&dyn FileTransport> {
         plugged(self.0.files.as_deref(), "files", "files")
     }
@@ -314,11 +313,11 @@ impl Context {
     }
 
     /// Runs `work`, at most for `deadline`.
-    pub(crate) async fn within<T>(
+    pub(crate) async fn within<T, E: From<TransportError>>(
         &self,
         deadline: Option<Duration>,
-        work: impl Future<Output = Result<T, TransportError>> + Send,
-    ) -> Result<T, TransportError> {
+        work: impl Future<Output = Result<T, E>> + Send,
+    ) -> Result<T, E> {
         let Some(deadline) = deadline else {
             return work.await;
         };
@@ -328,7 +327,8 @@ impl Context {
             () = self.clock().sleep(deadline) => Err(TransportError::new(
                 TransportErrorKind::Timeout,
                 format!("waited {} seconds", deadline.as_secs_f64()),
-            )),
+            )
+            .into()),
         }
     }
 

@@ -2,10 +2,16 @@
 
 mod deployment;
 mod services;
+mod web_components;
 
 pub use deployment::{Deployment, DeploymentHost, HostRole};
 pub use services::{
     DeploymentServices, EndableProcess, GiveBackDeployment, HostFailure, HostServices, HostVerdict,
     InspectServices, QuietDeployment, QuietedDeployment, RestartServices, SeenService,
     ServiceControl, ServiceVerdict, ServiceVerdicts, StartServices, StopServices,
+};
+pub use web_components::{
+    IisApplication, PassedOver, ReadWebComponents, SqlClientKeyword, WebComponents,
+    WebComponentsInfo, WebConfigInfo, WebConfigStyle, WebDataStore, WriteWebComponents,
+    WrittenWebComponents, WrittenWebConfig,
 };

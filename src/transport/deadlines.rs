@@ -20,6 +20,8 @@ pub struct Deadlines {
     pub backup_or_restore: Option<Duration>,
     /// One request to a Windows host, its answer included. Default: 30 seconds.
     pub host: Duration,
+    /// A program on a Windows host, to its end. Default: 5 minutes.
+    pub host_program: Duration,
     /// A service's start or stop, while it makes no headway: its checkpoint stands still. As a whole
     /// it may take five times that. Default: 60 seconds.
     pub service: Duration,
@@ -40,6 +42,7 @@ impl Default for Deadlines {
             key: Duration::from_secs(30 * 60),
             backup_or_restore: None,
             host: Duration::from_secs(30),
+            host_program: Duration::from_secs(5 * 60),
             service: Duration::from_secs(60),
             service_settling: Duration::from_secs(60),
             service_interval: Duration::from_millis(500),

@@ -95,3 +95,9 @@ impl fmt::Display for HostError {
 }
 
 impl std::error::Error for HostError {}
+
+impl From<TransportError> for HostError {
+    fn from(error: TransportError) -> Self {
+        Self::Lost(error)
+    }
+}

@@ -1,0 +1,107 @@
+use std::future::Future;
+
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::encoding::LONGEST;
+use crate::context::Context;
+use crate::error::{Error, ErrorKind, Result};
+use crate::names::{HostName, HostPath};
+use crate::transport::{CommandOutput, FileTransport, HostCommand, HostError, codes};
+
+/// The files of one host, through the context's ports and within its deadlines. Errors name the path.
+pub(super) struct HostFiles<'a> {
+    cx: &'a Context,
+    host: &'a HostName,
+    files: &'a dyn FileTransport,
+}
+
+/// The content of a file; it may hold passwords.
+pub(super) type Bytes = Zeroizing<Vec<u8>>;
+
+impl<'a> HostFiles<'a> {
+    pub(super) fn of(cx: &'a Context, host: &'a HostName) -> Result<Self> {
+        let files = cx.files()?;
+        Ok(Self { cx, host, files })
+    }
+
+    /// The file; `None` where none is.
+    pub(super) async fn read(&self, path: &HostPath) -> Result<Option<Bytes>> {
+        let status = match self.call(self.files.stat(self.host, path)).await {
+            Ok(Some(status)) => status,
+            Ok(None) => return Ok(None),
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(at(path, error)),
+        };
+        if status.size > LONGEST as u64 {
+            let problem = format!(
+                "{path}: it has {} bytes, and no web.config is longer than {LONGEST}",
+                status.size
+            );
+            return Err(Error::new(ErrorKind::Corrupt, problem));
+        }
+        let read = self.call(self.files.read(self.host, path)).await;
+        read.map(|bytes| Some(Zeroizing::new(bytes)))
+            .map_err(|error| at(path, error))
+    }
+
+    pub(super) async fn exists(&self, path: &HostPath) -> Result<bool> {
+        match self.call(self.files.stat(self.host, path)).await {
+            Ok(status) => Ok(status.is_some()),
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(error) => Err(at(path, error)),
+        }
+    }
+
+    pub(super) async fn write_new(&self, path: &HostPath, content: &[u8]) -> Result<()> {
+        let written = self.call(self.files.write_new(self.host, path, content));
+        written.await.map_err(|error| at(path, error))
+    }
+
+    pub(super) async fn replace(&self, path: &HostPath, content: &[u8]) -> Result<()> {
+        let replaced = self.call(self.files.replace(self.host, path, content));
+        replaced.await.map_err(|error| at(path, error))
+    }
+
+    pub(super) async fn copy(&self, from: &HostPath, to: &HostPath) -> Result<()> {
+        let copied = self.call(self.files.copy(self.host, from, to));
+        copied.await.map_err(|error| at(to, error))
+    }
+
+    pub(super) async fn remove(&self, path: &HostPath) -> Result<()> {
+        let removed = self.call(self.files.remove(self.host, path));
+        removed.await.map_err(|error| at(path, error))
+    }
+
+    pub(super) async fn run(&self, command: &HostCommand) -> Result<CommandOutput> {
+        let commands = self.cx.commands()?;
+        let deadline = Some(self.cx.deadlines().host_program);
+        let run = self.cx.within(deadline, commands.run(self.host, command));
+        run.await.map_err(|error| at(&command.program, error))
+    }
+
+    async fn call<T>(
+        &self,
+        work: impl Future<Output = Result<T, HostError>> + Send,
+    ) -> Result<T, HostError> {
+        self.cx.within(Some(self.cx.deadlines().host), work).await
+    }
+}
+
+/// The SHA-256 of a file's content, in hexadecimal.
+pub(super) fn sha256(content: &[u8]) -> String {
+    hex::encode(Sha256::digest(content))
+}
+
+fn is_absent(error: &HostError) -> bool {
+    matches!(
+        error.code(),
+        Some(codes::FILE_NOT_FOUND | codes::PATH_NOT_FOUND)
+    )
+}
+
+fn at(path: &HostPath, error: HostError) -> Error {
+    let detail = format!("{path}: {error}");
+    let error = Error::from_host(error);
+    Error::new(error.kind(), detail).with_effect(error.effect())
+}

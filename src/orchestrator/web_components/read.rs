@@ -1,0 +1,278 @@
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::host_files::{Bytes, HostFiles, sha256};
+use super::locate::{self, Candidate, IisApplication};
+use super::private_copy::{ASPNET_REGIIS, PrivateCopy};
+use super::web_config::{WebConfig, WebDataStore};
+use crate::context::Context;
+use crate::error::{Error, ErrorKind, Result};
+use crate::names::{HostName, HostPath};
+use crate::operation::{Description, Observation, Operation, sealed::Sealed};
+use crate::permission::Permission;
+
+const NAME: &str = "read web components";
+
+/// Reads which databases the web components of a host are to use.
+///
+/// # Contract
+/// * Every application of IIS is looked at, the folders of Microsoft's pages, and what
+///   [`also_at`](Self::also_at) names. A file of another application is passed over, with the reason.
+/// * Both ways of naming the database are found, also on one host: `OrchestratorContext` (2012 to 2019),
+///   `Database__*` (2022 and later).
+/// * An encrypted section stays so, and is told, unless [`decrypting_in`](Self::decrypting_in) names a
+///   folder for a private copy, which is removed again.
+/// * Passwords are not part of what is returned; where one stands in clear text is.
+///
+/// # Errors
+/// `PermissionDenied`, `Unreachable`, `TimedOut`; `Unsupported` without transports to files and, for
+/// decrypting, to programs. Nothing is changed; with effect `Partial` the private copy may be left.
+///
+/// # Cancel safety
+/// Dropping the future changes nothing; while decrypting, it may leave the private copy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[must_use]
+pub struct ReadWebComponents {
+    host: HostName,
+    also_at: Vec<HostPath>,
+    decrypting_in: Option<HostPath>,
+    aspnet_regiis: Option<HostPath>,
+}
+
+/// What the web.config files of a host say of Orchestrator's database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct WebComponentsInfo {
+    /// The host.
+    pub host: HostName,
+    /// The files that name an Orchestrator database, or may in an encrypted section.
+    pub found: Vec<WebConfigInfo>,
+    /// What was looked at and is not among them.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// A web.config that names an Orchestrator database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct WebConfigInfo {
+    /// Where it is.
+    pub path: HostPath,
+    /// The application of IIS whose it is, where IIS says so.
+    pub application: Option<IisApplication>,
+    /// The SHA-256 of the file as it is there.
+    pub sha256: String,
+    /// The provider that encrypted its connection strings, if one did.
+    pub encrypted_by: Option<String>,
+    /// What it says, place by place. Empty where that is encrypted and was not decrypted.
+    pub stores: Vec<WebDataStore>,
+    /// Which places say different things, if they do: then it is not written to.
+    pub contradiction: Option<String>,
+}
+
+/// A place that does not name an Orchestrator database, as far as could be seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PassedOver {
+    /// The file, or the folder as IIS writes it.
+    pub place: String,
+    /// Why.
+    pub why: String,
+}
+
+impl ReadWebComponents {
+    pub(super) const fn new(host: HostName) -> Self {
+        Self {
+            host,
+            also_at: Vec::new(),
+            decrypting_in: None,
+            aspnet_regiis: None,
+        }
+    }
+
+    /// A web.config that is looked at too.
+    pub fn also_at(mut self, file: HostPath) -> Self {
+        self.also_at.push(file);
+        self
+    }
+
+    /// Decrypts encrypted sections, with `aspnet_regiis`, in a private copy in this folder. It must be
+    /// there, outside of every site, and readable by administrators only: the copy takes its permissions.
+    pub fn decrypting_in(mut self, folder: HostPath) -> Self {
+        self.decrypting_in = Some(folder);
+        self
+    }
+
+    /// Where `aspnet_regiis.exe` is. Default: in the 32-bit Framework of version 4, on `C:`.
+    pub fn aspnet_regiis(mut self, program: HostPath) -> Self {
+        self.aspnet_regiis = Some(program);
+        self
+    }
+
+    async fn read(&self, cx: &Context) -> Result<WebComponentsInfo> {
+        let files = HostFiles::of(cx, &self.host)?;
+        let mut info = WebComponentsInfo {
+            host: self.host.clone(),
+            found: Vec::new(),
+            passed_over: Vec::new(),
+        };
+        let sites: HostPath = locate::SITES.parse()?;
+        let mut candidates = Vec::new();
+        match files.read(&sites).await? {
+            None => info.passed_over.push(PassedOver {
+                place: sites.to_string(),
+                why: "it is not there: IIS is not installed, or this transport does not see it"
+                    .to_owned(),
+            }),
+            Some(bytes) => {
+                let (found, not_understood) = locate::applications(&bytes).map_err(|error| {
+                    Error::new(error.kind(), format!("{sites}: {}", error.detail()))
+                })?;
+                candidates = found;
+                info.passed_over
+                    .extend(not_understood.into_iter().map(|place| PassedOver {
+                        place,
+                        why: "the folder holds a variable, or is no path on the host's drives; name its web.config".to_owned(),
+                    }));
+            }
+        }
+        candidates.extend(locate::named(&self.also_at));
+        for candidate in locate::distinct(candidates) {
+            cx.safe_point()?;
+            let bytes = match files.read(&candidate.path).await {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => continue,
+                // One file that can't be read must not hide the others.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::Busy | ErrorKind::Corrupt | ErrorKind::PermissionDenied
+                    ) =>
+                {
+                    info.passed_over.push(PassedOver {
+                        place: candidate.path.to_string(),
+                        why: error.detail().to_owned(),
+                    });
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            match self.examine(&files, &candidate, &bytes).await? {
+                Ok(found) => info.found.push(found),
+                Err(why) => info.passed_over.push(PassedOver {
+                    place: candidate.path.to_string(),
+                    why,
+                }),
+            }
+        }
+        for also in &self.also_at {
+            let is_it = |place: &str| place.eq_ignore_ascii_case(also.as_str());
+            let is_known = info.found.iter().any(|found| is_it(found.path.as_str()))
+                || info.passed_over.iter().any(|passed| is_it(&passed.place));
+            if !is_known {
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    format!("{also}: it is not there"),
+                ));
+            }
+        }
+        Ok(info)
+    }
+
+    /// What a file says; else why it is passed over.
+    async fn examine(
+        &self,
+        files: &HostFiles<'_>,
+        candidate: &Candidate,
+        bytes: &Bytes,
+    ) -> Result<Result<WebConfigInfo, String>> {
+        let config = match WebConfig::read(bytes) {
+            Ok(config) => config,
+            Err(error) => return Ok(Err(error.detail().to_owned())),
+        };
+        let mut info = WebConfigInfo {
+            path: candidate.path.clone(),
+            application: candidate.application.clone(),
+            sha256: sha256(bytes),
+            encrypted_by: None,
+            stores: config.stores(),
+            contradiction: config.contradiction(),
+        };
+        if let Some(protected) = config.protected.first() {
+            if info.stores.is_empty() && !candidate.is_named_so {
+                return Ok(Err("its connection strings are encrypted, and nothing says that it is Orchestrator's; name it if it is".to_owned()));
+            }
+            info.encrypted_by = Some(protected.provider.clone().unwrap_or_default());
+            if let Some(folder) = &self.decrypting_in {
+                let clear = self.decrypted(files, folder, &config, bytes).await?;
+                let clear = WebConfig::read(&clear)?;
+                info.stores = clear.stores();
+                info.contradiction = clear.contradiction();
+            }
+        }
+        if info.stores.is_empty() && (info.encrypted_by.is_none() || self.decrypting_in.is_some()) {
+            return Ok(Err("it names no Orchestrator database".to_owned()));
+        }
+        Ok(Ok(info))
+    }
+
+    async fn decrypted(
+        &self,
+        files: &HostFiles<'_>,
+        folder: &HostPath,
+        config: &WebConfig,
+        bytes: &Bytes,
+    ) -> Result<Bytes> {
+        config.only_protected()?;
+        let aspnet_regiis = program(self.aspnet_regiis.as_ref())?;
+        let copy = PrivateCopy {
+            files,
+            folder,
+            aspnet_regiis: &aspnet_regiis,
+        };
+        copy.decrypted(bytes).await
+    }
+}
+
+/// The `aspnet_regiis` to use.
+pub(super) fn program(said: Option<&HostPath>) -> Result<HostPath> {
+    match said {
+        Some(program) => Ok(program.clone()),
+        None => Ok(ASPNET_REGIIS.parse()?),
+    }
+}
+
+impl Sealed for ReadWebComponents {}
+
+#[async_trait]
+impl Operation for ReadWebComponents {
+    type Output = WebComponentsInfo;
+
+    fn describe(&self) -> Description {
+        let mut script = Vec::new();
+        if let Some(folder) = &self.decrypting_in {
+            let program = self
+                .aspnet_regiis
+                .as_ref()
+                .map_or(ASPNET_REGIIS, HostPath::as_str);
+            script.push(format!("{program} -pdf connectionStrings \"{folder}\""));
+        }
+        Description {
+            target: self.host.to_string(),
+            action: "read which databases the web components are to use".to_owned(),
+            script,
+            hazards: Vec::new(),
+            permissions: vec![Permission::host(
+                "read the configuration of IIS and of its sites",
+                &self.host,
+            )],
+        }
+    }
+
+    async fn observe(&self, _: &Context) -> Result<Observation> {
+        Ok(Observation::NotDone)
+    }
+
+    async fn run(&self, cx: &Context) -> Result<Self::Output> {
+        crate::sql::tell(cx, NAME, &self.host, self.read(cx)).await
+    }
+}
