@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::context::Context;
 use crate::error::Result;
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
+use crate::orchestrator::{
+    DeploymentServices, GiveBackDeployment, InspectServices, QuietDeployment, QuietedDeployment,
+    RestartServices, ServiceVerdicts, StartServices, StopServices,
+};
 use crate::sql::{
     BackUpCertificate, BackUpDatabase, BackUpDatabaseMasterKey, BackUpKeySentinel,
     BackUpServiceMasterKey, BackupSet, CapturePrincipals, CertificateBackup, CertificateInfo,
@@ -24,7 +28,7 @@ use crate::sql::{
 };
 
 /// Declares the enums of operations and of their outputs, and hands every call through.
-macro_rules! any_operation {
+macro_rules! declare {
     ($($(#[$doc:meta])* $variant:ident($operation:ident -> $output:ident) = $tag:literal,)+) => {
         /// Any operation, as one value that plans and journals hold. The tags are versioned: what a
         /// journal of an older version says keeps its meaning.
@@ -88,6 +92,24 @@ macro_rules! any_operation {
                     $(Self::$variant(operation) => AnyOutput::$variant(operation.run(cx).await?),)+
                 })
             }
+        }
+    };
+}
+
+/// Those on SQL Server, and behind the semicolon those on hosts.
+macro_rules! any_operation {
+    (
+        $($(#[$doc:meta])* $variant:ident($operation:ident -> $output:ident) = $tag:literal,)+
+        ; hosts { $($host:tt)+ }
+    ) => {
+        declare! {
+            $($(#[$doc])* $variant($operation -> $output) = $tag,)+
+            $($host)+
+        }
+
+        impl AnyOperation {
+            /// The tags of the operations on SQL Server, which come first.
+            pub const SQL_TAGS: &'static [&'static str] = &[$($tag),+];
         }
     };
 }
@@ -161,4 +183,18 @@ any_operation! {
     VerifyDatabaseKeys(VerifyDatabaseKeys -> DatabaseKeysVerified) = "database-keys/verify@1",
     /// `DatabaseMasterKey::verify_password`.
     VerifyPassword(VerifyPassword -> VerifiedPassword) = "database-master-key/verify-password@1",
+    ; hosts {
+        /// `ServiceControl::give_back`.
+        GiveBackDeployment(GiveBackDeployment -> ServiceVerdicts) = "services/give-back@1",
+        /// `ServiceControl::status`.
+        InspectServices(InspectServices -> DeploymentServices) = "services/status@1",
+        /// `ServiceControl::quiet`.
+        QuietDeployment(QuietDeployment -> QuietedDeployment) = "services/quiet@1",
+        /// `ServiceControl::restart`.
+        RestartServices(RestartServices -> ServiceVerdicts) = "services/restart@1",
+        /// `ServiceControl::start`.
+        StartServices(StartServices -> ServiceVerdicts) = "services/start@1",
+        /// `ServiceControl::stop`.
+        StopServices(StopServices -> ServiceVerdicts) = "services/stop@1",
+    }
 }

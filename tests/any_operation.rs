@@ -5,7 +5,8 @@
 mod every_operation;
 
 use every_operation::every_operation;
-use scorch_recovery::{AnyOperation, Operation, SecretRef};
+use scorch_recovery::sql::grant_script;
+use scorch_recovery::{AnyOperation, Operation, Permission, SecretRef, Securable};
 
 #[test]
 fn every_operation_crosses_json_unchanged() {
@@ -29,11 +30,29 @@ fn every_operation_says_what_it_needs() {
     }
 }
 
+/// A script of rights is for SQL Server; what it takes on a host is told, and no T-SQL gives it.
+#[test]
+fn rights_on_hosts_are_in_no_script() {
+    let login = r"CONTOSO\recovery".parse().unwrap();
+    for operation in every_operation(&SecretRef::named("smk")) {
+        let permissions = operation.describe().permissions;
+        let tag = serde_json::to_value(&operation).unwrap()["operation"].clone();
+        let is_on_sql = AnyOperation::SQL_TAGS.contains(&tag.as_str().unwrap());
+        assert_eq!(
+            grant_script(&permissions, &login).is_empty(),
+            !is_on_sql,
+            "{tag}"
+        );
+        let is_on_host = |one: &Permission| matches!(one.on, Securable::Host { .. });
+        assert_eq!(permissions.iter().any(is_on_host), !is_on_sql, "{tag}");
+    }
+}
+
 /// The bench asserts them, and who adds an operation learns of it here.
 #[test]
 fn every_operation_has_its_number_of_round_trips() {
     let bench = include_str!("../benches/operations.rs");
-    for tag in AnyOperation::TAGS {
+    for tag in AnyOperation::SQL_TAGS {
         assert!(
             bench.contains(&format!("    (\"{tag}\", ")),
             "{tag} has no row in ROUND_TRIPS of benches/operations.rs"

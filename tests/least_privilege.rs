@@ -137,7 +137,7 @@ async fn each_right_is_enough_and_none_is_too_many() {
     let mut held = 0;
     let mut used = vec![false; table.len()];
     let chosen = std::env::var("SCORCH_OPERATION").unwrap_or_default();
-    for tag in AnyOperation::TAGS
+    for tag in AnyOperation::SQL_TAGS
         .iter()
         .filter(|tag| tag.contains(&chosen))
     {
@@ -175,7 +175,7 @@ async fn each_right_is_enough_and_none_is_too_many() {
     let asked = held + wrong.len();
     println!(
         "{held} of {asked} rights of {} operations are needed and named",
-        AnyOperation::TAGS.len()
+        AnyOperation::SQL_TAGS.len()
     );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(held > 0);

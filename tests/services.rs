@@ -16,6 +16,7 @@ use scorch_recovery::orchestrator::{Deployment, DeploymentServices, ServiceContr
 use scorch_recovery::simulator::hosts::{
     HostFault, HostFaultKind, OrchestratorHost, OrchestratorVersion, SimulatedService,
 };
+use scorch_recovery::sql::ServiceMasterKey;
 use scorch_recovery::transport::{ServiceState, StartType};
 use scorch_recovery::{Cancellation, Context, Effect, ErrorKind, Observation, Operation};
 
@@ -424,4 +425,11 @@ async fn a_context_without_the_port_says_which() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert_eq!(error.remedy(), Some("call ContextBuilder::services"));
+    // Nor has it one to SQL Server.
+    let inspect = ServiceMasterKey::inspect(&named("SQL01"));
+    let error = inspect.run(&cx).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.detail().contains("ContextBuilder::sql"), "{error}");
+    let error = Context::builder().build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
 }

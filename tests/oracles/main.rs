@@ -102,7 +102,7 @@ fn every_statement_with_hostile_names() {
     let recorded = record(&plans::plans());
     let (operations, builders) = (sources::operations(), sources::builders());
     let tags: Vec<&str> = operations.keys().map(String::as_str).collect();
-    let known: BTreeSet<&str> = AnyOperation::TAGS.iter().copied().collect();
+    let known: BTreeSet<&str> = AnyOperation::SQL_TAGS.iter().copied().collect();
     assert_eq!(
         tags,
         known.into_iter().collect::<Vec<_>>(),

@@ -1,6 +1,7 @@
 //! An operation of each variant.
 
 use scorch_recovery::names::{DatabaseName, SqlInstance};
+use scorch_recovery::orchestrator::{Deployment, DeploymentServices, ServiceControl};
 use scorch_recovery::sql::{
     Certificate, Database, DatabaseKeys, DatabaseMasterKey, Dependents, EncryptedColumn,
     KeySentinel, KeySentinelBackup, Principals, ServiceMasterKey, StoredForm,
@@ -27,6 +28,13 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
             "default_database":"master","default_language":"us_english","is_disabled":false,
             "checks_policy":true,"checks_expiration":false,"password":{"password":"captured"},
             "server_roles":[],"permissions":[],"is_machine_local":false}]}"#,
+    )
+    .unwrap();
+    let host = "RB01".parse().unwrap();
+    let deployment = Deployment::new().runbook_server(&host);
+    let seen: DeploymentServices = serde_json::from_str(
+        r#"{"hosts":[{"host":{"host":"RB01","roles":["runbook-server"]},"failure":null,"services":[
+            {"service":"orunbook","status":null,"process":null}]}]}"#,
     )
     .unwrap();
     let operations: Vec<AnyOperation> = vec![
@@ -128,6 +136,12 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
         DatabaseMasterKey::verify_password(&instance, &database)
             .password(secret.clone())
             .into(),
+        ServiceControl::give_back(&seen).into(),
+        ServiceControl::status(&deployment).into(),
+        ServiceControl::quiet(&seen).into(),
+        ServiceControl::restart(&deployment).into(),
+        ServiceControl::start(&deployment).into(),
+        ServiceControl::stop(&deployment).into(),
     ];
     let tags: Vec<String> = operations
         .iter()
