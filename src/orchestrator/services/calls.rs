@@ -7,7 +7,6 @@ use crate::error::{Effect, Error, Result};
 use crate::names::{HostName, HostPath, ServiceName};
 use crate::transport::{
     CommandOutput, HostCommand, HostError, ProcessStatus, ServiceStatus, StartType,
-    TransportErrorKind,
 };
 
 /// How often what may be repeated is tried.
@@ -26,14 +25,7 @@ impl HostCalls<'_> {
         call: impl Future<Output = Result<T, HostError>> + Send,
     ) -> Result<T, HostError> {
         let deadline = self.cx.deadlines().host;
-        tokio::select! {
-            biased;
-            result = call => result,
-            () = self.cx.clock().sleep(deadline) => Err(HostError::lost(
-                TransportErrorKind::Timeout,
-                format!("waited {} seconds", deadline.as_secs_f64()),
-            )),
-        }
+        self.cx.within(Some(deadline), call).await
     }
 
     /// Waits for the next look.
@@ -106,6 +98,8 @@ impl HostCalls<'_> {
             standard_input: None,
         };
         let commands = self.cx.commands()?;
-        Ok(self.within(commands.run(self.host, &command)).await)
+        let deadline = self.cx.deadlines().host_program;
+        let call = commands.run(self.host, &command);
+        Ok(self.cx.within(Some(deadline), call).await)
     }
 }
