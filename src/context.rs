@@ -11,9 +11,9 @@ use crate::names::{BackupDevice, ServerPath, SqlInstance};
 use crate::progress::{NoObserver, Observer, Progress};
 use crate::secret::{Secret, SecretRef};
 use crate::transport::{
-    Clock, CommandTransport, Deadlines, FileTransport, RegistryTransport, SecretSource,
-    ServiceTransport, SqlBatch, SqlTransport, SystemClock, TransportError, TransportErrorKind,
-    Wire,
+    Clock, CommandTransport, DataStoreWriter, Deadlines, FileTransport, RegistryTransport,
+    SecretSource, ServiceTransport, SqlBatch, SqlTransport, SystemClock, TransportError,
+    TransportErrorKind, Wire,
 };
 
 mod no_sql;
@@ -32,6 +32,7 @@ struct Inner {
     files: Option<Arc<dyn FileTransport>>,
     commands: Option<Arc<dyn CommandTransport>>,
     registry: Option<Arc<dyn RegistryTransport>>,
+    data_store_writer: Option<Arc<dyn DataStoreWriter>>,
     secrets: Option<Arc<dyn SecretSource>>,
     observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
@@ -53,6 +54,7 @@ pub struct ContextBuilder {
     files: Option<Arc<dyn FileTransport>>,
     commands: Option<Arc<dyn CommandTransport>>,
     registry: Option<Arc<dyn RegistryTransport>>,
+    data_store_writer: Option<Arc<dyn DataStoreWriter>>,
     secrets: Option<Arc<dyn SecretSource>>,
     observer: Option<Arc<dyn Observer>>,
     clock: Option<Arc<dyn Clock>>,
@@ -93,6 +95,13 @@ impl ContextBuilder {
     /// How to reach the registries of hosts.
     pub fn registry(mut self, transport: impl RegistryTransport + 'static) -> Self {
         self.registry = Some(Arc::new(transport));
+        self
+    }
+
+    /// How the host program itself writes the data store configuration of hosts. Default: not at all,
+    /// and the strategy that wants it says so.
+    pub fn data_store_writer(mut self, writer: impl DataStoreWriter + 'static) -> Self {
+        self.data_store_writer = Some(Arc::new(writer));
         self
     }
 
@@ -173,6 +182,7 @@ impl ContextBuilder {
             files: self.files,
             commands: self.commands,
             registry: self.registry,
+            data_store_writer: self.data_store_writer,
             secrets: self.secrets,
             observer: self.observer.unwrap_or_else(|| Arc::new(NoObserver)),
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
@@ -208,9 +218,16 @@ impl Context {
         plugged(self.0.commands.as_deref(), "programs", "commands")
     }
 
-    #[allow(dead_code, reason = "operations on registries come next")]
     pub(crate) fn registry(&self) -> Result<&dyn RegistryTransport> {
         plugged(self.0.registry.as_deref(), "registries", "registry")
+    }
+
+    pub(crate) fn data_store_writer(&self) -> Result<&dyn DataStoreWriter> {
+        plugged(
+            self.0.data_store_writer.as_deref(),
+            "data store configurations",
+            "data_store_writer",
+        )
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {

@@ -40,6 +40,15 @@ pub enum Progress {
         /// In words.
         text: String,
     },
+    /// Somebody has to do something by hand, and the operation waits for it.
+    Attend {
+        /// The operation.
+        operation: &'static str,
+        /// The host to do it on.
+        host: String,
+        /// What to do, step by step, with the exact values. Passwords by their name only.
+        steps: Vec<String>,
+    },
     /// The operation ended well.
     Finished {
         /// The operation.

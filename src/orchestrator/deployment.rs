@@ -132,6 +132,10 @@ pub(crate) fn is_loopback(name: &str) -> bool {
     let is_address = |address: std::net::IpAddr| address.is_loopback() || address.is_unspecified();
     matches!(name.as_str(), "." | "(local)" | "localhost")
         || name.starts_with("localhost.")
+        // Windows reads 127.1 as an address, too.
+        || name
+            .strip_prefix("127.")
+            .is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.'))
         || name.parse().is_ok_and(is_address)
 }
 
@@ -164,6 +168,7 @@ mod tests {
             "LOCALHOST",
             "localhost.localdomain",
             "127.0.0.1",
+            "127.1",
             "0.0.0.0",
         ] {
             let deployment = Deployment::new().management_server(&name.parse().unwrap());

@@ -1,9 +1,16 @@
 //! Operations on the hosts of an Orchestrator deployment.
 
+mod data_store;
 mod deployment;
+mod host_files;
 mod services;
 mod web_components;
 
+pub use data_store::{
+    ClientAlias, DataStoreAuthentication, DataStoreConfig, DataStoreEncryption, DataStoreInfo,
+    DataStoreStrategy, Heartbeat, ReadDataStoreConfig, SettingsFile, WriteDataStoreConfig,
+    WrittenDataStoreConfig,
+};
 pub use deployment::{Deployment, DeploymentHost, HostRole};
 pub use services::{
     DeploymentServices, EndableProcess, GiveBackDeployment, HostFailure, HostServices, HostVerdict,

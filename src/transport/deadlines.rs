@@ -30,6 +30,14 @@ pub struct Deadlines {
     pub service_settling: Duration,
     /// How often a service is asked what it is at, while it starts or stops. Default: 500 ms.
     pub service_interval: Duration,
+    /// How long a heartbeat of a Runbook Server may take to advance: it is written every 15 seconds
+    /// (community). Default: 60 seconds.
+    pub heartbeat: Duration,
+    /// How long somebody may take for what has to be done by hand on a host. Default: 30 minutes.
+    pub attended: Duration,
+    /// How often a file or a heartbeat is looked at while its change is waited for.
+    /// Default: 2 seconds.
+    pub change_interval: Duration,
     /// How often progress is read from a second session. Default: 1 second.
     pub progress_interval: Duration,
 }
@@ -46,6 +54,9 @@ impl Default for Deadlines {
             service: Duration::from_secs(60),
             service_settling: Duration::from_secs(60),
             service_interval: Duration::from_millis(500),
+            heartbeat: Duration::from_secs(60),
+            attended: Duration::from_secs(30 * 60),
+            change_interval: Duration::from_secs(2),
             progress_interval: Duration::from_secs(1),
         }
     }

@@ -4,6 +4,7 @@
 
 mod clock;
 mod commands;
+mod data_store;
 mod deadlines;
 mod error;
 mod files;
@@ -18,6 +19,7 @@ mod sql_value;
 
 pub use clock::{Clock, SystemClock};
 pub use commands::{CommandOutput, CommandTransport, HostCommand, ProcessStatus};
+pub use data_store::{DataStoreLogin, DataStoreValues, DataStoreWriter};
 pub use deadlines::Deadlines;
 pub(crate) use error::printable;
 pub use error::{TransportError, TransportErrorKind};

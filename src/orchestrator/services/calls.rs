@@ -14,9 +14,9 @@ pub(super) const ATTEMPTS: u32 = 3;
 
 /// The ports, as far as one host goes.
 #[derive(Debug)]
-pub(super) struct HostCalls<'a> {
-    pub(super) cx: &'a Context,
-    pub(super) host: &'a HostName,
+pub(in crate::orchestrator) struct HostCalls<'a> {
+    pub(in crate::orchestrator) cx: &'a Context,
+    pub(in crate::orchestrator) host: &'a HostName,
 }
 
 impl HostCalls<'_> {
@@ -35,7 +35,10 @@ impl HostCalls<'_> {
     }
 
     /// Looks at a service. Looking changes nothing, so a lost answer is asked for again.
-    pub(super) async fn look(&self, service: &ServiceName) -> Result<ServiceStatus> {
+    pub(in crate::orchestrator) async fn look(
+        &self,
+        service: &ServiceName,
+    ) -> Result<ServiceStatus> {
         let services = self.cx.services()?;
         let mut attempt = 1;
         loop {

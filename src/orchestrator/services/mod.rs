@@ -11,6 +11,7 @@ mod stop;
 mod verdict;
 mod work;
 
+pub(super) use calls::HostCalls;
 pub use give_back::GiveBackDeployment;
 pub use inspect::{DeploymentServices, EndableProcess, HostServices, InspectServices, SeenService};
 pub use quiet::{QuietDeployment, QuietedDeployment};

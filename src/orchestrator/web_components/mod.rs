@@ -2,7 +2,6 @@ mod connection_string;
 mod encoding;
 mod entity_string;
 mod environment;
-mod host_files;
 mod keyword;
 mod locate;
 mod mapped;

@@ -1,7 +1,7 @@
-use super::host_files::{Bytes, HostFiles, sha256};
 use super::write::WrittenWebConfig;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::names::HostPath;
+use crate::orchestrator::host_files::{Bytes, HostFiles, sha256};
 
 /// A file with what it is to be.
 pub(super) struct Prepared {

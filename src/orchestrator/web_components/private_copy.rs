@@ -1,7 +1,7 @@
-use super::host_files::{Bytes, HostFiles};
 use super::web_config::{WebConfig, WebTarget};
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::names::HostPath;
+use crate::orchestrator::host_files::{Bytes, HostFiles};
 use crate::transport::HostCommand;
 
 /// Where `aspnet_regiis` is: the 32-bit one, as Microsoft's pages for Orchestrator say.

@@ -1,7 +1,6 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::host_files::{Bytes, HostFiles, sha256};
 use super::locate::{self, Candidate, IisApplication};
 use super::private_copy::{ASPNET_REGIIS, PrivateCopy};
 use super::web_config::{WebConfig, WebDataStore};
@@ -9,6 +8,7 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{HostName, HostPath};
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
+use crate::orchestrator::host_files::{Bytes, HostFiles, sha256};
 use crate::permission::Permission;
 
 const NAME: &str = "read web components";

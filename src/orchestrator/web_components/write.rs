@@ -1,7 +1,6 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::host_files::{Bytes, HostFiles, sha256};
 use super::keyword::SqlClientKeyword;
 use super::prepared::{Prepared, require, undo};
 use super::private_copy::PrivateCopy;
@@ -11,6 +10,7 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{DatabaseName, HostName, HostPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
+use crate::orchestrator::host_files::{Bytes, HostFiles, sha256};
 use crate::permission::Permission;
 use crate::progress::Progress;
 

@@ -3,11 +3,12 @@ use std::future::Future;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::encoding::LONGEST;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{HostName, HostPath};
-use crate::transport::{CommandOutput, FileTransport, HostCommand, HostError, codes};
+use crate::transport::{
+    CommandOutput, FileStatus, FileTransport, HostCommand, HostError, LONGEST_FILE, codes,
+};
 
 /// The files of one host, through the context's ports and within its deadlines. Errors name the path.
 pub(super) struct HostFiles<'a> {
@@ -27,15 +28,12 @@ impl<'a> HostFiles<'a> {
 
     /// The file; `None` where none is.
     pub(super) async fn read(&self, path: &HostPath) -> Result<Option<Bytes>> {
-        let status = match self.call(self.files.stat(self.host, path)).await {
-            Ok(Some(status)) => status,
-            Ok(None) => return Ok(None),
-            Err(error) if is_absent(&error) => return Ok(None),
-            Err(error) => return Err(at(path, error)),
+        let Some(status) = self.stat(path).await? else {
+            return Ok(None);
         };
-        if status.size > LONGEST as u64 {
+        if status.size > LONGEST_FILE {
             let problem = format!(
-                "{path}: it has {} bytes, and no web.config is longer than {LONGEST}",
+                "{path}: it has {} bytes, and no configuration is longer than {LONGEST_FILE}",
                 status.size
             );
             return Err(Error::new(ErrorKind::Corrupt, problem));
@@ -45,12 +43,17 @@ impl<'a> HostFiles<'a> {
             .map_err(|error| at(path, error))
     }
 
-    pub(super) async fn exists(&self, path: &HostPath) -> Result<bool> {
+    /// What is told of the file; `None` where none is.
+    pub(super) async fn stat(&self, path: &HostPath) -> Result<Option<FileStatus>> {
         match self.call(self.files.stat(self.host, path)).await {
-            Ok(status) => Ok(status.is_some()),
-            Err(error) if is_absent(&error) => Ok(false),
+            Ok(status) => Ok(status),
+            Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(at(path, error)),
         }
+    }
+
+    pub(super) async fn exists(&self, path: &HostPath) -> Result<bool> {
+        Ok(self.stat(path).await?.is_some())
     }
 
     pub(super) async fn write_new(&self, path: &HostPath, content: &[u8]) -> Result<()> {
