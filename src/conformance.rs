@@ -1,4 +1,4 @@
-//! The tests that anybody's [`SqlTransport`] must pass.
+//! The tests that anybody's [`SqlTransport`] must pass, and, in [`hosts`], those of the ports to Windows hosts.
 //!
 //! Every operation believes what a transport states of itself, and what it hands on. So a transport
 //! is held to it here: that it keeps its sessions apart and a session together, sends a batch as it
@@ -95,6 +95,7 @@ mod answer;
 mod check;
 mod checks;
 mod fixture;
+pub mod hosts;
 mod log_capture;
 mod memory;
 mod player;

@@ -16,13 +16,13 @@ pub(super) type Outcome<T = ()> = Result<T, Miss>;
 
 type Work<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
-/// One thing that is asked of a transport.
-pub(super) struct Check {
+/// One thing that is asked of a transport, with what a check of its kind has at hand.
+pub(super) struct Check<S = Scene> {
     pub(super) name: &'static str,
-    pub(super) run: for<'a> fn(&'a Scene) -> Work<'a>,
+    pub(super) run: for<'a> fn(&'a S) -> Work<'a>,
 }
 
-impl fmt::Debug for Check {
+impl<S> fmt::Debug for Check<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
     }

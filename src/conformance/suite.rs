@@ -80,17 +80,7 @@ impl Suite {
     /// # Cancel safety
     /// Dropping the future leaves the checks that run to end by themselves.
     pub async fn run(self) -> Report {
-        let (told, report) = tokio::sync::oneshot::channel();
-        let work = move || {
-            let _ = told.send(self.run_here());
-        };
-        let started = std::thread::Builder::new()
-            .name("conformance suite".to_owned())
-            .spawn(work);
-        match (started, report.await) {
-            (Ok(_), Ok(report)) => report,
-            _ => Report::new(Vec::new()),
-        }
+        beside(move || self.run_here()).await
     }
 
     fn run_here(self) -> Report {
@@ -132,7 +122,12 @@ impl Suite {
             cut_step: self.cut_step,
             tally: Arc::clone(&tally),
         };
-        let mut verdict = Verdict::from(on_a_thread(check, scene));
+        let limit = if check.name.contains("any-byte") {
+            LIMIT_OF_CUTS
+        } else {
+            LIMIT
+        };
+        let mut verdict = Verdict::from(on_a_thread(check, scene, limit));
         let duration = begun.elapsed();
         let growth = before
             .zip(memory::peak())
@@ -163,12 +158,27 @@ impl Suite {
     }
 }
 
-fn on_a_thread(check: &'static Check, scene: Scene) -> Outcome {
-    let limit = if check.name.contains("any-byte") {
-        LIMIT_OF_CUTS
-    } else {
-        LIMIT
+/// Makes a report on a thread of its own, so that whoever waits for it is not held up.
+pub(super) async fn beside(work: impl FnOnce() -> Report + Send + 'static) -> Report {
+    let (told, report) = tokio::sync::oneshot::channel();
+    let work = move || {
+        let _ = told.send(work());
     };
+    let started = std::thread::Builder::new()
+        .name("conformance suite".to_owned())
+        .spawn(work);
+    match (started, report.await) {
+        (Ok(_), Ok(report)) => report,
+        _ => Report::new(Vec::new()),
+    }
+}
+
+/// Runs one check. It never panics and comes back after `limit` in any case.
+pub(super) fn on_a_thread<S: Send + Sync + 'static>(
+    check: &'static Check<S>,
+    scene: S,
+    limit: Duration,
+) -> Outcome {
     let (told, outcome) = mpsc::channel();
     let work = move || {
         let result = catch_unwind(AssertUnwindSafe(|| in_a_runtime(check, &scene)));
@@ -194,7 +204,7 @@ fn on_a_thread(check: &'static Check, scene: Scene) -> Outcome {
     }
 }
 
-fn in_a_runtime(check: &Check, scene: &Scene) -> Outcome {
+fn in_a_runtime<S>(check: &Check<S>, scene: &S) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

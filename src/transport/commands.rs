@@ -24,6 +24,25 @@ pub struct HostCommand {
     pub standard_input: Option<Secret>,
 }
 
+/// How much is kept of each output of a program.
+pub const LONGEST_OUTPUT: usize = 1 << 20;
+
+/// Makes text of an output, or of its beginning: adapters read on to the end, and keep
+/// [`LONGEST_OUTPUT`] bytes. What is no UTF-8 is replaced; the end says how much is left out.
+#[must_use]
+pub fn output_text(output: &[u8], length: u64) -> String {
+    let kept = &output[..output.len().min(LONGEST_OUTPUT)];
+    let mut text = String::from_utf8_lossy(kept).into_owned();
+    // What was replaced takes more bytes than it did.
+    if text.len() > LONGEST_OUTPUT {
+        text.truncate(text.floor_char_boundary(LONGEST_OUTPUT));
+    }
+    if length > kept.len() as u64 {
+        text.push_str(&format!("\n[the first {} of {length} bytes]", kept.len()));
+    }
+    text
+}
+
 /// How a program ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(
@@ -73,4 +92,20 @@ pub trait CommandTransport: fmt::Debug + Send + Sync {
         host: &HostName,
         process_id: u32,
     ) -> Result<Option<ProcessStatus>, HostError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_long_output_says_what_is_left_out() {
+        assert_eq!(output_text(b"a\xffb", 3), "a\u{fffd}b");
+        let long = vec![b'x'; LONGEST_OUTPUT + 5];
+        let text = output_text(&long, 7_000_000);
+        assert!(text.ends_with("x\n[the first 1048576 of 7000000 bytes]"));
+        assert!(
+            output_text(&[0xff; LONGEST_OUTPUT], LONGEST_OUTPUT as u64).len() <= LONGEST_OUTPUT
+        );
+    }
 }

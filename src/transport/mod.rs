@@ -18,7 +18,9 @@ mod sql_message;
 mod sql_value;
 
 pub use clock::{Clock, SystemClock};
-pub use commands::{CommandOutput, CommandTransport, HostCommand, ProcessStatus};
+pub use commands::{
+    CommandOutput, CommandTransport, HostCommand, LONGEST_OUTPUT, ProcessStatus, output_text,
+};
 pub use data_store::{DataStoreLogin, DataStoreValues, DataStoreWriter};
 pub use deadlines::Deadlines;
 pub(crate) use error::printable;

@@ -12,7 +12,7 @@ use crate::secret::Secret;
 use crate::transport::{
     CommandOutput, CommandTransport, FileStatus, FileTransport, HostCommand, HostError,
     ProcessStatus, RegistryTransport, RegistryView, ServiceStatus, ServiceTransport, StartType,
-    codes,
+    codes, output_text,
 };
 
 #[async_trait]
@@ -184,7 +184,13 @@ fn run(
         programs.get(&path).cloned()
     };
     let program = program.ok_or_else(|| refused(codes::FILE_NOT_FOUND))?;
-    Ok(program(host, arguments, input))
+    let output = program(host, arguments, input);
+    let bounded = |text: String| output_text(text.as_bytes(), text.len() as u64);
+    Ok(CommandOutput {
+        exit_code: output.exit_code,
+        standard_output: bounded(output.standard_output),
+        standard_error: bounded(output.standard_error),
+    })
 }
 
 /// `taskkill /f /pid N`, and nothing else that it can.
