@@ -3,6 +3,8 @@
 #![cfg(feature = "simulator")]
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+#[path = "support/changed_rows.rs"]
+mod changed_rows;
 #[allow(dead_code, reason = "each test program uses a part of it")]
 #[path = "support/over.rs"]
 mod over;
@@ -21,11 +23,11 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use scorch_recovery::names::{DatabaseName, SqlInstance};
 use scorch_recovery::transport::{
-    SqlBatch, SqlCapabilities, SqlColumn, SqlMessage, SqlSession, SqlSink, SqlTransport, SqlValue,
-    TransportError, Wire,
+    SqlBatch, SqlCapabilities, SqlSession, SqlSink, SqlTransport, SqlValue, TransportError, Wire,
 };
 use scorch_recovery::{ErrorKind, Operation};
 
+use changed_rows::ChangedRows;
 use plan::{Plan, SECRETS, Stage};
 
 /// Counts the connections to each instance. From a chosen one on, another server answers.
@@ -91,33 +93,18 @@ impl SqlSession for Elsewhere {
         sink: &mut dyn SqlSink,
     ) -> Result<(), TransportError> {
         self.seen.lock().unwrap().elsewhere[self.number].push(batch.clear_text().to_owned());
-        self.inner.execute(batch, &mut Renamed(sink)).await
+        // It answers as a server of another name.
+        let renamed = |_: &str, value: &mut SqlValue| {
+            if let SqlValue::Text(text) = value {
+                *text = text.replace("SQL0", "OTHER0");
+            }
+        };
+        let mut changed = ChangedRows::new(sink, &renamed);
+        self.inner.execute(batch, &mut changed).await
     }
 
     fn wire(&self) -> Wire {
         self.inner.wire()
-    }
-}
-
-/// Answers as a server of another name.
-struct Renamed<'a>(&'a mut dyn SqlSink);
-
-impl SqlSink for Renamed<'_> {
-    fn columns(&mut self, columns: &[SqlColumn]) {
-        self.0.columns(columns);
-    }
-
-    fn row(&mut self, mut row: Vec<SqlValue>) {
-        for value in &mut row {
-            if let SqlValue::Text(text) = value {
-                *text = text.replace("SQL0", "OTHER0");
-            }
-        }
-        self.0.row(row);
-    }
-
-    fn message(&mut self, message: SqlMessage) {
-        self.0.message(message);
     }
 }
 

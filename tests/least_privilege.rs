@@ -10,6 +10,8 @@
 
 #[path = "support/blinded.rs"]
 mod blinded;
+#[path = "support/changed_rows.rs"]
+mod changed_rows;
 #[path = "support/kit.rs"]
 mod kit;
 #[path = "support/permission_table.rs"]

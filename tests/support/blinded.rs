@@ -6,9 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use scorch_recovery::names::{DatabaseName, SqlInstance};
 use scorch_recovery::transport::{
-    SqlBatch, SqlCapabilities, SqlColumn, SqlMessage, SqlSession, SqlSink, SqlTransport, SqlValue,
-    TransportError, Wire,
+    SqlBatch, SqlCapabilities, SqlSession, SqlSink, SqlTransport, SqlValue, TransportError, Wire,
 };
+
+use super::changed_rows::ChangedRows;
 
 #[derive(Debug)]
 pub(crate) struct Blinded {
@@ -62,35 +63,16 @@ impl SqlSession for Session {
         if !is_asked {
             return self.inner.execute(batch, sink).await;
         }
-        let mut yes = Yes { sink, at: None };
-        self.inner.execute(batch, &mut yes).await
+        let yes = |column: &str, value: &mut SqlValue| {
+            if column == "allowed" {
+                *value = SqlValue::Int(1);
+            }
+        };
+        let mut changed = ChangedRows::new(sink, &yes);
+        self.inner.execute(batch, &mut changed).await
     }
 
     fn wire(&self) -> Wire {
         self.inner.wire()
-    }
-}
-
-/// Makes `allowed` 1.
-struct Yes<'a> {
-    sink: &'a mut dyn SqlSink,
-    at: Option<usize>,
-}
-
-impl SqlSink for Yes<'_> {
-    fn columns(&mut self, columns: &[SqlColumn]) {
-        self.at = columns.iter().position(|column| column.name == "allowed");
-        self.sink.columns(columns);
-    }
-
-    fn row(&mut self, mut row: Vec<SqlValue>) {
-        if let Some(value) = self.at.and_then(|at| row.get_mut(at)) {
-            *value = SqlValue::Int(1);
-        }
-        self.sink.row(row);
-    }
-
-    fn message(&mut self, message: SqlMessage) {
-        self.sink.message(message);
     }
 }
