@@ -8,7 +8,9 @@ use crate::error::Result;
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
 use crate::orchestrator::{
     DeploymentServices, GiveBackDeployment, InspectServices, QuietDeployment, QuietedDeployment,
-    RestartServices, ServiceVerdicts, StartServices, StopServices,
+    ReadWebComponents, RestartServices, ServiceVerdicts, StartServices, StopServices,
+    VerifiedWebComponents, VerifyWebComponents, WebComponentsInfo, WriteWebComponents,
+    WrittenWebComponents,
 };
 use crate::sql::{
     BackUpCertificate, BackUpDatabase, BackUpDatabaseMasterKey, BackUpKeySentinel,
@@ -196,5 +198,11 @@ any_operation! {
         StartServices(StartServices -> ServiceVerdicts) = "services/start@1",
         /// `ServiceControl::stop`.
         StopServices(StopServices -> ServiceVerdicts) = "services/stop@1",
+        /// `WebComponents::read`.
+        ReadWebComponents(ReadWebComponents -> WebComponentsInfo) = "web-components/read@1",
+        /// `WebComponents::verify`.
+        VerifyWebComponents(VerifyWebComponents -> VerifiedWebComponents) = "web-components/verify@1",
+        /// `WebComponents::write`.
+        WriteWebComponents(WriteWebComponents -> WrittenWebComponents) = "web-components/write@1",
     }
 }

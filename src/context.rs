@@ -13,7 +13,7 @@ use crate::secret::{Secret, SecretRef};
 use crate::transport::{
     Clock, CommandTransport, DataStoreWriter, Deadlines, FileTransport, RegistryTransport,
     SecretSource, ServiceTransport, SqlBatch, SqlTransport, SystemClock, TransportError,
-    TransportErrorKind, Wire,
+    TransportErrorKind, WebTransport, Wire,
 };
 
 mod no_sql;
@@ -33,6 +33,7 @@ struct Inner {
     commands: Option<Arc<dyn CommandTransport>>,
     registry: Option<Arc<dyn RegistryTransport>>,
     data_store_writer: Option<Arc<dyn DataStoreWriter>>,
+    web: Option<Arc<dyn WebTransport>>,
     secrets: Option<Arc<dyn SecretSource>>,
     observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
@@ -55,6 +56,7 @@ pub struct ContextBuilder {
     commands: Option<Arc<dyn CommandTransport>>,
     registry: Option<Arc<dyn RegistryTransport>>,
     data_store_writer: Option<Arc<dyn DataStoreWriter>>,
+    web: Option<Arc<dyn WebTransport>>,
     secrets: Option<Arc<dyn SecretSource>>,
     observer: Option<Arc<dyn Observer>>,
     clock: Option<Arc<dyn Clock>>,
@@ -102,6 +104,12 @@ impl ContextBuilder {
     /// and the strategy that wants it says so.
     pub fn data_store_writer(mut self, writer: impl DataStoreWriter + 'static) -> Self {
         self.data_store_writer = Some(Arc::new(writer));
+        self
+    }
+
+    /// How to ask the web servers of hosts. Default: not at all, and what verifies web components says so.
+    pub fn web(mut self, transport: impl WebTransport + 'static) -> Self {
+        self.web = Some(Arc::new(transport));
         self
     }
 
@@ -165,7 +173,8 @@ impl ContextBuilder {
         let has_host_port = self.services.is_some()
             || self.files.is_some()
             || self.commands.is_some()
-            || self.registry.is_some();
+            || self.registry.is_some()
+            || self.web.is_some();
         let sql: Arc<dyn SqlTransport> = match self.sql {
             Some(sql) => sql,
             None if has_host_port => Arc::new(NoSql),
@@ -183,6 +192,7 @@ impl ContextBuilder {
             commands: self.commands,
             registry: self.registry,
             data_store_writer: self.data_store_writer,
+            web: self.web,
             secrets: self.secrets,
             observer: self.observer.unwrap_or_else(|| Arc::new(NoObserver)),
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
@@ -228,6 +238,10 @@ impl Context {
             "data store configurations",
             "data_store_writer",
         )
+    }
+
+    pub(crate) fn web(&self) -> Result<&dyn WebTransport> {
+        plugged(self.0.web.as_deref(), "web servers", "web")
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {

@@ -73,6 +73,12 @@ pub enum Hazard {
         /// Its name.
         database: String,
     },
+    /// Application pools of IIS are recycled that other applications are in: those lose what they keep in
+    /// memory.
+    RecyclesSharedPools {
+        /// `POOL of SITE/APPLICATION, …`.
+        pools: Vec<String>,
+    },
     /// Who asks for a database by its name does not find it any more.
     RenamesDatabase {
         /// The name it had.
@@ -144,6 +150,11 @@ impl fmt::Display for Hazard {
             Self::OpensToUsers { database } => {
                 write!(f, "lets all users into the database {database}")
             }
+            Self::RecyclesSharedPools { pools } => write!(
+                f,
+                "recycles application pools with other applications in them: {}",
+                pools.join("; ")
+            ),
             Self::RenamesDatabase { from, to } => write!(
                 f,
                 "calls the database {from} {to}, so that whoever asks for {from} does not find it"

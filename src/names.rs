@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 mod backup_device;
 mod backup_url;
 mod server_path;
+mod web_url;
 pub use backup_device::BackupDevice;
 pub use backup_url::BackupUrl;
 pub use server_path::ServerPath;
+pub(crate) use web_url::split as split_url;
 
 /// Why a text is not the name it was meant to be. Says which name and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -237,6 +239,11 @@ name! {
     /// A file or folder on a host's own drives: `C:\inetpub\site\web.config`. What would surprise is
     /// refused as in [`ServerPath`], and shares of other machines too.
     HostPath, "host path", check_host_path
+}
+
+name! {
+    /// An address on a web server: `http://localhost:81/api/login`. ASCII, without a user's name.
+    WebUrl, "web address", web_url::check
 }
 
 fn check_host_path(what: &'static str, text: &str) -> Result<(), NameError> {

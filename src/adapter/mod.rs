@@ -4,6 +4,7 @@
 mod browser;
 #[cfg(any(feature = "mssql-tds", feature = "tiberius"))]
 mod contained;
+pub mod curl;
 #[cfg(any(feature = "mssql-tds", feature = "tiberius"))]
 mod ear;
 #[cfg(any(feature = "mssql-tds", feature = "tiberius"))]

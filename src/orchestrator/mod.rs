@@ -18,7 +18,8 @@ pub use services::{
     ServiceControl, ServiceVerdict, ServiceVerdicts, StartServices, StopServices,
 };
 pub use web_components::{
-    IisApplication, PassedOver, ReadWebComponents, SqlClientKeyword, WebComponents,
-    WebComponentsInfo, WebConfigInfo, WebConfigStyle, WebDataStore, WriteWebComponents,
+    ConsoleInfo, IisApplication, IisBinding, PassedOver, PoolVerdict, ReadWebComponents,
+    SqlClientKeyword, VerifiedWebComponents, VerifyWebComponents, WebCause, WebComponents,
+    WebComponentsInfo, WebConfigInfo, WebConfigStyle, WebDataStore, WebVerdict, WriteWebComponents,
     WrittenWebComponents, WrittenWebConfig,
 };

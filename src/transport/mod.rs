@@ -16,6 +16,7 @@ mod sql;
 mod sql_batch;
 mod sql_message;
 mod sql_value;
+mod web;
 
 pub use clock::{Clock, SystemClock};
 pub use commands::{
@@ -37,3 +38,4 @@ pub use sql::{
 pub use sql_batch::SqlBatch;
 pub use sql_message::SqlMessage;
 pub use sql_value::{SqlColumn, SqlValue};
+pub use web::{LONGEST_BODY, WebAnswer, WebCapabilities, WebTransport};

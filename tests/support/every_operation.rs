@@ -1,7 +1,9 @@
 //! An operation of each variant.
 
 use scorch_recovery::names::{DatabaseName, SqlInstance};
-use scorch_recovery::orchestrator::{Deployment, DeploymentServices, ServiceControl};
+use scorch_recovery::orchestrator::{
+    Deployment, DeploymentServices, ServiceControl, WebComponents, WebComponentsInfo,
+};
 use scorch_recovery::sql::{
     Certificate, Database, DatabaseKeys, DatabaseMasterKey, Dependents, EncryptedColumn,
     KeySentinel, KeySentinelBackup, Principals, ServiceMasterKey, StoredForm,
@@ -35,6 +37,12 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
     let seen: DeploymentServices = serde_json::from_str(
         r#"{"hosts":[{"host":{"host":"RB01","roles":["runbook-server"]},"failure":null,"services":[
             {"service":"orunbook","status":null,"process":null}]}]}"#,
+    )
+    .unwrap();
+    let web: WebComponentsInfo = serde_json::from_str(
+        r#"{"host":"RB01","passed_over":[],"consoles":[],"found":[{"path":"C:\\w\\web.config","sha256":"00",
+            "encrypted_by":null,"stores":[],"origins":["http://web01:82"],"contradiction":null,
+            "application":{"site":"w","path":"/","pool":"p","pool_shared_with":[],"bindings":[]}}]}"#,
     )
     .unwrap();
     let operations: Vec<AnyOperation> = vec![
@@ -142,6 +150,16 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
         ServiceControl::restart(&deployment).into(),
         ServiceControl::start(&deployment).into(),
         ServiceControl::stop(&deployment).into(),
+        WebComponents::read(&host)
+            .also_at(r"C:\w\web.config".parse().unwrap())
+            .decrypting_in(r"C:\c".parse().unwrap())
+            .into(),
+        WebComponents::verify(&host).seen(&web).into(),
+        WebComponents::write(&host, &instance, &database)
+            .seen(&web)
+            .keeping_copies_in(r"C:\c".parse().unwrap())
+            .renamed(&"WEB01".parse().unwrap(), &host)
+            .into(),
     ];
     let tags: Vec<String> = operations
         .iter()

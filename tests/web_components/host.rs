@@ -1,4 +1,4 @@
-//! A host in memory: files with permissions, and a stand-in for `aspnet_regiis`. Every call is counted, and
+//! A host in memory: files with permissions, and stand-ins for `aspnet_regiis` and `appcmd`. Every call is counted, and
 //! one of them can be made to fail.
 
 use std::collections::BTreeMap;
@@ -36,6 +36,7 @@ pub(crate) struct File {
     /// Who may read it, in a word.
     pub(crate) permissions: String,
     pub(crate) is_held_open: bool,
+    pub(crate) is_read_only: bool,
 }
 
 #[derive(Debug, Default)]
@@ -56,8 +57,10 @@ pub(crate) struct State {
     /// What somebody else does once the first file was replaced: to the second, this content.
     pub(crate) overwrites: Option<(String, String, Vec<u8>)>,
     nonce: u8,
-    /// What the stand-in answers with instead of doing it.
+    /// What the stand-in for `aspnet_regiis` answers with instead of doing it.
     pub(crate) exit_code: u32,
+    /// What the stand-in for `appcmd` answers with.
+    pub(crate) appcmd_exit_code: u32,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -73,6 +76,7 @@ impl Host {
             content: content.into(),
             permissions: format!("of {}", path.rsplit_once('\\').unwrap().0),
             is_held_open: false,
+            is_read_only: false,
         };
         self.state().files.insert(path.to_lowercase(), file);
     }
@@ -84,7 +88,7 @@ impl Host {
         for (name, content) in applications {
             host.put(&format!(r"C:\Sites\{name}\web.config"), *content);
             sites += &format!(
-                "<site name='{name}' id='1'><application path='/'><virtualDirectory path='/' physicalPath='C:\\Sites\\{name}'/></application></site>"
+                "<site name='{name}' id='1'><application path='/' applicationPool='{name} Pool'><virtualDirectory path='/' physicalPath='C:\\Sites\\{name}'/></application></site>"
             );
         }
         host.put(SITES, format!("<configuration><system.applicationHost><sites>{sites}</sites></system.applicationHost></configuration>"));
@@ -175,7 +179,7 @@ impl FileTransport for Host {
             Ok(Some(FileStatus {
                 size: file.content.len() as u64,
                 modified: datetime!(2026-01-01 0:00 UTC),
-                is_read_only: false,
+                is_read_only: file.is_read_only,
             }))
         })
     }
@@ -202,6 +206,7 @@ impl FileTransport for Host {
                 content: content.to_vec(),
                 permissions: format!("of {folder}"),
                 is_held_open: false,
+                is_read_only: false,
             };
             state.new_file(path, file)
         })
@@ -261,6 +266,13 @@ impl CommandTransport for Host {
             format!("run {} {}", command.program, command.arguments[0]),
             |state| {
                 state.commands.push(command.arguments.clone());
+                if command.program.file_name() == "appcmd.exe" {
+                    return Ok(CommandOutput {
+                        exit_code: state.appcmd_exit_code,
+                        standard_output: "it says \u{1b}[31msomething".to_owned(),
+                        standard_error: String::new(),
+                    });
+                }
                 let arguments: Vec<&str> = command.arguments.iter().map(String::as_str).collect();
                 let path: HostPath = format!(r"{}\web.config", arguments[2]).parse().unwrap();
                 let exit_code = if state.exit_code == 0 {

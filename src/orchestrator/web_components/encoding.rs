@@ -1,6 +1,7 @@
 use crate::error::{Error, ErrorKind, Result};
 
-/// The longest web.config that is read: real ones have a few KiB.
+/// The longest file of a site that is read: real ones have a few KiB, and IIS itself reads a web.config up to
+/// 250 KiB unless it is told otherwise (documented).
 pub(super) const LONGEST: usize = 4 << 20;
 
 /// How the characters of a file are bytes.
@@ -19,7 +20,7 @@ impl Encoding {
     pub(super) fn decode(bytes: &[u8]) -> Result<(Self, String)> {
         if bytes.len() > LONGEST {
             return Err(corrupt(format!(
-                "it has {} bytes, and no web.config is longer than {LONGEST}",
+                "it has {} bytes, and no configuration of a site is longer than {LONGEST}",
                 bytes.len()
             )));
         }
@@ -189,7 +190,10 @@ mod tests {
                 b"\xef\xbb\xbf\xef\xbb\xbf<a/>".to_vec(),
                 "two byte order marks",
             ),
-            (vec![b' '; LONGEST + 1], "no web.config is longer"),
+            (
+                vec![b' '; LONGEST + 1],
+                "no configuration of a site is longer",
+            ),
         ] {
             let error = Encoding::decode(&bytes).unwrap_err();
             assert!(error.detail().contains(part), "{part}: {error}");

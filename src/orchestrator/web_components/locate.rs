@@ -1,7 +1,6 @@
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
+use super::application::{self, IisApplication};
 use super::encoding::Encoding;
 use super::xml;
 use crate::error::{Error, ErrorKind, Result};
@@ -18,29 +17,43 @@ pub(super) const USUAL: &[&str] = &[
     r"C:\Program Files\Microsoft System Center\Orchestrator\WebApi",
 ];
 
-/// An application of IIS.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct IisApplication {
-    /// The site's name.
-    pub site: String,
-    /// The application's path in it: `/`, `/Orchestrator2012`.
-    pub path: String,
-    /// Its application pool, where it names one.
-    pub pool: Option<String>,
-}
+/// The console's configuration, below its folder (documented).
+const CONSOLE: &str = r"assets\configuration.json";
 
 /// A folder with a web.config, and who said so.
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {
     pub(super) path: HostPath,
+    /// Where the console's configuration would be, if that is what the application is.
+    console: Option<HostPath>,
     pub(super) application: Option<IisApplication>,
     /// Whether name or place say that it is Orchestrator's, as its content may not.
     pub(super) is_named_so: bool,
 }
 
-/// The web.config of each application in an applicationHost.config, and the folders that are not understood.
-pub(super) fn applications(bytes: &[u8]) -> Result<(Vec<Candidate>, Vec<String>)> {
+impl Candidate {
+    /// Whether it was named, and is a console's configuration.
+    pub(super) fn is_console(&self) -> bool {
+        self.console.as_ref() == Some(&self.path)
+    }
+
+    /// Where a console's configuration would be.
+    pub(super) const fn console(&self) -> Option<&HostPath> {
+        self.console.as_ref()
+    }
+}
+
+/// What an applicationHost.config says.
+#[derive(Debug)]
+pub(super) struct Applications {
+    /// The web.config of each application.
+    pub(super) found: Vec<Candidate>,
+    /// The folders that are not understood.
+    pub(super) not_understood: Vec<String>,
+}
+
+/// The applications in an applicationHost.config.
+pub(super) fn applications(bytes: &[u8]) -> Result<Applications> {
     let (_, text) = Encoding::decode(bytes)?;
     let document = xml::parse(&text)?;
     let root = document.root_element();
@@ -50,53 +63,64 @@ pub(super) fn applications(bytes: &[u8]) -> Result<(Vec<Candidate>, Vec<String>)
             "its root is not <configuration>",
         ));
     }
-    let (mut found, mut not_understood) = (Vec::new(), Vec::new());
-    let children = |node: roxmltree::Node<'_, '_>, name: &'static str| {
-        node.children()
-            .filter(|child| xml::is(*child, name))
-            .map(|child| child.id())
-            .collect::<Vec<_>>()
-    };
-    let node = |id| document.get_node(id).unwrap_or(root);
-    let sites = children(root, "system.applicationHost")
-        .into_iter()
-        .flat_map(|id| children(node(id), "sites"))
-        .flat_map(|id| children(node(id), "site"));
-    for site in sites.map(node) {
-        let site_name = xml::attribute(site, "name").unwrap_or_default();
-        for application in children(site, "application").into_iter().map(node) {
-            let folders = children(application, "virtualDirectory")
-                .into_iter()
-                .map(node);
-            for folder in folders.filter(|folder| xml::attribute(*folder, "path") == Some("/")) {
-                let said = xml::attribute(folder, "physicalPath").unwrap_or_default();
-                let application = IisApplication {
-                    site: site_name.to_owned(),
-                    path: xml::attribute(application, "path")
-                        .unwrap_or_default()
-                        .to_owned(),
-                    pool: xml::attribute(application, "applicationPool").map(str::to_owned),
-                };
-                match web_config(said) {
-                    Some(path) => found.push(Candidate {
-                        is_named_so: is_orchestrator(&[site_name, &application.path, said]),
-                        path,
-                        application: Some(application),
-                    }),
-                    None => not_understood.push(said.to_owned()),
+    let mut applications = Vec::new();
+    let mut folders = Vec::new();
+    for sites in xml::below(root, &["system.applicationHost", "sites"]) {
+        let default = application::default_pool(sites);
+        for site in xml::below(sites, &["site"]) {
+            let default = application::default_pool(site).or_else(|| default.clone());
+            let bindings = application::bindings(site);
+            let said = |node, name| xml::attribute(node, name).map(str::to_owned);
+            for node in xml::below(site, &["application"]) {
+                let all = xml::below(node, &["virtualDirectory"]);
+                for folder in all
+                    .into_iter()
+                    .filter(|folder| xml::attribute(*folder, "path") == Some("/"))
+                {
+                    folders.push(said(folder, "physicalPath").unwrap_or_default());
+                    applications.push(IisApplication {
+                        site: said(site, "name").unwrap_or_default(),
+                        path: said(node, "path").unwrap_or_default(),
+                        pool: said(node, "applicationPool").or_else(|| default.clone()),
+                        pool_shared_with: Vec::new(),
+                        bindings: bindings.clone(),
+                    });
                 }
             }
         }
     }
-    Ok((found, not_understood))
+    application::note_neighbours(&mut applications);
+    let (mut found, mut not_understood) = (Vec::new(), Vec::new());
+    for (application, folder) in applications.into_iter().zip(folders) {
+        match file_in(&folder, "web.config") {
+            Some(path) => found.push(Candidate {
+                is_named_so: is_orchestrator(&[&application.site, &application.path, &folder]),
+                console: file_in(&folder, CONSOLE),
+                path,
+                application: Some(application),
+            }),
+            None => not_understood.push(folder),
+        }
+    }
+    Ok(Applications {
+        found,
+        not_understood,
+    })
 }
 
 /// The usual places, and those that the caller names.
 pub(super) fn named(also: &[HostPath]) -> Vec<Candidate> {
-    let usual = USUAL.iter().filter_map(|folder| web_config(folder));
+    let usual = USUAL
+        .iter()
+        .filter_map(|folder| file_in(folder, "web.config"));
     usual
         .chain(also.iter().cloned())
         .map(|path| Candidate {
+            console: path
+                .as_str()
+                .to_lowercase()
+                .ends_with(".json")
+                .then(|| path.clone()),
             path,
             application: None,
             is_named_so: true,
@@ -129,9 +153,9 @@ fn is_orchestrator(names: &[&str]) -> bool {
         .any(|name| name.to_lowercase().contains("orchestrator"))
 }
 
-/// The web.config in a folder as IIS writes it. Of variables only `%SystemDrive%` is understood: IIS's own
+/// A file in a folder as IIS writes it. Of variables only `%SystemDrive%` is understood: IIS's own
 /// configuration was found on `C:`.
-fn web_config(folder: &str) -> Option<HostPath> {
+fn file_in(folder: &str, file: &str) -> Option<HostPath> {
     const DRIVE: &str = "%systemdrive%";
     let folder = match folder.get(..DRIVE.len()) {
         Some(start) if start.eq_ignore_ascii_case(DRIVE) => format!("C:{}", &folder[DRIVE.len()..]),
@@ -140,7 +164,7 @@ fn web_config(folder: &str) -> Option<HostPath> {
     if folder.contains('%') {
         return None;
     }
-    format!(r"{}\web.config", folder.trim_end_matches('\\'))
+    format!(r"{}\{file}", folder.trim_end_matches('\\'))
         .parse()
         .ok()
 }
@@ -159,9 +183,13 @@ mod tests {
  <site name='Microsoft System Center 2012 Orchestrator Web Service' id='2'>
   <application path="/" applicationPool="p"><virtualDirectory path="/" physicalPath="E:\W &amp; S\"/></application>
   <application path="/b"><virtualDirectory path="/" physicalPath="%OTHER%\b"/></application>
-  <application path="/c"><virtualDirectory path="/" physicalPath="\\share\c"/></application>
- </site><siteDefaults/></sites></system.applicationHost></configuration>"#;
-        let (found, not_understood) = applications(sites.as_bytes()).unwrap();
+  <application path="/c" applicationPool="P"><virtualDirectory path="/" physicalPath="\\share\c"/></application>
+  <bindings><binding protocol="http" bindingInformation="*:81:"/><binding protocol="net.pipe" bindingInformation="*"/></bindings>
+ </site><siteDefaults/><applicationDefaults applicationPool="DefaultAppPool"/></sites></system.applicationHost></configuration>"#;
+        let Applications {
+            found,
+            not_understood,
+        } = applications(sites.as_bytes()).unwrap();
         let paths: Vec<&str> = found.iter().map(|found| found.path.as_str()).collect();
         assert_eq!(
             paths,
@@ -175,9 +203,23 @@ mod tests {
                 .collect::<Vec<_>>(),
             [false, true]
         );
+        let application = |at: usize| found[at].application.as_ref().unwrap();
+        assert_eq!(application(0).pool.as_deref(), Some("DefaultAppPool"));
         assert_eq!(
-            found[1].application.as_ref().unwrap().pool.as_deref(),
-            Some("p")
+            application(0).pool_shared_with,
+            ["Microsoft System Center 2012 Orchestrator Web Service/b"]
+        );
+        assert_eq!(application(1).pool.as_deref(), Some("p"));
+        assert_eq!(
+            application(1).pool_shared_with,
+            ["Microsoft System Center 2012 Orchestrator Web Service/c"],
+            "whichever case the pool's name has"
+        );
+        assert_eq!(application(1).bindings.len(), 1);
+        assert_eq!(application(1).bindings[0].port, 81);
+        assert_eq!(
+            found[1].console.as_ref().unwrap().as_str(),
+            r"E:\W & S\assets\configuration.json"
         );
     }
 
@@ -186,6 +228,7 @@ mod tests {
         let path = |path: &str| path.parse::<HostPath>().unwrap();
         let mut all = vec![Candidate {
             path: path(r"c:\program files\microsoft system center\orchestrator\webapi\WEB.config"),
+            console: None,
             application: None,
             is_named_so: false,
         }];

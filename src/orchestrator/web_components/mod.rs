@@ -1,23 +1,39 @@
+mod answer;
+mod application;
 mod connection_string;
+mod console;
+mod cors;
 mod encoding;
 mod entity_string;
 mod environment;
 mod keyword;
 mod locate;
 mod mapped;
+mod pools;
+mod prepare;
 mod prepared;
 mod private_copy;
 mod read;
+mod renaming;
+mod seen;
 mod setting;
+mod verified;
+mod verify;
 mod web_config;
 mod write;
+mod written;
 mod xml;
 
+pub use answer::WebCause;
+pub use application::{IisApplication, IisBinding};
 pub use keyword::SqlClientKeyword;
-pub use locate::IisApplication;
-pub use read::{PassedOver, ReadWebComponents, WebComponentsInfo, WebConfigInfo};
+pub use pools::PoolVerdict;
+pub use read::{ConsoleInfo, PassedOver, ReadWebComponents, WebComponentsInfo, WebConfigInfo};
+pub use verified::{VerifiedWebComponents, WebVerdict};
+pub use verify::VerifyWebComponents;
 pub use web_config::{WebConfigStyle, WebDataStore};
-pub use write::{WriteWebComponents, WrittenWebComponents, WrittenWebConfig};
+pub use write::WriteWebComponents;
+pub use written::{WrittenWebComponents, WrittenWebConfig};
 
 use crate::names::{DatabaseName, HostName, SqlInstance};
 
@@ -41,5 +57,10 @@ impl WebComponents {
         database: &DatabaseName,
     ) -> WriteWebComponents {
         WriteWebComponents::new(host.clone(), instance.clone(), database.clone())
+    }
+
+    /// Asks the web components of a host whether they work.
+    pub fn verify(host: &HostName) -> VerifyWebComponents {
+        VerifyWebComponents::new(host.clone())
     }
 }

@@ -1,4 +1,4 @@
-use super::write::WrittenWebConfig;
+use super::written::WrittenWebConfig;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::names::HostPath;
 use crate::orchestrator::host_files::{Bytes, HostFiles, sha256};
@@ -11,6 +11,10 @@ pub(super) struct Prepared {
     pub(super) after: Option<Bytes>,
     pub(super) copy: HostPath,
     pub(super) clear_text_secrets: Vec<String>,
+    /// The origins or addresses that it named before.
+    pub(super) addresses: Vec<String>,
+    /// Whether it is another file than was seen, which an interrupted run may have written.
+    pub(super) was_changed: bool,
 }
 
 impl Prepared {

@@ -1,7 +1,9 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::locate::{self, Candidate, IisApplication};
+use super::application::IisApplication;
+use super::console::ConsoleConfig;
+use super::locate::{self, Applications, Candidate};
 use super::private_copy::{ASPNET_REGIIS, PrivateCopy};
 use super::web_config::{WebConfig, WebDataStore};
 use crate::context::Context;
@@ -20,6 +22,8 @@ const NAME: &str = "read web components";
 ///   [`also_at`](Self::also_at) names. A file of another application is passed over, with the reason.
 /// * Both ways of naming the database are found, also on one host: `OrchestratorContext` (2012 to 2019),
 ///   `Database__*` (2022 and later).
+/// * The console's `assets\configuration.json` is found below applications that name or place say are
+///   Orchestrator's.
 /// * An encrypted section stays so, and is told, unless [`decrypting_in`](Self::decrypting_in) names a
 ///   folder for a private copy, which is removed again.
 /// * Passwords are not part of what is returned; where one stands in clear text is.
@@ -47,6 +51,8 @@ pub struct WebComponentsInfo {
     pub host: HostName,
     /// The files that name an Orchestrator database, or may in an encrypted section.
     pub found: Vec<WebConfigInfo>,
+    /// The configurations of consoles, which name the API's address.
+    pub consoles: Vec<ConsoleInfo>,
     /// What was looked at and is not among them.
     pub passed_over: Vec<PassedOver>,
 }
@@ -65,8 +71,24 @@ pub struct WebConfigInfo {
     pub encrypted_by: Option<String>,
     /// What it says, place by place. Empty where that is encrypted and was not decrypted.
     pub stores: Vec<WebDataStore>,
+    /// The origins that the API answers to (CORS).
+    pub origins: Vec<String>,
     /// Which places say different things, if they do: then it is not written to.
     pub contradiction: Option<String>,
+}
+
+/// A `configuration.json` of the HTML5 console.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ConsoleInfo {
+    /// Where it is.
+    pub path: HostPath,
+    /// The application of IIS whose it is, where IIS says so.
+    pub application: Option<IisApplication>,
+    /// The SHA-256 of the file as it is there.
+    pub sha256: String,
+    /// The addresses that it names.
+    pub addresses: Vec<String>,
 }
 
 /// A place that does not name an Orchestrator database, as far as could be seen.
@@ -89,7 +111,7 @@ impl ReadWebComponents {
         }
     }
 
-    /// A web.config that is looked at too.
+    /// A web.config that is looked at too, or a console's `configuration.json`.
     pub fn also_at(mut self, file: HostPath) -> Self {
         self.also_at.push(file);
         self
@@ -113,6 +135,7 @@ impl ReadWebComponents {
         let mut info = WebComponentsInfo {
             host: self.host.clone(),
             found: Vec::new(),
+            consoles: Vec::new(),
             passed_over: Vec::new(),
         };
         let sites: HostPath = locate::SITES.parse()?;
@@ -124,7 +147,10 @@ impl ReadWebComponents {
                     .to_owned(),
             }),
             Some(bytes) => {
-                let (found, not_understood) = locate::applications(&bytes).map_err(|error| {
+                let Applications {
+                    found,
+                    not_understood,
+                } = locate::applications(&bytes).map_err(|error| {
                     Error::new(error.kind(), format!("{sites}: {}", error.detail()))
                 })?;
                 candidates = found;
@@ -138,35 +164,17 @@ impl ReadWebComponents {
         candidates.extend(locate::named(&self.also_at));
         for candidate in locate::distinct(candidates) {
             cx.safe_point()?;
-            let bytes = match files.read(&candidate.path).await {
-                Ok(Some(bytes)) => bytes,
-                Ok(None) => continue,
-                // One file that can't be read must not hide the others.
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        ErrorKind::Busy | ErrorKind::Corrupt | ErrorKind::PermissionDenied
-                    ) =>
-                {
-                    info.passed_over.push(PassedOver {
-                        place: candidate.path.to_string(),
-                        why: error.detail().to_owned(),
-                    });
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            match self.examine(&files, &candidate, &bytes).await? {
-                Ok(found) => info.found.push(found),
-                Err(why) => info.passed_over.push(PassedOver {
-                    place: candidate.path.to_string(),
-                    why,
-                }),
+            if !candidate.is_console() {
+                self.look_at_config(&files, &candidate, &mut info).await?;
+            }
+            if let Some(path) = candidate.console() {
+                look_at_console(&files, &candidate, path, &mut info).await?;
             }
         }
         for also in &self.also_at {
             let is_it = |place: &str| place.eq_ignore_ascii_case(also.as_str());
             let is_known = info.found.iter().any(|found| is_it(found.path.as_str()))
+                || info.consoles.iter().any(|found| is_it(found.path.as_str()))
                 || info.passed_over.iter().any(|passed| is_it(&passed.place));
             if !is_known {
                 return Err(Error::new(
@@ -176,6 +184,22 @@ impl ReadWebComponents {
             }
         }
         Ok(info)
+    }
+
+    async fn look_at_config(
+        &self,
+        files: &HostFiles<'_>,
+        candidate: &Candidate,
+        info: &mut WebComponentsInfo,
+    ) -> Result<()> {
+        let path = &candidate.path;
+        if let Some(bytes) = read_or_pass(files, path, info).await? {
+            match self.examine(files, candidate, &bytes).await? {
+                Ok(found) => info.found.push(found),
+                Err(why) => info.pass(path, why),
+            }
+        }
+        Ok(())
     }
 
     /// What a file says; else why it is passed over.
@@ -195,6 +219,7 @@ impl ReadWebComponents {
             sha256: sha256(bytes),
             encrypted_by: None,
             stores: config.stores(),
+            origins: config.origins().map(str::to_owned).collect(),
             contradiction: config.contradiction(),
         };
         if let Some(protected) = config.protected.first() {
@@ -231,6 +256,66 @@ impl ReadWebComponents {
         };
         copy.decrypted(bytes).await
     }
+}
+
+impl WebComponentsInfo {
+    fn pass(&mut self, place: &HostPath, why: impl Into<String>) {
+        self.passed_over.push(PassedOver {
+            place: place.to_string(),
+            why: why.into(),
+        });
+    }
+}
+
+/// A file that is there. One that can't be read is passed over, so that it does not hide the others.
+async fn read_or_pass(
+    files: &HostFiles<'_>,
+    path: &HostPath,
+    info: &mut WebComponentsInfo,
+) -> Result<Option<Bytes>> {
+    match files.read(path).await {
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::Busy | ErrorKind::Corrupt | ErrorKind::PermissionDenied
+            ) =>
+        {
+            info.pass(path, error.detail());
+            Ok(None)
+        }
+        read => read,
+    }
+}
+
+async fn look_at_console(
+    files: &HostFiles<'_>,
+    candidate: &Candidate,
+    path: &HostPath,
+    info: &mut WebComponentsInfo,
+) -> Result<()> {
+    let Some(bytes) = read_or_pass(files, path, info).await? else {
+        return Ok(());
+    };
+    if !candidate.is_named_so {
+        info.pass(
+            path,
+            "nothing says that it is the console of Orchestrator; name it if it is",
+        );
+        return Ok(());
+    }
+    match ConsoleConfig::read(&bytes) {
+        Err(error) => info.pass(path, error.detail()),
+        Ok(config) if config.addresses().next().is_none() => {
+            info.pass(path, "it names no address");
+        }
+        Ok(config) => info.consoles.push(ConsoleInfo {
+            path: path.clone(),
+            application: candidate.application.clone(),
+            sha256: sha256(&bytes),
+            addresses: config.addresses().map(str::to_owned).collect(),
+        }),
+    }
+    Ok(())
 }
 
 /// The `aspnet_regiis` to use.

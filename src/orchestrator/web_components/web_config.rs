@@ -5,10 +5,12 @@ use roxmltree::Node;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::cors::{self, Origin};
 use super::encoding::Encoding;
 use super::entity_string::{self, EntityString};
 use super::environment::Environment;
 use super::keyword::SqlClientKeyword;
+use super::renaming::Renaming;
 use super::setting::Setting;
 use super::xml::{self, Edit};
 use crate::error::{Error, ErrorKind, Result};
@@ -83,6 +85,11 @@ impl WebDataStore {
                         this.clear_text_secrets.push(name.to_owned());
                     }
                 }
+                // A value that goes on with another keyword: it may be a password.
+                Some(_) if holds_password(value) => {
+                    this.not_shown.push(name.to_owned());
+                    this.clear_text_secrets.push(name.to_owned());
+                }
                 Some(keyword) => {
                     this.settings.insert(keyword, value.to_owned());
                 }
@@ -97,6 +104,8 @@ impl WebDataStore {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct WebTarget {
     pub(super) settings: Vec<(SqlClientKeyword, String)>,
+    /// Hosts with another name than before, in the origins that it answers to.
+    pub(super) renamings: Vec<Renaming>,
 }
 
 /// An encrypted `connectionStrings`.
@@ -116,6 +125,7 @@ pub(super) struct WebConfig {
     /// It may hold passwords.
     text: Zeroizing<String>,
     places: Vec<Place>,
+    origins: Vec<Origin>,
     pub(super) protected: Vec<Protected>,
 }
 
@@ -135,6 +145,7 @@ impl WebConfig {
         let (encoding, text) = Encoding::decode(bytes)?;
         let text = Zeroizing::new(text);
         let mut places = Vec::new();
+        let mut origins = Vec::new();
         let mut protected = Vec::new();
         {
             let document = xml::parse(&text)?;
@@ -145,7 +156,8 @@ impl WebConfig {
             let locations = root.children().filter(|node| xml::is(*node, "location"));
             for parent in std::iter::once(root).chain(locations) {
                 let is_at_top = parent == root;
-                for section in below(parent, &["connectionStrings"]) {
+                Origin::read(parent, &mut origins)?;
+                for section in xml::below(parent, &["connectionStrings"]) {
                     if let Some(provider) = protection(section) {
                         protected.push(Protected {
                             provider,
@@ -156,7 +168,7 @@ impl WebConfig {
                     }
                     read_section(section, &mut places)?;
                 }
-                for module in below(parent, &["system.webServer", "aspNetCore"]) {
+                for module in xml::below(parent, &["system.webServer", "aspNetCore"]) {
                     if protection(module).is_some() {
                         return Err(Error::new(
                             ErrorKind::Unsupported,
@@ -164,7 +176,7 @@ impl WebConfig {
                         ));
                     }
                 }
-                for environment in below(
+                for environment in xml::below(
                     parent,
                     &["system.webServer", "aspNetCore", "environmentVariables"],
                 ) {
@@ -181,6 +193,7 @@ impl WebConfig {
             encoding,
             text,
             places,
+            origins,
             protected,
         })
     }
@@ -200,6 +213,11 @@ impl WebConfig {
             ),
         };
         self.places.iter().map(store).collect()
+    }
+
+    /// The origins that the API answers to.
+    pub(super) fn origins(&self) -> impl Iterator<Item = &str> {
+        self.origins.iter().map(Origin::as_str)
     }
 
     /// Where two places say different things, if they do.
@@ -233,7 +251,7 @@ impl WebConfig {
             return Err(corrupt(&contradiction)
                 .with_remedy("find out which of them counts, and take the other one out"));
         }
-        let mut edits = Vec::new();
+        let mut edits = cors::edits(&self.origins, &target.renamings);
         for place in &self.places {
             for (keyword, value) in &target.settings {
                 if !xml::can_hold(value) {
@@ -315,16 +333,15 @@ fn read_section(section: Node<'_, '_>, places: &mut Vec<Place>) -> Result<()> {
     Ok(())
 }
 
-/// The elements at a path below a node. A part of it that is encrypted has none of these.
-fn below<'a, 'input>(parent: Node<'a, 'input>, path: &[&str]) -> Vec<Node<'a, 'input>> {
-    let Some((first, rest)) = path.split_first() else {
-        return vec![parent];
+/// Whether a value has a password behind it, as in `SQL01;Password=…`.
+fn holds_password(value: &str) -> bool {
+    let keyword = |part: &str| {
+        part.split_once('=')
+            .map(|(name, _)| SqlClientKeyword::named(name))
     };
-    parent
-        .children()
-        .filter(|node| xml::is(*node, first))
-        .flat_map(|node| below(node, rest))
-        .collect()
+    value
+        .split(';')
+        .any(|part| keyword(part) == Some(Some(SqlClientKeyword::Password)))
 }
 
 /// The provider of a section that is encrypted.

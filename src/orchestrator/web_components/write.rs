@@ -1,16 +1,22 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use super::console::ConsoleConfig;
 use super::keyword::SqlClientKeyword;
+use super::pools;
+use super::prepare::Preparation;
 use super::prepared::{Prepared, require, undo};
-use super::private_copy::PrivateCopy;
 use super::read::{WebComponentsInfo, program};
+use super::renaming::Renaming;
+use super::seen::{self, SeenFile};
 use super::web_config::{WebConfig, WebTarget};
+use super::written::WrittenWebComponents;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
+use crate::hazard::Hazard;
 use crate::names::{DatabaseName, HostName, HostPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
-use crate::orchestrator::host_files::{Bytes, HostFiles, sha256};
+use crate::orchestrator::host_files::HostFiles;
 use crate::permission::Permission;
 use crate::progress::Progress;
 
@@ -28,7 +34,15 @@ const NAME: &str = "write web components";
 ///   text never reaches the site, and all outside of the section stays.
 /// * Of each file that changes a copy with its permissions is kept first, outside of the site. Each is
 ///   replaced atomically and read again. When one fails, those before it are put back.
-/// * IIS starts an application again whose web.config changes (documented).
+/// * A host that has another name now is named so where the API lists origins (CORS, documented: in small
+///   letters) and where the console names the API ([`renamed`](Self::renamed)). An origin of the old name
+///   stays where the new one is listed already.
+/// * IIS starts an application again whose web.config changes (documented). Its application pool is
+///   recycled too, so that nothing answers out of the old database: by `appcmd`, with overlap as IIS does
+///   it, once all files are written. Not recycled is a pool with other applications in it, unless
+///   [`recycling_shared_pools`](Self::recycling_shared_pools) says so, and one that is not known. What
+///   became of each is in the output; it fails no write, and `observe` does not see it. The console is
+///   files that browsers read, and needs none.
 ///
 /// # Errors
 /// `InvalidInput`, `NotFound`, `Corrupt` (malformed, contradicting itself), `Unsupported` (a document type
@@ -47,42 +61,13 @@ pub struct WriteWebComponents {
     instance: SqlInstance,
     database: DatabaseName,
     trusts_certificate: bool,
-    seen: Option<Vec<SeenWebConfig>>,
+    #[serde(default)]
+    renamings: Vec<Renaming>,
+    #[serde(default)]
+    recycles_shared: bool,
+    seen: Option<Vec<SeenFile>>,
     keeping_copies_in: Option<HostPath>,
     aspnet_regiis: Option<HostPath>,
-}
-
-/// A file as it was seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct SeenWebConfig {
-    path: HostPath,
-    sha256: String,
-}
-
-/// What was written on a host.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct WrittenWebComponents {
-    /// The host.
-    pub host: HostName,
-    /// Its files, in the order in which they were seen.
-    pub files: Vec<WrittenWebConfig>,
-}
-
-/// A web.config that names the database now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct WrittenWebConfig {
-    /// Where it is.
-    pub path: HostPath,
-    /// The copy of what it was; `None` where it named the database before, and was not touched.
-    pub copy: Option<HostPath>,
-    /// The SHA-256 of what it was.
-    pub sha256_before: String,
-    /// The SHA-256 of what it is.
-    pub sha256: String,
-    /// The names of secrets that stand in it in clear text, as they did before.
-    pub clear_text_secrets: Vec<String>,
 }
 
 impl WriteWebComponents {
@@ -92,6 +77,8 @@ impl WriteWebComponents {
             instance,
             database,
             trusts_certificate: false,
+            renamings: Vec::new(),
+            recycles_shared: false,
             seen: None,
             keeping_copies_in: None,
             aspnet_regiis: None,
@@ -100,11 +87,7 @@ impl WriteWebComponents {
 
     /// The files to write to, as they were seen. Required.
     pub fn seen(mut self, info: &WebComponentsInfo) -> Self {
-        let seen = info.found.iter().map(|found| SeenWebConfig {
-            path: found.path.clone(),
-            sha256: found.sha256.clone(),
-        });
-        self.seen = Some(seen.collect());
+        self.seen = Some(seen::files(info));
         self
     }
 
@@ -123,6 +106,24 @@ impl WriteWebComponents {
         self
     }
 
+    /// The host `from` is called `to` now, where the API's origins and the console's address of the API
+    /// name it. Only that very name is meant: `web01` is not `web01.contoso.example`. May be called for
+    /// several.
+    pub fn renamed(mut self, from: &HostName, to: &HostName) -> Self {
+        self.renamings.push(Renaming {
+            from: from.clone(),
+            to: to.clone(),
+        });
+        self
+    }
+
+    /// Recycles application pools with other applications in them too: those lose what they keep in
+    /// memory, such as sessions.
+    pub const fn recycling_shared_pools(mut self) -> Self {
+        self.recycles_shared = true;
+        self
+    }
+
     /// Where `aspnet_regiis.exe` is. Default: in the 32-bit Framework of version 4, on `C:`.
     pub fn aspnet_regiis(mut self, program: HostPath) -> Self {
         self.aspnet_regiis = Some(program);
@@ -137,25 +138,35 @@ impl WriteWebComponents {
         if self.trusts_certificate {
             settings.push((SqlClientKeyword::TrustServerCertificate, "true".to_owned()));
         }
-        WebTarget { settings }
+        WebTarget {
+            settings,
+            renamings: self.renamings.clone(),
+        }
     }
 
     async fn write(&self, cx: &Context) -> Result<WrittenWebComponents> {
-        let seen = required(self.seen.as_ref(), "seen")?;
+        let seen = self.meant()?;
         let folder = required(self.keeping_copies_in.as_ref(), "keeping_copies_in")?;
-        if seen.is_empty() {
+        if !seen.iter().any(|file| !file.is_console) {
             return Err(Error::new(
                 ErrorKind::NotFound,
                 "no web.config was seen that names an Orchestrator database",
             )
             .with_remedy("name it: WebComponents::read(…).also_at(…)"));
         }
-        outside_of_sites(folder, seen)?;
+        outside_of_sites(folder, &seen)?;
         let files = HostFiles::of(cx, &self.host)?;
+        let preparation = Preparation {
+            files: &files,
+            folder,
+            aspnet_regiis: &program(self.aspnet_regiis.as_ref())?,
+            target: &self.target(),
+        };
         let mut prepared = Vec::new();
-        for file in seen {
-            prepared.push(self.prepare(&files, folder, file).await?);
+        for file in &seen {
+            prepared.push(preparation.file(file).await?);
         }
+        self.check_renamings(&prepared)?;
         cx.safe_point()?;
         cx.report(&Progress::Doing {
             operation: NAME,
@@ -178,98 +189,63 @@ impl WriteWebComponents {
                 return Err(undo(&files, failure, changed, Some(file)).await);
             }
         }
+        let is_new = |file: &Prepared| file.after.is_some() || file.was_changed;
+        let written: Vec<&SeenFile> = seen
+            .iter()
+            .zip(&prepared)
+            .filter(|(seen, file)| !seen.is_console && is_new(file))
+            .map(|(seen, _)| *seen)
+            .collect();
+        if !written.is_empty() {
+            cx.report(&Progress::Doing {
+                operation: NAME,
+                what: "recycle application pools",
+            });
+        }
         Ok(WrittenWebComponents {
             host: self.host.clone(),
+            pools: pools::recycle(&files, &written, self.recycles_shared).await,
             files: prepared.into_iter().map(Prepared::written).collect(),
         })
     }
 
-    /// Reads a file and makes what it is to be. Nothing of the site changes.
-    async fn prepare(
-        &self,
-        files: &HostFiles<'_>,
-        folder: &HostPath,
-        seen: &SeenWebConfig,
-    ) -> Result<Prepared> {
-        let path = &seen.path;
-        let before = require(files, path).await?;
-        let found = sha256(&before);
-        let named = |error: Error| {
-            let renamed = Error::new(error.kind(), format!("{path}: {}", error.detail()))
-                .with_effect(error.effect());
-            match error.remedy() {
-                Some(remedy) => renamed.with_remedy(remedy),
-                None => renamed,
-            }
-        };
-        let config = WebConfig::read(&before).map_err(named)?;
-        let target = self.target();
-        let is_encrypted = !config.protected.is_empty();
-        let mut after = config.pointed_at(&target).map_err(named)?;
-        if is_encrypted {
-            config.only_protected().map_err(named)?;
-            let aspnet_regiis = program(self.aspnet_regiis.as_ref())?;
-            let copy = PrivateCopy {
-                files,
-                folder,
-                aspnet_regiis: &aspnet_regiis,
-            };
-            let edited = after.as_deref().unwrap_or(&before);
-            if let Some(edited) = copy.pointed_at(edited, &target).await.map_err(named)? {
-                after = Some(edited);
-            }
-        } else if config.stores().is_empty() {
-            return Err(named(Error::new(
-                ErrorKind::NotFound,
-                "it names no Orchestrator database",
-            )));
-        }
-        // What names the database already may have been written by an interrupted run of this.
-        if after.is_some() && found != seen.sha256 {
-            return Err(named(
-                Error::new(ErrorKind::ConsentRequired, "it is not the file that was seen").with_remedy(
-                    "read the web components again, look at what changed, and give what was seen then",
-                ),
-            ));
-        }
-        if let Some(after) = &after {
-            let now = WebConfig::read(after).map_err(named)?;
-            if !is_encrypted && (!now.names(&target) || now.pointed_at(&target)?.is_some()) {
-                return Err(named(Error::new(
-                    ErrorKind::Internal,
-                    "the edit did not take",
-                )));
+    /// The files that are meant: the console's only where hosts have another name.
+    fn meant(&self) -> Result<Vec<&SeenFile>> {
+        let seen = required(self.seen.as_ref(), "seen")?;
+        let is_meant = |file: &&SeenFile| !file.is_console || !self.renamings.is_empty();
+        Ok(seen.iter().filter(is_meant).collect())
+    }
+
+    /// Refuses a host that nothing names, by its old name or its new one.
+    fn check_renamings(&self, prepared: &[Prepared]) -> Result<()> {
+        for renaming in &self.renamings {
+            let mut addresses = prepared.iter().flat_map(|file| &file.addresses);
+            if !addresses.any(|address| renaming.is_about(address)) {
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    format!(
+                        "no origin and no address of a console names {} or {}",
+                        renaming.from, renaming.to
+                    ),
+                )
+                .with_remedy("WebComponents::read tells the names as they stand there"));
             }
         }
-        let mut clear_text_secrets: Vec<String> = config
-            .stores()
-            .into_iter()
-            .flat_map(|store| store.clear_text_secrets)
-            .collect();
-        clear_text_secrets.sort();
-        clear_text_secrets.dedup();
-        Ok(Prepared {
-            path: path.clone(),
-            copy: folder.child(&copy_name(path, &found))?,
-            before,
-            after: after.map(Bytes::new),
-            clear_text_secrets,
-        })
+        Ok(())
     }
 }
 
-/// The copy of one file as it was has one name, so that a resumed run finds it.
-fn copy_name(path: &HostPath, sha256_before: &str) -> String {
-    let place = sha256(path.as_str().to_lowercase().as_bytes());
-    format!("web.config.{}.{}.copy", &place[..8], &sha256_before[..16])
-}
-
 /// Refuses a folder that a site may serve, or that its applications may read.
-fn outside_of_sites(folder: &HostPath, seen: &[SeenWebConfig]) -> Result<()> {
+fn outside_of_sites(folder: &HostPath, seen: &[&SeenFile]) -> Result<()> {
     let folder_inside = format!("{folder}\\").to_lowercase();
     for file in seen {
         let path = file.path.as_str();
-        let site = path[..path.len() - file.path.file_name().len()].to_lowercase();
+        let mut site = path[..path.len() - file.path.file_name().len()].to_lowercase();
+        if file.is_console
+            && let Some(above) = site.strip_suffix("assets\\")
+        {
+            site = above.to_owned();
+        }
         if folder_inside.starts_with(&site) {
             return Err(Error::invalid(
                 "keeping_copies_in",
@@ -290,13 +266,32 @@ impl Operation for WriteWebComponents {
     fn describe(&self) -> Description {
         let folder = shown(self.keeping_copies_in.as_ref(), "keeping_copies_in");
         let mut script = Vec::new();
-        for file in self.seen.iter().flatten() {
+        let meant = self.meant().unwrap_or_default();
+        for file in &meant {
             let path = &file.path;
             script.push(format!("copy \"{path}\" to \"{folder}\""));
-            for (keyword, value) in &self.target().settings {
-                script.push(format!("in \"{path}\": {keyword} = {value}"));
+            if !file.is_console {
+                for (keyword, value) in &self.target().settings {
+                    script.push(format!("in \"{path}\": {keyword} = {value}"));
+                }
+            }
+            for Renaming { from, to } in &self.renamings {
+                script.push(format!("in \"{path}\": host {from} = {to}"));
             }
         }
+        let mut pools: Vec<String> = meant
+            .iter()
+            .filter_map(|file| file.pool.as_ref())
+            .filter(|pool| pool.shared_with.is_empty() || self.recycles_shared)
+            .map(|pool| pools::typed(&pool.name))
+            .collect();
+        pools.dedup();
+        script.extend(pools);
+        let shared = pools::shared(self.seen.as_ref());
+        let hazards = match shared.is_empty() || !self.recycles_shared {
+            true => Vec::new(),
+            false => vec![Hazard::RecyclesSharedPools { pools: shared }],
+        };
         Description {
             target: self.host.to_string(),
             action: format!(
@@ -304,10 +299,11 @@ impl Operation for WriteWebComponents {
                 self.database, self.instance
             ),
             script,
-            hazards: Vec::new(),
+            hazards,
             permissions: vec![
                 Permission::host("read and write the web.config of its sites", &self.host),
                 Permission::host("write to the folder of the copies", &self.host),
+                Permission::host("recycle application pools of IIS", &self.host),
             ],
         }
     }
@@ -316,8 +312,16 @@ impl Operation for WriteWebComponents {
         let look = async {
             let files = HostFiles::of(cx, &self.host)?;
             let (mut done, mut encrypted, mut other) = (0, 0, 0);
-            let seen = required(self.seen.as_ref(), "seen")?;
-            for file in seen {
+            let seen = self.meant()?;
+            for file in &seen {
+                if file.is_console {
+                    let config = ConsoleConfig::read(&require(&files, &file.path).await?)?;
+                    match config.renamed(&self.renamings)? {
+                        None => done += 1,
+                        Some(_) => other += 1,
+                    }
+                    continue;
+                }
                 let config = WebConfig::read(&require(&files, &file.path).await?)?;
                 let is_done = config
                     .pointed_at(&self.target())

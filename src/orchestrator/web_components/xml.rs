@@ -39,6 +39,18 @@ pub(super) fn is(node: Node<'_, '_>, name: &str) -> bool {
         && node.document().input_text()[node.range().start + 1..].starts_with(name)
 }
 
+/// The elements at a path below a node. A part of it that is encrypted has none of these.
+pub(super) fn below<'a, 'input>(parent: Node<'a, 'input>, path: &[&str]) -> Vec<Node<'a, 'input>> {
+    let Some((first, rest)) = path.split_first() else {
+        return vec![parent];
+    };
+    parent
+        .children()
+        .filter(|node| is(*node, first))
+        .flat_map(|node| below(node, rest))
+        .collect()
+}
+
 /// The value of an attribute, as it is meant.
 pub(super) fn attribute<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
     plain_attribute(node, name).map(|attribute| attribute.value())

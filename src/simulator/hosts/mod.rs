@@ -16,6 +16,8 @@ mod runbook_service;
 mod service;
 mod settings;
 mod simulated_hosts;
+mod web_application;
+mod web_server;
 
 pub use faults::{HostFault, HostFaultKind, HostFaults};
 pub use files::HeldFile;
@@ -23,3 +25,5 @@ pub use host::SimulatedHost;
 pub use installation::{OrchestratorHost, OrchestratorVersion};
 pub use service::{ServiceEnd, SimulatedService};
 pub use simulated_hosts::{SimulatedHosts, SimulatedHostsBuilder};
+pub use web_application::{SimulatedWebApplication, WebComponentKind};
+pub use web_server::SimulatedWebServers;

@@ -64,7 +64,8 @@ impl SqlSink for Heard {
     }
 }
 
-async fn ask(session: &mut dyn SqlSession, text: String) -> Option<Vec<String>> {
+/// The first column of what a statement gives; `None` where it fails.
+pub(super) async fn ask(session: &mut dyn SqlSession, text: String) -> Option<Vec<String>> {
     let mut heard = Heard::default();
     let sent = session.execute(SqlBatch::open(text), &mut heard).await;
     (sent.is_ok() && !heard.is_error).then_some(heard.texts)
