@@ -23,6 +23,9 @@ mod refusals;
 #[path = "web_components/renaming.rs"]
 mod renaming;
 #[cfg(feature = "simulator")]
+#[path = "support/this_machine.rs"]
+mod this_machine;
+#[cfg(feature = "simulator")]
 #[path = "web_components/verify.rs"]
 mod verify;
 #[cfg(feature = "simulator")]

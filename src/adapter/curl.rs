@@ -61,7 +61,8 @@ impl WebTransport for CurlWeb {
                 HostError::lost(TransportErrorKind::Unsupported, error.to_string())
             })?,
         };
-        // `--disable`, first, keeps the account's own curlrc out. A first request may take as long as
+        // `--disable`, first, keeps the account's own curlrc out; an empty proxy those of its environment (both
+        // documented). A first request may take as long as
         // an application may take to start: 120 seconds (documented).
         let arguments = [
             "--disable",
@@ -71,8 +72,8 @@ impl WebTransport for CurlWeb {
             "--globoff",
             "--proto",
             "=http,https",
-            "--noproxy",
-            "*",
+            "--proxy",
+            "",
             "--max-time",
             "120",
             "--negotiate",

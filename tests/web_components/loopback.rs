@@ -2,60 +2,21 @@
 //! goes over the loopback interface.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
-use async_trait::async_trait;
 use scorch_recovery::adapter::curl::CurlWeb;
-use scorch_recovery::names::{HostName, WebUrl};
+use scorch_recovery::names::WebUrl;
 use scorch_recovery::orchestrator::{WebCause as C, WebComponents, WebConfigStyle};
 use scorch_recovery::simulator::hosts::{
     SimulatedWebApplication, SimulatedWebServers, WebComponentKind,
 };
-use scorch_recovery::transport::{
-    CommandOutput, CommandTransport, HostCommand, HostError, LONGEST_BODY, ProcessStatus,
-    TransportErrorKind, WebTransport,
-};
+use scorch_recovery::transport::{HostError, LONGEST_BODY, TransportErrorKind, WebTransport};
 use scorch_recovery::{Context, Operation};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::files::web01;
+use crate::this_machine::{ThisMachine, has_curl};
 use crate::world::World;
-
-/// Runs the curl of this machine where that of a Windows host is meant, with the arguments as they are.
-#[derive(Debug)]
-struct ThisMachine;
-
-#[async_trait]
-impl CommandTransport for ThisMachine {
-    async fn run(&self, _: &HostName, command: &HostCommand) -> Result<CommandOutput, HostError> {
-        assert_eq!(command.program.as_str(), r"C:\Windows\System32\curl.exe");
-        assert!(command.standard_input.is_none());
-        let arguments = command.arguments.clone();
-        let run =
-            tokio::task::spawn_blocking(move || Command::new("curl").args(arguments).output());
-        let output = run.await.unwrap().unwrap();
-        Ok(CommandOutput {
-            exit_code: u32::try_from(output.status.code().unwrap()).unwrap(),
-            standard_output: String::from_utf8_lossy(&output.stdout).into_owned(),
-            standard_error: String::from_utf8_lossy(&output.stderr).into_owned(),
-        })
-    }
-
-    async fn process(&self, _: &HostName, _: u32) -> Result<Option<ProcessStatus>, HostError> {
-        unimplemented!("nothing here asks for processes")
-    }
-}
-
-/// Whether curl is here. Not to have it is loud, and an error where everything must run.
-fn has_curl() -> bool {
-    let has = Command::new("curl").arg("--version").output().is_ok();
-    if !has {
-        assert!(std::env::var_os("CI").is_none(), "curl is not installed");
-        println!("SKIPPED: curl is not installed");
-    }
-    has
-}
 
 /// What goes over a socket instead of what simulated web components answer.
 #[derive(Clone)]

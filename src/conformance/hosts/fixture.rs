@@ -4,6 +4,7 @@ use std::fmt;
 use crate::names::{HostName, HostPath, ServiceName};
 use crate::transport::{
     CommandTransport, FileTransport, RegistryTransport, RegistryView, ServiceTransport, StartType,
+    WebTransport,
 };
 
 /// The host that a suite works on.
@@ -111,4 +112,11 @@ pub trait RegistryTransportFixture: HostFixture {
     fn make_number(&self, _view: RegistryView, _key: &str, _value: &str) -> bool {
         false
     }
+}
+
+/// How the suite gets the port to web servers that it tests. The suite plays the servers, at `127.0.0.1` of
+/// this machine.
+pub trait WebTransportFixture: HostFixture {
+    /// A new port.
+    fn transport(&self) -> Box<dyn WebTransport>;
 }

@@ -1,5 +1,5 @@
 //! The tests that anybody's ports to Windows hosts must pass: [`ServiceTransport`], [`FileTransport`],
-//! [`CommandTransport`] and [`RegistryTransport`].
+//! [`CommandTransport`], [`RegistryTransport`] and [`WebTransport`].
 //!
 //! Operations believe that a file is replaced at once or not at all, that an argument reaches a
 //! program as it is, that a refusal bears Windows' number, that the two registries are two. A port is
@@ -19,6 +19,7 @@
 //! [`FileTransport`]: crate::transport::FileTransport
 //! [`CommandTransport`]: crate::transport::CommandTransport
 //! [`RegistryTransport`]: crate::transport::RegistryTransport
+//! [`WebTransport`]: crate::transport::WebTransport
 
 mod commands;
 mod expectation;
@@ -27,11 +28,14 @@ mod fixture;
 mod registry;
 mod services;
 mod suite;
+mod web;
+mod web_server;
 
 pub use fixture::{
     CommandTransportFixture, FileTransportFixture, HostFixture, RegistryTransportFixture,
-    ServiceTransportFixture,
+    ServiceTransportFixture, WebTransportFixture,
 };
 pub use suite::{
     HostSuite, command_transport, file_transport, registry_transport, service_transport,
+    web_transport,
 };

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::fixture::{
     CommandTransportFixture, FileTransportFixture, RegistryTransportFixture,
-    ServiceTransportFixture,
+    ServiceTransportFixture, WebTransportFixture,
 };
-use super::{commands, files, registry, services};
+use super::{commands, files, registry, services, web};
 use crate::conformance::check::{Check, Outcome};
 use crate::conformance::report::{Finding, Report, Verdict};
 use crate::conformance::suite::{beside, on_a_thread};
@@ -49,6 +49,12 @@ pub fn command_transport(fixture: impl CommandTransportFixture + 'static) -> Hos
 /// The tests that anybody's [`RegistryTransport`](crate::transport::RegistryTransport) must pass.
 pub fn registry_transport(fixture: impl RegistryTransportFixture + 'static) -> HostSuite {
     HostSuite::new(registry::CHECKS, registry::Scene(Arc::new(fixture)))
+}
+
+/// The tests that anybody's [`WebTransport`](crate::transport::WebTransport) must pass, if it reaches web
+/// servers of this machine.
+pub fn web_transport(fixture: impl WebTransportFixture + 'static) -> HostSuite {
+    HostSuite::new(web::CHECKS, web::Scene(Arc::new(fixture)))
 }
 
 impl HostSuite {

@@ -55,7 +55,7 @@ pub(super) fn finding(
         (200, _) => (&[], "it answers"),
         (401, _) if transport.signs_in => (
             &[C::Permission],
-            "401: the account that asks may not, has no credentials to show there, or Windows authentication is not offered",
+            "401: the account that asks may not, has no credentials to show there, or Windows authentication is not offered; a host that is asked by a name of its own, on itself, refuses that too (loopback check)",
         ),
         (401, _) => (
             &[C::NotSignedIn],

@@ -13,6 +13,8 @@ mod pools;
 mod prepare;
 mod prepared;
 mod private_copy;
+#[cfg(test)]
+mod properties;
 mod read;
 mod renaming;
 mod seen;
