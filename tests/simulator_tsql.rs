@@ -157,15 +157,25 @@ async fn an_orchestrator_database_encrypts_and_decrypts_whatever_its_seed() {
     for seed in [1, 2, 3] {
         let folder = tempfile::tempdir().unwrap();
         let (_instance, mut client) = orchestrator(folder.path(), seed).await;
-        // Parameters by position: their names are not known.
-        let answer = client
-            .run(
-                "DECLARE @hex nvarchar(max), @plain nvarchar(max);
-                 EXEC [Microsoft.SystemCenter.Orchestrator.Cryptography].[Encrypt] N'a value', @hex OUTPUT;
-                 EXEC [Microsoft.SystemCenter.Orchestrator.Cryptography].[Decrypt] @hex, @plain OUTPUT;
-                 SELECT @plain",
-            )
-            .await;
+        // Parameters by position: their names are not known, and not which comes first.
+        let question = "SELECT TOP 1 CAST(p.is_output AS int) FROM sys.parameters p JOIN sys.procedures o \
+             ON o.object_id = p.object_id WHERE o.name = 'Encrypt' ORDER BY p.parameter_id";
+        let is_output_first = client.run(question).await.integer() == 1;
+        let call = |procedure: &str, value: &str, output: &str| {
+            let procedure =
+                format!("EXEC [Microsoft.SystemCenter.Orchestrator.Cryptography].[{procedure}]");
+            if is_output_first {
+                format!("{procedure} {output} OUTPUT, {value}")
+            } else {
+                format!("{procedure} {value}, {output} OUTPUT")
+            }
+        };
+        let batch = format!(
+            "DECLARE @hex nvarchar(max), @plain nvarchar(max); {}; {}; SELECT @plain",
+            call("Encrypt", "N'a value'", "@hex"),
+            call("Decrypt", "@hex", "@plain")
+        );
+        let answer = client.run(&batch).await;
         assert_eq!(answer.text(), "a value");
         let answer = client.run(COUNT).await;
         assert_eq!(answer.columns, ["stored", "opened"]);

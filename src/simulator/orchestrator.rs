@@ -3,6 +3,7 @@
 //! Names of keys and schemas are documented, names of most tables are community knowledge, and the
 //! rest is guessed. What is guessed varies by seed, so that no code can come to rely on it.
 
+mod runtime;
 mod script;
 mod seed;
 

@@ -27,6 +27,23 @@ impl ServiceTransport for SimulatedHosts {
             .await
     }
 
+    async fn account(
+        &self,
+        host: &HostName,
+        service: &ServiceName,
+    ) -> Result<Option<String>, HostError> {
+        let (what, service) = (format!("services.account {service}"), service.clone());
+        self.call(host, what, |host| async move {
+            let mut machine = host.0.machine();
+            let account = &machine.service(service.as_str())?.is.account;
+            Ok(Some(match account.as_str() {
+                "" => "LocalSystem".to_owned(),
+                account => account.to_owned(),
+            }))
+        })
+        .await
+    }
+
     async fn start(&self, host: &HostName, service: &ServiceName) -> Result<(), HostError> {
         let (what, service) = (format!("services.start {service}"), service.clone());
         self.call(host, what, |host| async move { host.start(&service).await })

@@ -22,6 +22,7 @@ pub struct SimulatedService {
     pub(super) program: HostPath,
     pub(super) start_type: StartType,
     pub(super) dependencies: Vec<ServiceName>,
+    pub(super) account: String,
     pub(super) starting_takes: Duration,
     pub(super) stopping_takes: Duration,
     pub(super) hangs_on_stop: bool,
@@ -39,6 +40,7 @@ impl SimulatedService {
             program,
             start_type: StartType::Automatic,
             dependencies: Vec::new(),
+            account: String::new(),
             starting_takes: Duration::ZERO,
             stopping_takes: Duration::ZERO,
             hangs_on_stop: false,
@@ -52,6 +54,13 @@ impl SimulatedService {
     #[must_use]
     pub const fn start_type(mut self, start_type: StartType) -> Self {
         self.start_type = start_type;
+        self
+    }
+
+    /// The account that it runs as. Default: `LocalSystem`.
+    #[must_use]
+    pub fn account(mut self, account: impl Into<String>) -> Self {
+        self.account = account.into();
         self
     }
 

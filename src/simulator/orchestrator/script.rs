@@ -3,15 +3,16 @@
 use std::fmt::Write as _;
 
 use super::OrchestratorOptions;
+use super::runtime;
 use super::seed::Seed;
 use crate::names::DatabaseName;
 
 /// Documented schema names.
-const ROOT: &str = "Microsoft.SystemCenter.Orchestrator";
+pub(super) const ROOT: &str = "Microsoft.SystemCenter.Orchestrator";
 /// What surrounds an encrypted value (community).
 const DELIMITER: &str = r"\`d.T.~De/";
-const SYMMETRIC: &str = "ORCHESTRATOR_SYM_KEY";
-const ASYMMETRIC: &str = "ORCHESTRATOR_ASYM_KEY";
+pub(super) const SYMMETRIC: &str = "ORCHESTRATOR_SYM_KEY";
+pub(super) const ASYMMETRIC: &str = "ORCHESTRATOR_ASYM_KEY";
 
 /// All batches, in order. The first runs in `master`.
 pub(super) fn batches(name: &DatabaseName, options: &OrchestratorOptions) -> Vec<String> {
@@ -34,12 +35,14 @@ pub(super) fn batches(name: &DatabaseName, options: &OrchestratorOptions) -> Vec
     }
     let heartbeat = heartbeat_column(options.seed);
     batches.extend(tables(&mut seed, heartbeat));
-    batches.extend(procedures(&mut seed));
+    batches.extend(procedures(&mut seed, &Shape::of(options.seed)));
+    batches.extend(runtime::batches(options.seed));
     batches.push(format!(
         "EXEC [{ROOT}.Cryptography].[CreateOrchestratorKeys]"
     ));
     batches.push(rows(&mut seed, options, heartbeat));
     batches.push(encrypted_rows(&mut seed));
+    batches.push(runtime::rows(options.seed));
     batches
 }
 
@@ -180,9 +183,37 @@ fn tables(seed: &mut Seed, heartbeat: &str) -> Vec<String> {
     batches
 }
 
-fn procedures(seed: &mut Seed) -> Vec<String> {
+/// What is not known of Encrypt and Decrypt beside the name of their first parameter.
+struct Shape {
+    /// Value in, then the OUTPUT parameter: community.
+    is_output_first: bool,
+    value: &'static str,
+    stored: &'static str,
+}
+
+impl Shape {
+    /// From a seed of its own, so that what other seeds make stays.
+    fn of(seed: u64) -> Self {
+        let mut seed = Seed::new(!seed ^ 0x5CA1_AB1E);
+        Self {
+            is_output_first: seed.between(0, 4) == 0,
+            value: seed.pick(&["nvarchar(max)", "nvarchar(4000)"]),
+            stored: seed.pick(&["nvarchar(max)", "varchar(8000)", "nvarchar(4000)"]),
+        }
+    }
+
+    fn parameters(&self, given: &str, output: &str) -> String {
+        if self.is_output_first {
+            format!("{output}, {given}")
+        } else {
+            format!("{given}, {output}")
+        }
+    }
+}
+
+fn procedures(seed: &mut Seed, shape: &Shape) -> Vec<String> {
     let schema = format!("[{ROOT}.Cryptography]");
-    // Value in, then the OUTPUT parameter: community. The name of the first is not known.
+    // The name of the value's parameter is not known.
     let value = seed.pick(&["@Data", "@DataToEncrypt", "@PlainText", "@Value", "@Input"]);
     let stored = seed.pick(&["@Data", "@DataToDecrypt", "@CipherText", "@Value", "@Input"]);
     let open = format!("OPEN SYMMETRIC KEY {SYMMETRIC} DECRYPTION BY ASYMMETRIC KEY {ASYMMETRIC}");
@@ -194,19 +225,28 @@ fn procedures(seed: &mut Seed) -> Vec<String> {
              EXEC (N'CREATE MASTER KEY ENCRYPTION BY PASSWORD = N''' + @passphrase + N'''');\n\
              CREATE ASYMMETRIC KEY {ASYMMETRIC} WITH ALGORITHM = RSA_2048;\n\
              CREATE SYMMETRIC KEY {SYMMETRIC} WITH ALGORITHM = AES_128 ENCRYPTION BY ASYMMETRIC KEY {ASYMMETRIC};\n\
-             END"
+             {}\nEND",
+            runtime::grants_on_keys()
         ),
         format!(
             "CREATE PROCEDURE {schema}.[DropOrchestratorKeys] AS\nBEGIN\n\
              DROP SYMMETRIC KEY {SYMMETRIC};\nDROP ASYMMETRIC KEY {ASYMMETRIC};\nDROP MASTER KEY;\nEND"
         ),
         format!(
-            "CREATE PROCEDURE {schema}.[Encrypt] {value} nvarchar(max), @EncryptedData nvarchar(max) OUTPUT AS\nBEGIN\n{open};\n\
-             SET @EncryptedData = CONVERT(nvarchar(max), ENCRYPTBYKEY(KEY_GUID(N'{SYMMETRIC}'), {value}), 2);\n{close};\nEND"
+            "CREATE PROCEDURE {schema}.[Encrypt] {} AS\nBEGIN\n{open};\n\
+             SET @EncryptedData = CONVERT(nvarchar(max), ENCRYPTBYKEY(KEY_GUID(N'{SYMMETRIC}'), {value}), 2);\n{close};\nEND",
+            shape.parameters(
+                &format!("{value} {}", shape.value),
+                &format!("@EncryptedData {} OUTPUT", shape.stored)
+            )
         ),
         format!(
-            "CREATE PROCEDURE {schema}.[Decrypt] {stored} nvarchar(max), @DecryptedData nvarchar(max) OUTPUT AS\nBEGIN\n{open};\n\
-             SET @DecryptedData = CONVERT(nvarchar(max), DECRYPTBYKEY(CONVERT(varbinary(8000), {stored}, 2)));\n{close};\nEND"
+            "CREATE PROCEDURE {schema}.[Decrypt] {} AS\nBEGIN\n{open};\n\
+             SET @DecryptedData = CONVERT(nvarchar(max), DECRYPTBYKEY(CONVERT(varbinary(8000), {stored}, 2)));\n{close};\nEND",
+            shape.parameters(
+                &format!("{stored} {}", shape.stored),
+                &format!("@DecryptedData {} OUTPUT", shape.value)
+            )
         ),
     ]
 }
@@ -299,9 +339,14 @@ mod tests {
                     .into_iter()
                     .find(|batch| batch.contains(".[Encrypt]"))
                     .unwrap();
-                encrypt.split_whitespace().nth(3).unwrap().to_owned()
+                let (_, head) = encrypt.split_once(".[Encrypt] ").unwrap();
+                let (head, _) = head.split_once(" AS\n").unwrap();
+                head.to_owned()
             })
             .collect();
-        assert!(parameters.len() > 2, "{parameters:?}");
+        assert!(parameters.len() > 8, "{parameters:?}");
+        let is_output_first = |head: &&String| head.starts_with("@EncryptedData");
+        let swapped = parameters.iter().filter(is_output_first).count();
+        assert!(swapped > 0 && swapped < parameters.len(), "{parameters:?}");
     }
 }

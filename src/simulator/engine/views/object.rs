@@ -208,15 +208,24 @@ fn schemas(context: &Context<'_>, database: &str) -> Result<Vec<Row>> {
 }
 
 fn modules(context: &Context<'_>, database: &str) -> Result<Vec<Row>> {
-    let procedures = visible_procedures(context, database)
-        .into_iter()
-        .map(|procedure| (procedure.id, &procedure.definition));
+    let caller = context.caller();
+    let procedures = visible_procedures(context, database);
+    let procedures = procedures.into_iter().map(|procedure| {
+        // Who may call it sees that it is there, and not what it does.
+        let sees = caller.has_in_schema(
+            database,
+            &procedure.schema,
+            &procedure.grants,
+            "VIEW DEFINITION",
+        );
+        (procedure.id, Some(&procedure.definition).filter(|_| sees))
+    });
     let sees = super::sees_definitions(context, database);
     let triggers = contents(context, database).filter(|_| sees);
     let triggers = triggers.into_iter().flat_map(|known| &known.triggers);
-    let triggers = triggers.map(|trigger| (trigger.id, &trigger.definition));
+    let triggers = triggers.map(|trigger| (trigger.id, Some(&trigger.definition)));
     Ok(procedures
         .chain(triggers)
-        .map(|(id, definition)| vec![int(id), text(definition), NULL])
+        .map(|(id, definition)| vec![int(id), definition.map_or(NULL, text), NULL])
         .collect())
 }
