@@ -148,6 +148,11 @@ name! {
 }
 
 name! {
+    /// The name of a stored procedure.
+    ProcedureName, "procedure name", check_identifier
+}
+
+name! {
     /// The name of a column.
     ColumnName, "column name", check_identifier
 }

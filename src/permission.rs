@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::{DatabaseName, HostName, KeyName, SchemaName, TableName, UserName};
+use crate::names::{
+    DatabaseName, HostName, KeyName, ProcedureName, SchemaName, TableName, UserName,
+};
 
 /// A right that an operation needs, as T-SQL names it. [`grant_script`](crate::sql::grant_script) makes
 /// statements of them.
@@ -50,6 +52,15 @@ pub enum Securable {
     Host {
         /// The host.
         host: HostName,
+    },
+    /// A stored procedure.
+    Procedure {
+        /// The database.
+        database: DatabaseName,
+        /// The schema.
+        schema: SchemaName,
+        /// The procedure.
+        procedure: ProcedureName,
     },
     /// The server.
     Server,
@@ -134,6 +145,14 @@ impl fmt::Display for Permission {
                 write!(f, "membership of {name} in the database {database}")
             }
             Securable::Host { host } => write!(f, "{name} on the host {host}"),
+            Securable::Procedure {
+                database,
+                schema,
+                procedure,
+            } => write!(
+                f,
+                "{name} on the procedure {schema}.{procedure} of the database {database}"
+            ),
             Securable::Server => f.write_str(name),
             Securable::ServerRole => write!(f, "membership of {name}"),
             Securable::SymmetricKey { database, key } => {

@@ -110,6 +110,15 @@ impl Answer {
         })
     }
 
+    /// The first row of the last result set with that column: procedures may give rows of their own.
+    pub(crate) fn row_with(&self, column: &str) -> Result<Row<'_>> {
+        let mut places = (0..self.sets.len()).rev();
+        places
+            .find(|place| self.sets[*place].columns.iter().any(|name| name == column))
+            .and_then(|place| self.rows(place).next())
+            .ok_or_else(|| corrupt(format!("a row with {column} was expected and none came")))
+    }
+
     /// The first row of the first result set.
     pub(crate) fn first(&self) -> Result<Row<'_>> {
         self.rows(0)

@@ -55,6 +55,7 @@ const fn database_of(permission: &Permission) -> Option<&DatabaseName> {
         | Securable::Certificate { database, .. }
         | Securable::Database { database }
         | Securable::DatabaseRole { database }
+        | Securable::Procedure { database, .. }
         | Securable::SymmetricKey { database, .. }
         | Securable::Table { database, .. }
         | Securable::User { database, .. } => Some(database),
@@ -95,6 +96,13 @@ fn grant(permission: &Permission, login: &LoginName) -> String {
                 .identifier(login.as_str())
                 .shown();
         }
+        Securable::Procedure {
+            schema, procedure, ..
+        } => begin()
+            .text(" ON OBJECT::")
+            .identifier(schema.as_str())
+            .text(".")
+            .identifier(procedure.as_str()),
         // Left out by the caller.
         Securable::Host { .. } | Securable::Server => begin(),
         Securable::ServerRole => {

@@ -1,6 +1,6 @@
 //! Operations on SQL Server: keys, databases, and who else lives under a key.
 
-mod answer;
+pub(crate) mod answer;
 mod backup_media;
 mod backup_set;
 mod certificate;
@@ -14,15 +14,16 @@ mod file_examination;
 #[doc(hidden)]
 pub mod fuzzing;
 mod grant_script;
+pub(crate) mod impersonation;
 mod key_file;
 mod key_file_password;
 mod key_probe;
 mod key_restore_outcome;
 mod key_sentinel;
-mod lost_session;
+pub(crate) mod lost_session;
 mod modules;
 mod numbers;
-mod permission_check;
+pub(crate) mod permission_check;
 mod principals;
 mod server_identity;
 mod service_master_key;

@@ -42,6 +42,11 @@ fn one(permission: &Permission) -> Statement {
         Securable::Certificate { certificate, .. } => begin
             .literal(&quoted(&[certificate.as_str()]))
             .text(", N'CERTIFICATE'"),
+        Securable::Procedure {
+            schema, procedure, ..
+        } => begin
+            .literal(&quoted(&[schema.as_str(), procedure.as_str()]))
+            .text(", N'OBJECT'"),
         Securable::Table { schema, table, .. } => begin
             .literal(&quoted(&[schema.as_str(), table.as_str()]))
             .text(", N'OBJECT'"),

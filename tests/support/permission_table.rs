@@ -47,10 +47,12 @@ impl Row {
             Securable::Database { .. } => "database",
             Securable::DatabaseRole { .. } => "database-role",
             Securable::Host { .. } => "host",
+            Securable::Procedure { .. } => "procedure",
             Securable::Server => "server",
             Securable::ServerRole => "server-role",
             Securable::SymmetricKey { .. } => "symmetric-key",
             Securable::Table { .. } => "table",
+            Securable::User { .. } => "user",
             other => panic!("{other:?} has no word here"),
         };
         self.operation == tag && self.permission == permission.name && self.on == on

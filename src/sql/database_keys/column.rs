@@ -58,47 +58,100 @@ impl EncryptedColumn {
         format!("{}.{}.{}", self.schema, self.table, self.column)
     }
 
+    /// What begins and ends a text of the encrypted form, and how long it is.
+    fn delimiter(&self) -> Result<Option<(&str, i64)>> {
+        let StoredForm::DelimitedHexadecimal { delimiter } = &self.form else {
+            return Ok(None);
+        };
+        let units = i64::try_from(delimiter.encode_utf16().count()).unwrap_or(i64::MAX);
+        if (1..=100).contains(&units) {
+            return Ok(Some((delimiter, units)));
+        }
+        Err(Error::invalid(
+            "delimiter",
+            format!("it has {units} characters; give the 1 to 100 around the digits"),
+        ))
+    }
+
+    /// Whether a text is of the encrypted form.
+    fn is_stored(&self, statement: Statement, delimiter: &str, units: i64) -> Statement {
+        let name = self.column.as_str();
+        statement
+            .text("LEN(")
+            .identifier(name)
+            .text(") > ")
+            .number(2 * units)
+            .text(" AND LEFT(")
+            .identifier(name)
+            .text(", ")
+            .number(units)
+            .text(") = ")
+            .literal(delimiter)
+            .text(" AND RIGHT(")
+            .identifier(name)
+            .text(", ")
+            .number(units)
+            .text(") = ")
+            .literal(delimiter)
+    }
+
+    /// ` FROM [schema].[table]`.
+    fn from(&self, statement: Statement) -> Statement {
+        statement
+            .text(" FROM ")
+            .identifier(self.schema.as_str())
+            .text(".")
+            .identifier(self.table.as_str())
+    }
+
+    /// Counts the values that begin with the identifier of a key, as its bytes are stored. Opens
+    /// nothing: it says under which key a value was encrypted, not that it decrypts.
+    pub(crate) async fn count_under(
+        &self,
+        connection: &mut Connection<'_>,
+        key_guid: &[u8],
+    ) -> Result<u64> {
+        let name = self.column.as_str();
+        let statement = Statement::new("SELECT COUNT_BIG(CASE WHEN ");
+        let statement = match self.delimiter()? {
+            None => statement
+                .text("SUBSTRING(")
+                .identifier(name)
+                .text(", 1, 16)"),
+            // The first 16 bytes are 32 digits.
+            Some((delimiter, units)) => self
+                .is_stored(statement, delimiter, units)
+                .text(" AND TRY_CONVERT(varbinary(16), SUBSTRING(")
+                .identifier(name)
+                .text(", ")
+                .number(units + 1)
+                .text(", 32), 2)"),
+        };
+        let statement = statement
+            .text(" = ")
+            .bytes(key_guid)
+            .text(" THEN 1 END) AS under_key");
+        let answer = connection.look(self.from(statement).batch()).await?;
+        let count = answer.first()?.integer("under_key")?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
     /// Counts in a session that has opened the key.
     pub(super) async fn count(&self, connection: &mut Connection<'_>) -> Result<ColumnCount> {
         let name = self.column.as_str();
-        let mut statement = Statement::new("SELECT COUNT_BIG(*) AS all_rows, ");
-        statement = match &self.form {
-            StoredForm::Binary => statement
+        let statement = Statement::new("SELECT COUNT_BIG(*) AS all_rows, ");
+        let statement = match self.delimiter()? {
+            None => statement
                 .text("COUNT_BIG(")
                 .identifier(name)
                 .text(") AS stored, COUNT_BIG(DECRYPTBYKEY(")
                 .identifier(name)
                 .text(")) AS decrypted"),
-            StoredForm::DelimitedHexadecimal { delimiter } => {
-                let units = i64::try_from(delimiter.encode_utf16().count()).unwrap_or(i64::MAX);
-                if !(1..=100).contains(&units) {
-                    return Err(Error::invalid(
-                        "delimiter",
-                        format!("it has {units} characters; give the 1 to 100 around the digits"),
-                    ));
-                }
-                let is_stored = |statement: Statement| {
-                    statement
-                        .text("LEN(")
-                        .identifier(name)
-                        .text(") > ")
-                        .number(2 * units)
-                        .text(" AND LEFT(")
-                        .identifier(name)
-                        .text(", ")
-                        .number(units)
-                        .text(") = ")
-                        .literal(delimiter)
-                        .text(" AND RIGHT(")
-                        .identifier(name)
-                        .text(", ")
-                        .number(units)
-                        .text(") = ")
-                        .literal(delimiter)
-                };
-                let statement = is_stored(statement.text("COUNT_BIG(CASE WHEN "))
+            Some((delimiter, units)) => {
+                let statement = self
+                    .is_stored(statement.text("COUNT_BIG(CASE WHEN "), delimiter, units)
                     .text(" THEN 1 END) AS stored, COUNT_BIG(CASE WHEN ");
-                is_stored(statement)
+                self.is_stored(statement, delimiter, units)
                     .text(" THEN DECRYPTBYKEY(TRY_CONVERT(varbinary(8000), SUBSTRING(")
                     .identifier(name)
                     .text(", ")
@@ -110,12 +163,7 @@ impl EncryptedColumn {
                     .text("), 2)) END) AS decrypted")
             }
         };
-        let batch = statement
-            .text(" FROM ")
-            .identifier(self.schema.as_str())
-            .text(".")
-            .identifier(self.table.as_str())
-            .batch();
+        let batch = self.from(statement).batch();
         let answer = connection.look(batch).await?;
         let row = answer.first()?;
         let number = |name: &str| Ok::<_, Error>(u64::try_from(row.integer(name)?).unwrap_or(0));

@@ -12,7 +12,7 @@ use crate::operation::{Description, Observation, Operation, required, sealed::Se
 use crate::permission::{Permission, Securable};
 use crate::sql::connection::Connection;
 use crate::sql::statement::Statement;
-use crate::sql::{numbers, permission_check};
+use crate::sql::{impersonation, numbers};
 
 const NAME: &str = "verify database keys";
 
@@ -202,7 +202,7 @@ impl VerifyDatabaseKeys {
         let mut connection =
             Connection::open_allowed(cx, &self.instance, database, permissions).await?;
         if let Some(user) = &self.user {
-            self.become_user(&mut connection, user).await?;
+            impersonation::become_user(&mut connection, user, &self.permissions_on_keys()).await?;
         }
         connection.look(open.batch()).await.map_err(explain)?;
         let mut columns = Vec::with_capacity(self.columns.len());
@@ -215,51 +215,6 @@ impl VerifyDatabaseKeys {
         }
         Ok(verified)
     }
-}
-
-impl VerifyDatabaseKeys {
-    /// Turns the session into the user's for good, and looks that it is, and what it lacks.
-    async fn become_user(&self, connection: &mut Connection<'_>, user: &UserName) -> Result<()> {
-        let become_user = as_user(user).batch();
-        connection.look(become_user).await?;
-        let who = Statement::new(
-            "SELECT USER_NAME() AS user_name, IS_MEMBER(N'db_owner') AS is_owner, \
-             IS_SRVROLEMEMBER(N'sysadmin') AS is_sysadmin",
-        );
-        let needed = self.permissions_on_keys();
-        let question = permission_check::question(&needed);
-        let batch = question.iter().fold(who, |all, next| all.and(next)).batch();
-        let answer = connection.look(batch).await?;
-        let row = answer.first()?;
-        let name = row.text("user_name")?;
-        if !name.eq_ignore_ascii_case(user.as_str()) {
-            return Err(Error::new(
-                ErrorKind::Corrupt,
-                format!("as_user: the session is {name}'s, not {user}'s"),
-            ));
-        }
-        if row.is("is_owner")? || row.is("is_sysadmin")? {
-            return Err(Error::invalid(
-                "as_user",
-                format!("{user} owns the database, so that its success proves nothing"),
-            )
-            .with_remedy("name a user with the rights that the services' accounts have"));
-        }
-        permission_check::require(&answer, 1, &needed).map_err(|error| {
-            Error::new(error.kind(), format!("as_user: {user}: {}", error.detail())).with_remedy(
-                error
-                    .remedy()
-                    .unwrap_or_default()
-                    .replace("the login", "the user"),
-            )
-        })
-    }
-}
-
-fn as_user(user: &UserName) -> Statement {
-    Statement::new("EXECUTE AS USER = ")
-        .literal(user.as_str())
-        .text(" WITH NO REVERT")
 }
 
 fn explain(error: Error) -> Error {
@@ -341,7 +296,7 @@ impl Operation for VerifyDatabaseKeys {
             script: self
                 .user
                 .iter()
-                .map(|user| as_user(user).shown())
+                .map(|user| impersonation::statement(user).shown())
                 .chain([script])
                 .collect(),
             hazards: Vec::new(),
