@@ -90,6 +90,20 @@ pub trait ServiceTransport: fmt::Debug + Send + Sync {
         service: &ServiceName,
     ) -> Result<ServiceStatus, HostError>;
 
+    /// The account that it runs as (`QUERY_SERVICE_CONFIG.lpServiceStartName`): `CONTOSO\svc`,
+    /// `LocalSystem`. `None` where the transport does not tell, which is the default.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    async fn account(
+        &self,
+        host: &HostName,
+        service: &ServiceName,
+    ) -> Result<Option<String>, HostError> {
+        let _ = (host, service);
+        Ok(None)
+    }
+
     /// Asks for its start.
     async fn start(&self, host: &HostName, service: &ServiceName) -> Result<(), HostError>;
 
