@@ -7,10 +7,12 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
 use crate::orchestrator::{
-    DeploymentServices, GiveBackDeployment, InspectServices, QuietDeployment, QuietedDeployment,
-    ReadWebComponents, RestartServices, ServiceVerdicts, StartServices, StopServices,
-    VerifiedWebComponents, VerifyWebComponents, WebComponentsInfo, WriteWebComponents,
-    WrittenWebComponents,
+    CancelJobs, CancelledJobs, DeploymentServices, EncryptedValues, EncryptionVerified,
+    GiveBackDeployment, InspectJobs, InspectServices, Inventory, Jobs, KeepJobs, QuietDeployment,
+    QuietedDeployment, ReadEncryptedValues, ReadInventory, ReadWebComponents,
+    RecreateOrchestratorKeys, RecreatedOrchestratorKeys, RestartServices, ServiceVerdicts,
+    StartServices, StopServices, VerifiedWebComponents, VerifyEncryption, VerifyWebComponents,
+    WebComponentsInfo, WriteWebComponents, WrittenWebComponents,
 };
 use crate::sql::{
     BackUpCertificate, BackUpDatabase, BackUpDatabaseMasterKey, BackUpKeySentinel,
@@ -127,6 +129,8 @@ any_operation! {
     BackUpKeySentinel(BackUpKeySentinel -> KeySentinelBackup) = "key-sentinel/backup@1",
     /// `ServiceMasterKey::backup`.
     BackUpServiceMasterKey(BackUpServiceMasterKey -> KeyBackup) = "service-master-key/backup@1",
+    /// `Jobs::cancel`.
+    CancelJobs(CancelJobs -> CancelledJobs) = "jobs/cancel@1",
     /// `Principals::capture`.
     CapturePrincipals(CapturePrincipals -> Principals) = "principals/capture@1",
     /// `Database::check_integrity`.
@@ -141,12 +145,16 @@ any_operation! {
     InspectDatabaseMasterKey(InspectDatabaseMasterKey -> DatabaseMasterKeyInfo) = "database-master-key/inspect@1",
     /// `Dependents::inspect`.
     InspectDependents(InspectDependents -> Dependents) = "dependents/inspect@1",
+    /// `Jobs::inspect`.
+    InspectJobs(InspectJobs -> Jobs) = "jobs/inspect@1",
     /// `Database::modules`.
     InspectModules(InspectModules -> Modules) = "database/modules@1",
     /// `Database::orphaned_users`.
     InspectOrphanedUsers(InspectOrphanedUsers -> OrphanedUsers) = "database/orphaned-users@1",
     /// `ServiceMasterKey::inspect`.
     InspectServiceMasterKey(InspectServiceMasterKey -> ServiceMasterKeyInfo) = "service-master-key/inspect@1",
+    /// `Jobs::keep`.
+    KeepJobs(KeepJobs -> Jobs) = "jobs/keep@1",
     /// `Database::open_to_users`.
     OpenDatabaseToUsers(OpenDatabaseToUsers -> OpenedDatabase) = "database/open-to-users@1",
     /// `DatabaseMasterKey::protect_by_password`.
@@ -155,6 +163,12 @@ any_operation! {
     ProtectByServiceMasterKey(ProtectByServiceMasterKey -> ProtectedByServiceMasterKey) = "database-master-key/protect-by-service-master-key@1",
     /// `ServiceMasterKey::prove_backup`.
     ProveKeyBackup(ProveKeyBackup -> ProvedKeyBackup) = "service-master-key/prove-backup@1",
+    /// `Encryption::values`.
+    ReadEncryptedValues(ReadEncryptedValues -> EncryptedValues) = "encryption/values@1",
+    /// `Inventory::read`.
+    ReadInventory(ReadInventory -> Inventory) = "inventory/read@1",
+    /// `Encryption::recreate_keys`.
+    RecreateOrchestratorKeys(RecreateOrchestratorKeys -> RecreatedOrchestratorKeys) = "encryption/recreate-keys@1",
     /// `Database::rename`.
     RenameDatabase(RenameDatabase -> DatabaseInfo) = "database/rename@1",
     /// `Database::repair_users`.
@@ -183,6 +197,8 @@ any_operation! {
     VerifyBackup(VerifyBackup -> BackupSet) = "database/verify@1",
     /// `DatabaseKeys::verify`.
     VerifyDatabaseKeys(VerifyDatabaseKeys -> DatabaseKeysVerified) = "database-keys/verify@1",
+    /// `Encryption::verify`.
+    VerifyEncryption(VerifyEncryption -> EncryptionVerified) = "encryption/verify@1",
     /// `DatabaseMasterKey::verify_password`.
     VerifyPassword(VerifyPassword -> VerifiedPassword) = "database-master-key/verify-password@1",
     ; hosts {

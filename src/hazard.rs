@@ -9,6 +9,11 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "hazard", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Hazard {
+    /// Work that runs or waits is ended, wherever it is in what it does.
+    CancelsJobs {
+        /// What there is, in a few words each.
+        jobs: Vec<String>,
+    },
     /// A backup needs a certificate whose private key was never backed up where it is: lost with that
     /// server, it takes the backup with it.
     CertificateNotBackedUp {
@@ -16,6 +21,13 @@ pub enum Hazard {
         certificate: String,
         /// Its thumbprint, in hexadecimal.
         thumbprint: String,
+    },
+    /// Encrypted values become unreadable for good, and have to be typed in again.
+    DestroysEncryptedValues {
+        /// The database.
+        database: String,
+        /// How many, column by column.
+        values: Vec<String>,
     },
     /// What depends on the service master key could not all be seen.
     DependentsIncomplete {
@@ -98,6 +110,12 @@ pub enum Hazard {
         /// What depends on it: databases, credentials, linked logins.
         dependents: Vec<String>,
     },
+    /// Work that ran or waited when the database was backed up may run again, once `orunbook` starts
+    /// (community reports).
+    ResumesOldJobs {
+        /// What there is, in a few words each.
+        jobs: Vec<String>,
+    },
     /// Everything written after the backup is lost.
     RecoveryPoint {
         /// When the backup ended, by the clock of the server that made it.
@@ -113,12 +131,22 @@ pub enum Hazard {
 impl fmt::Display for Hazard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::CancelsJobs { jobs } => write!(
+                f,
+                "ends work, wherever it is in what it does: {}",
+                jobs.join(", ")
+            ),
             Self::CertificateNotBackedUp {
                 certificate,
                 thumbprint,
             } => write!(
                 f,
                 "the certificate {certificate} (thumbprint 0x{thumbprint}), which the backup needs, was never backed up with its private key: without it nobody restores the backup elsewhere; Certificate::backup"
+            ),
+            Self::DestroysEncryptedValues { database, values } => write!(
+                f,
+                "makes every encrypted value of the database {database} unreadable for good ({}), and the licence key",
+                values.join(", ")
             ),
             Self::DependentsIncomplete { what } => {
                 write!(
@@ -193,6 +221,11 @@ impl fmt::Display for Hazard {
                 f,
                 "replaces the service master key of the instance, under which also live: {}",
                 dependents.join(", ")
+            ),
+            Self::ResumesOldJobs { jobs } => write!(
+                f,
+                "lets work of the time of the backup run again: {}",
+                jobs.join(", ")
             ),
             Self::RecoveryPoint { backup_finish } => {
                 write!(

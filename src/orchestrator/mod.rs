@@ -1,9 +1,15 @@
-//! Operations on the hosts of an Orchestrator deployment.
+//! Operations on an Orchestrator deployment: its hosts, and what Orchestrator keeps in its database.
 
+mod catalog;
 mod data_store;
 mod deployment;
+mod encryption;
 mod host_files;
+mod inventory;
+mod jobs;
+mod procedures;
 mod services;
+mod stopped;
 mod web_components;
 
 pub use data_store::{
@@ -12,6 +18,16 @@ pub use data_store::{
     WrittenDataStoreConfig,
 };
 pub use deployment::{Deployment, DeploymentHost, HostRole};
+pub use encryption::{
+    EncryptedValue, EncryptedValues, Encryption, EncryptionUser, EncryptionVerified,
+    ReadEncryptedValues, RecreateOrchestratorKeys, RecreatedOrchestratorKeys, StoredUnderKey,
+    VerifyEncryption,
+};
+pub use inventory::{
+    CheckedOutRunbook, ConnectedDesigner, DeploymentDifferences, Inventory, InventoryPart,
+    KnownRunbookServer, ReadInventory, RoleMembers, ServiceAccount,
+};
+pub use jobs::{CancelJobs, CancelledJobs, InspectJobs, Jobs, KeepJobs, QueuedJob, RunningJob};
 pub use services::{
     DeploymentServices, EndableProcess, GiveBackDeployment, HostFailure, HostServices, HostVerdict,
     InspectServices, QuietDeployment, QuietedDeployment, RestartServices, SeenService,

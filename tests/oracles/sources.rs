@@ -26,7 +26,7 @@ pub(crate) fn operations() -> BTreeMap<String, String> {
 /// The methods by which each type is built: those that take it and give it back.
 pub(crate) fn builders() -> BTreeMap<String, BTreeSet<String>> {
     let mut found = Builders::default();
-    for file in files(&root().join("sql")) {
+    for file in sources_with_sql() {
         found.visit_file(&syn::parse_file(&read(&file)).unwrap());
     }
     found.0
@@ -71,7 +71,7 @@ fn gives_itself(output: &syn::ReturnType, name: &str) -> bool {
 /// How each statement of the library begins: what stands in `Statement::new("…")`.
 pub(crate) fn beginnings() -> BTreeSet<String> {
     let mut beginnings = BTreeSet::new();
-    for file in files(&root().join("sql")) {
+    for file in sources_with_sql() {
         if ["fuzzing.rs", "statement.rs"]
             .iter()
             .any(|name| file.ends_with(name))
@@ -96,6 +96,13 @@ pub(crate) fn beginnings() -> BTreeSet<String> {
         }
     }
     beginnings
+}
+
+/// Where statements are built.
+fn sources_with_sql() -> Vec<PathBuf> {
+    let mut sources = files(&root().join("sql"));
+    sources.extend(files(&root().join("orchestrator")));
+    sources
 }
 
 fn root() -> PathBuf {

@@ -2,7 +2,8 @@
 
 use scorch_recovery::names::{DatabaseName, SqlInstance};
 use scorch_recovery::orchestrator::{
-    Deployment, DeploymentServices, ServiceControl, WebComponents, WebComponentsInfo,
+    Deployment, DeploymentServices, Encryption, Inventory, Jobs, ServiceControl, WebComponents,
+    WebComponentsInfo,
 };
 use scorch_recovery::sql::{
     Certificate, Database, DatabaseKeys, DatabaseMasterKey, Dependents, EncryptedColumn,
@@ -67,6 +68,7 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
             .to_file(r"C:\c\a.key".parse().unwrap())
             .encrypted_by(secret.clone())
             .into(),
+        Jobs::cancel(&instance, &database).into(),
         Principals::capture(&instance, &database).into(),
         Database::check_integrity(&instance, &database).into(),
         Database::enable_broker(&instance, &database).into(),
@@ -74,9 +76,11 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
         Database::inspect(&instance, &database).into(),
         DatabaseMasterKey::inspect(&instance, &database).into(),
         Dependents::inspect(&instance).into(),
+        Jobs::inspect(&instance, &database).into(),
         Database::modules(&instance, &database).into(),
         Database::orphaned_users(&instance, &database).into(),
         ServiceMasterKey::inspect(&instance).into(),
+        Jobs::keep(&instance, &database).into(),
         Database::open_to_users(&instance, &database)
             .proved_by(DatabaseKeys::verify(&instance, &database))
             .into(),
@@ -91,6 +95,13 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
             .from_file(r"C:\c\a.key".parse().unwrap())
             .decrypted_by(secret.clone())
             .opening(&sentinel, r"C:\c\a.bak".parse().unwrap())
+            .into(),
+        Encryption::values(&instance, &database).into(),
+        Inventory::read(&instance, &database)
+            .deployment(&deployment)
+            .into(),
+        Encryption::recreate_keys(&instance, &database)
+            .services_stopped(&seen)
             .into(),
         Database::rename(&instance, &database)
             .to("renamed".parse().unwrap())
@@ -140,6 +151,9 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
             .symmetric_key("k".parse().unwrap())
             .opened_by_asymmetric_key("a".parse().unwrap())
             .counting(column)
+            .into(),
+        Encryption::verify(&instance, &database)
+            .as_user("verifier".parse().unwrap())
             .into(),
         DatabaseMasterKey::verify_password(&instance, &database)
             .password(secret.clone())

@@ -1,5 +1,6 @@
 //! A scene for each operation: a world in which it can be done.
 
+use scorch_recovery::orchestrator::{DeploymentServices, Encryption, Inventory, Jobs};
 use scorch_recovery::sql::{
     Certificate, Database, DatabaseMasterKey, Dependents, KeySentinel, Principals, ServiceMasterKey,
 };
@@ -11,6 +12,21 @@ use super::kit::{BAK, KEY, after_backup, back_up_key, restore_key};
 /// A login that a scene may have use for, and its password.
 pub(crate) const LOGIN: &str = "least";
 pub(crate) const PASSWORD: &str = "Least-Passw0rd-1";
+
+/// A user with the rights of the Runbook Service, and no login.
+pub(crate) const MINIMAL_USER: &str = "CREATE USER minimal WITHOUT LOGIN; \
+     ALTER ROLE [Microsoft.SystemCenter.Orchestrator.Runtime] ADD MEMBER minimal";
+
+/// A Management Server whose service was seen stopped.
+pub(crate) fn stopped() -> DeploymentServices {
+    serde_json::from_str(
+        r#"{"hosts":[{"host":{"host":"MS01","roles":["management-server"]},"failure":null,"services":[
+            {"service":"omanagement","process":null,"status":{"state":"stopped","process_id":null,
+            "exit_code":0,"service_exit_code":0,"checkpoint":0,"wait_hint":{"secs":0,"nanos":0},
+            "start_type":"disabled","program":"C:\\o\\m.exe","dependencies":null}}]}]}"#,
+    )
+    .unwrap()
+}
 
 fn secret(name: &str) -> SecretRef {
     SecretRef::named(name)
@@ -172,6 +188,36 @@ pub(crate) async fn scene(tag: &str) -> (World, &'static str, AnyOperation) {
                 .into()
         }
         "dependents/inspect@1" => Dependents::inspect(&first).into(),
+        "encryption/recreate-keys@1" => {
+            let values = Encryption::values(&first, &database);
+            let modules = Database::modules(&first, &database);
+            Encryption::recreate_keys(&first, &database)
+                .losing(&values.run(&cx).await.unwrap())
+                .trusting(&modules.run(&cx).await.unwrap())
+                .services_stopped(&stopped())
+                .into()
+        }
+        "encryption/values@1" => Encryption::values(&first, &database).into(),
+        "encryption/verify@1" => {
+            world.sql("SQL01", Some("Orchestrator"), MINIMAL_USER).await;
+            let modules = Database::modules(&first, &database).run(&cx).await.unwrap();
+            Encryption::verify(&first, &database)
+                .as_user(named("minimal"))
+                .trusting(&modules)
+                .into()
+        }
+        "inventory/read@1" => Inventory::read(&first, &database).into(),
+        "jobs/cancel@1" => {
+            let modules = Database::modules(&first, &database);
+            Jobs::cancel(&first, &database)
+                .seen(&Jobs::inspect(&first, &database).run(&cx).await.unwrap())
+                .trusting(&modules.run(&cx).await.unwrap())
+                .into()
+        }
+        "jobs/inspect@1" => Jobs::inspect(&first, &database).into(),
+        "jobs/keep@1" => Jobs::keep(&first, &database)
+            .seen(&Jobs::inspect(&first, &database).run(&cx).await.unwrap())
+            .into(),
         "key-sentinel/backup@1" => KeySentinel::backup(&first).to_file(new_bak()).into(),
         "principals/capture@1" => {
             let make = "CREATE LOGIN ann WITH PASSWORD = 'Ann-Passw0rd-1'; CREATE USER ann";

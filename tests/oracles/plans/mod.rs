@@ -5,6 +5,7 @@ mod certificate;
 mod database;
 mod encrypted;
 mod key;
+mod orchestrator;
 mod principal;
 
 use crate::plan::Plan;
@@ -16,5 +17,6 @@ pub(crate) fn plans() -> Vec<Plan> {
     plans.extend(key::plans());
     plans.extend(encrypted::plans());
     plans.extend(principal::plans());
+    plans.extend(orchestrator::plans());
     plans
 }
