@@ -2,6 +2,7 @@
 
 #[cfg(any(feature = "mssql-tds", feature = "tiberius"))]
 mod browser;
+pub mod command_line;
 #[cfg(any(feature = "mssql-tds", feature = "tiberius"))]
 mod contained;
 pub mod curl;
