@@ -12,6 +12,10 @@ mod ear;
 mod endpoint;
 #[cfg(feature = "tiberius")]
 mod guarded;
+#[cfg(any(feature = "local", feature = "ssh"))]
+mod kept_output;
+#[cfg(feature = "local")]
+pub mod local;
 #[cfg(any(feature = "mssql-tds", feature = "tiberius"))]
 mod login;
 #[cfg(feature = "mssql-tds")]
@@ -28,3 +32,11 @@ pub use endpoint::Endpoint;
 pub use login::Login;
 #[cfg(any(feature = "mssql-tds", feature = "tiberius"))]
 pub use tls::Tls;
+
+/// What no other file beside is called: for content on its way to its place.
+#[cfg(any(all(feature = "local", unix), feature = "ssh"))]
+fn random_name() -> String {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    let random = std::hash::RandomState::new().build_hasher().finish();
+    format!("{random:016x}")
+}

@@ -27,14 +27,22 @@ pub mod codes {
     pub const PATH_NOT_FOUND: u32 = 3;
     /// `ERROR_ACCESS_DENIED`.
     pub const ACCESS_DENIED: u32 = 5;
+    /// `ERROR_INVALID_DATA`: a value is not of the type that was asked for.
+    pub const INVALID_DATA: u32 = 13;
+    /// `ERROR_GEN_FAILURE`: it failed, and nothing more was told.
+    pub const GENERAL_FAILURE: u32 = 31;
     /// `ERROR_SHARING_VIOLATION`: somebody holds the file open.
     pub const SHARING_VIOLATION: u32 = 32;
     /// `ERROR_FILE_EXISTS`.
     pub const FILE_EXISTS: u32 = 80;
     /// `ERROR_DISK_FULL`.
     pub const DISK_FULL: u32 = 112;
+    /// `ERROR_BAD_PATHNAME`.
+    pub const BAD_PATH_NAME: u32 = 161;
     /// `ERROR_ALREADY_EXISTS`.
     pub const ALREADY_EXISTS: u32 = 183;
+    /// `ERROR_FILE_TOO_LARGE`.
+    pub const FILE_TOO_LARGE: u32 = 223;
     /// `ERROR_DEPENDENT_SERVICES_RUNNING`: stopped are those first that need it.
     pub const DEPENDENT_SERVICES_RUNNING: u32 = 1051;
     /// `ERROR_SERVICE_REQUEST_TIMEOUT`: it did not answer the start in time.

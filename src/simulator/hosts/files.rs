@@ -10,9 +10,6 @@ use crate::simulator::Platform;
 use crate::simulator::storage::{Namespace, OsError, PathOnHost, refuse_links};
 use crate::transport::{FileStatus, HostError, LONGEST_FILE, codes};
 
-/// `ERROR_FILE_TOO_LARGE`.
-const FILE_TOO_LARGE: u32 = 223;
-
 /// The disks of a host: a folder, out of which no path leads.
 #[derive(Debug)]
 pub(super) struct HostFiles {
@@ -252,7 +249,7 @@ impl HostFiles {
 
 fn check_length(content: &[u8]) -> Result<(), HostError> {
     if content.len() as u64 > LONGEST_FILE {
-        return Err(refused(FILE_TOO_LARGE));
+        return Err(refused(codes::FILE_TOO_LARGE));
     }
     Ok(())
 }
