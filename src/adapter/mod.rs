@@ -12,6 +12,8 @@ mod ear;
 mod endpoint;
 #[cfg(feature = "tiberius")]
 mod guarded;
+#[cfg(feature = "ssh")]
+mod image_path;
 #[cfg(any(feature = "local", feature = "ssh"))]
 mod kept_output;
 #[cfg(feature = "local")]
@@ -21,6 +23,8 @@ mod login;
 #[cfg(feature = "mssql-tds")]
 pub mod mssql_tds;
 pub mod secrets;
+#[cfg(feature = "ssh")]
+pub mod ssh;
 #[cfg(feature = "tiberius")]
 pub mod tiberius;
 #[cfg(any(feature = "mssql-tds", feature = "tiberius"))]

@@ -43,29 +43,34 @@ impl FileSecrets {
             return Err(unknown(name, "its name is no plain file name"));
         }
         let path = self.folder.join(leaf);
-        let failed = |problem: &str| unknown(name, format_args!("{}: {problem}", path.display()));
-        let io = |error: std::io::Error| failed(&error.to_string());
-        if std::fs::symlink_metadata(&path).map_err(io)?.is_symlink() {
-            return Err(failed("it is a link; name the file itself"));
-        }
-        let file = File::open(&path).map_err(io)?;
-        check(&file, &path).map_err(|problem| failed(&problem))?;
-        let mut text = Zeroizing::new(String::with_capacity(
-            usize::try_from(MOST_BYTES).unwrap_or(0) + 1,
-        ));
-        file.take(MOST_BYTES + 1)
-            .read_to_string(&mut text)
-            .map_err(io)?;
-        if text.len() as u64 > MOST_BYTES {
-            return Err(failed("it is too large for a secret"));
-        }
-        let secret = text.strip_suffix('\n').unwrap_or(&text);
-        let secret = secret.strip_suffix('\r').unwrap_or(secret);
-        if secret.is_empty() {
-            return Err(failed("it is empty"));
-        }
-        Ok(Secret::new(secret.to_owned()))
+        private_file(&path)
+            .map_err(|problem| unknown(name, format_args!("{}: {problem}", path.display())))
     }
+}
+
+/// The text of a file that nobody else may read, as far as that is checked.
+pub(in crate::adapter) fn private_file(path: &Path) -> Result<Secret, String> {
+    let io = |error: std::io::Error| error.to_string();
+    if std::fs::symlink_metadata(path).map_err(io)?.is_symlink() {
+        return Err("it is a link; name the file itself".to_owned());
+    }
+    let file = File::open(path).map_err(io)?;
+    check(&file, path)?;
+    let mut text = Zeroizing::new(String::with_capacity(
+        usize::try_from(MOST_BYTES).unwrap_or(0) + 1,
+    ));
+    file.take(MOST_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(io)?;
+    if text.len() as u64 > MOST_BYTES {
+        return Err("it is too large for a secret".to_owned());
+    }
+    let secret = text.strip_suffix('\n').unwrap_or(&text);
+    let secret = secret.strip_suffix('\r').unwrap_or(secret);
+    if secret.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    Ok(Secret::new(secret.to_owned()))
 }
 
 /// Looks at the opened file itself, so that nobody swaps it in between.

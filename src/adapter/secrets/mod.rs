@@ -7,6 +7,8 @@ mod prompt;
 
 pub use environment::EnvironmentSecrets;
 pub use file::FileSecrets;
+#[cfg(feature = "ssh")]
+pub(super) use file::private_file;
 pub use map::MapSecrets;
 pub use prompt::PromptSecrets;
 
