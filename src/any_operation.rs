@@ -7,12 +7,14 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
 use crate::orchestrator::{
-    CancelJobs, CancelledJobs, DeploymentServices, EncryptedValues, EncryptionVerified,
-    GiveBackDeployment, InspectJobs, InspectServices, Inventory, Jobs, KeepJobs, QuietDeployment,
-    QuietedDeployment, ReadEncryptedValues, ReadInventory, ReadWebComponents,
-    RecreateOrchestratorKeys, RecreatedOrchestratorKeys, RestartServices, ServiceVerdicts,
-    StartServices, StopServices, VerifiedWebComponents, VerifyEncryption, VerifyWebComponents,
-    WebComponentsInfo, WriteWebComponents, WrittenWebComponents,
+    BackUpDataStoreConfig, CancelJobs, CancelledJobs, DataStoreInfo, DeploymentServices,
+    EncryptedValues, EncryptionVerified, GiveBackDeployment, InspectJobs, InspectServices,
+    Inventory, Jobs, KeepJobs, QuietDeployment, QuietedDeployment, ReadDataStoreConfig,
+    ReadEncryptedValues, ReadInventory, ReadWebComponents, RecreateOrchestratorKeys,
+    RecreatedOrchestratorKeys, RestartServices, ServiceVerdicts, SettingsSnapshot, StartServices,
+    StopServices, VerifiedWebComponents, VerifyEncryption, VerifyWebComponents, WebComponentsInfo,
+    WriteDataStoreConfig, WriteDataStoreConfigs, WriteWebComponents, WrittenDataStoreConfig,
+    WrittenDataStoreConfigs, WrittenWebComponents,
 };
 use crate::sql::{
     BackUpCertificate, BackUpDatabase, BackUpDatabaseMasterKey, BackUpKeySentinel,
@@ -202,12 +204,16 @@ any_operation! {
     /// `DatabaseMasterKey::verify_password`.
     VerifyPassword(VerifyPassword -> VerifiedPassword) = "database-master-key/verify-password@1",
     ; hosts {
+        /// `DataStoreConfig::backup`.
+        BackUpDataStoreConfig(BackUpDataStoreConfig -> SettingsSnapshot) = "data-store/backup@1",
         /// `ServiceControl::give_back`.
         GiveBackDeployment(GiveBackDeployment -> ServiceVerdicts) = "services/give-back@1",
         /// `ServiceControl::status`.
         InspectServices(InspectServices -> DeploymentServices) = "services/status@1",
         /// `ServiceControl::quiet`.
         QuietDeployment(QuietDeployment -> QuietedDeployment) = "services/quiet@1",
+        /// `DataStoreConfig::read`.
+        ReadDataStoreConfig(ReadDataStoreConfig -> DataStoreInfo) = "data-store/read@1",
         /// `ServiceControl::restart`.
         RestartServices(RestartServices -> ServiceVerdicts) = "services/restart@1",
         /// `ServiceControl::start`.
@@ -220,5 +226,9 @@ any_operation! {
         VerifyWebComponents(VerifyWebComponents -> VerifiedWebComponents) = "web-components/verify@1",
         /// `WebComponents::write`.
         WriteWebComponents(WriteWebComponents -> WrittenWebComponents) = "web-components/write@1",
+        /// `DataStoreConfig::write`.
+        WriteDataStoreConfig(WriteDataStoreConfig -> WrittenDataStoreConfig) = "data-store/write@1",
+        /// `DataStoreConfig::write_each`.
+        WriteDataStoreConfigs(WriteDataStoreConfigs -> WrittenDataStoreConfigs) = "data-store/write-each@1",
     }
 }

@@ -116,10 +116,35 @@ pub enum Hazard {
         /// What there is, in a few words each.
         jobs: Vec<String>,
     },
+    /// Setup installs on a host, which is to have nothing of Orchestrator: what it does is not taken back.
+    Reinstalls {
+        /// The host.
+        host: String,
+        /// What is installed: `RunbookServer`.
+        components: Vec<String>,
+    },
+    /// Every client of SQL Server on a host that asks for a name is led to another server, not
+    /// Orchestrator alone.
+    RedirectsAllClients {
+        /// The host.
+        host: String,
+        /// The name that is asked for.
+        name: String,
+        /// Where it leads then.
+        to: String,
+    },
     /// Everything written after the backup is lost.
     RecoveryPoint {
         /// When the backup ended, by the clock of the server that made it.
         backup_finish: String,
+    },
+    /// Secrets stand on a command line: whoever may list the processes of the host reads them while the
+    /// program runs, and its event log keeps them where it is told to (event 4688).
+    SecretOnCommandLine {
+        /// The host.
+        host: String,
+        /// The names of the secrets.
+        secrets: Vec<String>,
     },
     /// The database's own code runs by itself from then on.
     StartsActivation {
@@ -186,6 +211,20 @@ impl fmt::Display for Hazard {
             Self::RenamesDatabase { from, to } => write!(
                 f,
                 "calls the database {from} {to}, so that whoever asks for {from} does not find it"
+            ),
+            Self::Reinstalls { host, components } => write!(
+                f,
+                "installs {} on {host}, which is not taken back",
+                components.join(" and ")
+            ),
+            Self::RedirectsAllClients { host, name, to } => write!(
+                f,
+                "leads every client of SQL Server on {host} that asks for {name} to {to}, not Orchestrator alone"
+            ),
+            Self::SecretOnCommandLine { host, secrets } => write!(
+                f,
+                "puts secrets on a command line, where others on {host} and its event log can read them: {}",
+                secrets.join(", ")
             ),
             Self::StartsActivation { database } => write!(
                 f,

@@ -3,8 +3,16 @@
 #![cfg(feature = "simulator")]
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+#[path = "data_store/canary.rs"]
+mod canary;
 #[path = "data_store/faults.rs"]
 mod faults;
+#[path = "data_store/fleet.rs"]
+mod fleet;
+#[path = "data_store/strategies.rs"]
+mod strategies;
+#[path = "data_store/wire.rs"]
+mod wire;
 #[path = "data_store/world.rs"]
 mod world;
 
@@ -12,7 +20,7 @@ use std::time::Duration;
 
 use scorch_recovery::orchestrator::{DataStoreConfig, DataStoreEncryption, DataStoreStrategy};
 use scorch_recovery::simulator::hosts::{OrchestratorHost, OrchestratorVersion};
-use scorch_recovery::transport::{RegistryTransport, RegistryView};
+use scorch_recovery::transport::RegistryView;
 use scorch_recovery::{Cancellation, Effect, ErrorKind, Operation, SecretRef};
 
 use world::{HOST, Hears, Server, World, Writes, named};
@@ -20,18 +28,8 @@ use world::{HOST, Hears, Server, World, Writes, named};
 #[tokio::test]
 async fn what_a_heartbeat_attests_is_read_and_nothing_else() {
     let world = World::new().await;
-    let key = r"SOFTWARE\Microsoft\MSSQLServer\Client\ConnectTo";
-    world
-        .hosts
-        .set(
-            &named(HOST),
-            RegistryView::Bits32,
-            key,
-            "SQL01",
-            "DBMSSOCN,SQL09,1433",
-        )
-        .await
-        .unwrap();
+    let text = "DBMSSOCN,SQL09,1433";
+    world.set_alias(RegistryView::Bits32, "SQL01", text).await;
     let cx = world.context();
     let read = DataStoreConfig::read(&named(HOST));
     let info = read.clone().run(&cx).await.unwrap();
@@ -132,14 +130,17 @@ async fn somebody_types_the_values_in_and_it_is_verified() {
         );
     }
     assert_eq!(written.strategy, DataStoreStrategy::AttendedDbSetup);
-    assert_eq!(written.before.sha256, before.0);
+    assert_eq!(written.before.unwrap().sha256, before.0);
     assert_eq!(written.after.sha256, world.hash());
-    assert_ne!(written.after.sha256, written.before.sha256);
-    assert_eq!(host.read_file(&written.copy).unwrap(), before.1);
+    assert_ne!(written.after.sha256, before.0);
+    let copy = written.copy.unwrap();
+    assert_eq!(host.read_file(&copy).unwrap(), before.1);
     assert_eq!(
-        host.acl(&written.copy).unwrap().as_deref(),
+        host.acl(&copy).unwrap().as_deref(),
         Some("OrchestratorSystemGroup:R")
     );
+    assert_eq!(written.computer.as_deref(), Some(HOST));
+    assert!(written.unconfirmed.is_empty(), "{:?}", written.unconfirmed);
     assert_eq!(written.heartbeat.unwrap().database, named("New"));
     world.assert_all_run();
 }
@@ -251,6 +252,47 @@ async fn what_does_not_hold_is_put_back_and_both_facts_are_told() {
             "{writes:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn permissions_are_put_back_too_and_a_name_that_leads_elsewhere_is_refused() {
+    let world = World::new().await;
+    let host = world.host();
+    let writer = world.writer(Writes::WithOtherPermissions);
+    let builder = world.builder().data_store_writer(writer);
+    let cx = builder.build().unwrap();
+    let write = DataStoreConfig::write(&named(HOST), &world.config("New"))
+        .strategy(DataStoreStrategy::HostProvided);
+    let error = write.run(&cx).await.unwrap_err();
+    assert_eq!(error.effect(), Effect::Partial, "{error}");
+    assert_eq!(
+        host.acl(&world.path()).unwrap().as_deref(),
+        Some("OrchestratorSystemGroup:R")
+    );
+    assert_eq!(world.copies().await, Vec::<String>::new());
+    world.assert_all_run();
+
+    // A name that leads to it and is not its own.
+    world.hosts.lead(&named("RUNBOOK02"), &host);
+    let (before, starts) = (world.hash(), world.starts());
+    for name in ["RUNBOOK02", "runbook02.contoso.example"] {
+        world.hosts.lead(&named(name), &host);
+        let write = DataStoreConfig::write(&named(name), &world.config("New"));
+        let write = write.strategy(DataStoreStrategy::HostProvided);
+        let read = DataStoreConfig::read(&named(name)).run(&cx).await;
+        for error in [write.run(&cx).await.unwrap_err(), read.unwrap_err()] {
+            assert_eq!(
+                (error.kind(), error.effect()),
+                (ErrorKind::Incompatible, Effect::None)
+            );
+            assert!(
+                error.detail().contains("leads to the computer RUNBOOK01"),
+                "{error}"
+            );
+        }
+    }
+    assert_eq!((world.hash(), world.starts()), (before, starts));
+    assert_eq!(world.copies().await, Vec::<String>::new());
 }
 
 #[tokio::test]

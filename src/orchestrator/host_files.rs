@@ -7,7 +7,8 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{HostName, HostPath};
 use crate::transport::{
-    CommandOutput, FileStatus, FileTransport, HostCommand, HostError, LONGEST_FILE, codes,
+    CommandOutput, ExposingCommand, FileStatus, FileTransport, HostCommand, HostError,
+    LONGEST_FILE, codes,
 };
 
 /// The files of one host, through the context's ports and within its deadlines. Errors name the path.
@@ -74,6 +75,30 @@ impl<'a> HostFiles<'a> {
     pub(super) async fn remove(&self, path: &HostPath) -> Result<()> {
         let removed = self.call(self.files.remove(self.host, path));
         removed.await.map_err(|error| at(path, error))
+    }
+
+    /// Gives a file another name in its folder, over the one that has it.
+    pub(super) async fn rename(&self, from: &HostPath, to: &HostPath) -> Result<()> {
+        let renamed = self.call(self.files.rename(self.host, from, to));
+        renamed.await.map_err(|error| at(to, error))
+    }
+
+    /// The names in a folder; none where there is no folder.
+    pub(super) async fn list(&self, folder: &HostPath) -> Result<Vec<String>> {
+        match self.call(self.files.list(self.host, folder)).await {
+            Ok(names) => Ok(names),
+            Err(error) if is_absent(&error) => Ok(Vec::new()),
+            Err(error) => Err(at(folder, error)),
+        }
+    }
+
+    /// Runs Setup, with secrets on its command line.
+    pub(super) async fn run_setup(&self, command: &ExposingCommand) -> Result<CommandOutput> {
+        let commands = self.cx.commands()?;
+        let deadline = Some(self.cx.deadlines().setup);
+        let run = commands.run_exposing(self.host, command);
+        let run = self.cx.within(deadline, run).await;
+        run.map_err(|error| at(&command.program, error))
     }
 
     pub(super) async fn run(&self, command: &HostCommand) -> Result<CommandOutput> {

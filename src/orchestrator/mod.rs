@@ -1,10 +1,12 @@
 //! Operations on an Orchestrator deployment: its hosts, and what Orchestrator keeps in its database.
 
 mod catalog;
+mod computer;
 mod data_store;
 mod deployment;
 mod encryption;
 mod host_files;
+mod host_registry;
 mod inventory;
 mod jobs;
 mod procedures;
@@ -13,9 +15,10 @@ mod stopped;
 mod web_components;
 
 pub use data_store::{
-    ClientAlias, DataStoreAuthentication, DataStoreConfig, DataStoreEncryption, DataStoreInfo,
-    DataStoreStrategy, Heartbeat, ReadDataStoreConfig, SettingsFile, WriteDataStoreConfig,
-    WrittenDataStoreConfig,
+    AskedDatabase, BackUpDataStoreConfig, ClientAlias, DataStoreAuthentication, DataStoreConfig,
+    DataStoreEncryption, DataStoreInfo, DataStoreStrategy, DataStoreVerdict, Heartbeat,
+    ReadDataStoreConfig, SettingsFile, SettingsSnapshot, SilentSetup, SqlAlias,
+    WriteDataStoreConfig, WriteDataStoreConfigs, WrittenDataStoreConfig, WrittenDataStoreConfigs,
 };
 pub use deployment::{Deployment, DeploymentHost, HostRole};
 pub use encryption::{

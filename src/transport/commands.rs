@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use crate::names::{HostName, HostPath};
 use crate::secret::Secret;
-use crate::transport::HostError;
+use crate::transport::{ExposingCommand, HostError, TransportErrorKind};
 
 /// A program with its arguments, to be run on a host.
 #[derive(Debug)]
@@ -85,6 +85,20 @@ pub trait CommandTransport: fmt::Debug + Send + Sync {
     /// Runs a program to its end.
     async fn run(&self, host: &HostName, command: &HostCommand)
     -> Result<CommandOutput, HostError>;
+
+    /// Runs a program with secrets on its command line to its end. Its output may say them: callers
+    /// don't show it. Default: not supported, and nothing is run.
+    async fn run_exposing(
+        &self,
+        host: &HostName,
+        command: &ExposingCommand,
+    ) -> Result<CommandOutput, HostError> {
+        let _ = (host, command);
+        Err(HostError::lost(
+            TransportErrorKind::Unsupported,
+            "it puts no secrets on command lines",
+        ))
+    }
 
     /// What runs under a process id; `None`: nothing.
     async fn process(

@@ -22,6 +22,8 @@ pub struct Deadlines {
     pub host: Duration,
     /// A program on a Windows host, to its end. Default: 5 minutes.
     pub host_program: Duration,
+    /// Orchestrator's Setup on a Windows host, to its end. Default: 60 minutes.
+    pub setup: Duration,
     /// A service's start or stop, while it makes no headway: its checkpoint stands still. As a whole
     /// it may take five times that. Default: 60 seconds.
     pub service: Duration,
@@ -51,6 +53,7 @@ impl Default for Deadlines {
             backup_or_restore: None,
             host: Duration::from_secs(30),
             host_program: Duration::from_secs(5 * 60),
+            setup: Duration::from_secs(60 * 60),
             service: Duration::from_secs(60),
             service_settling: Duration::from_secs(60),
             service_interval: Duration::from_millis(500),

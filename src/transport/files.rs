@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::names::{HostName, HostPath};
-use crate::transport::HostError;
+use crate::transport::{HostError, TransportErrorKind};
 
 /// The longest file that is read or written whole: configuration, never data.
 pub const LONGEST_FILE: u64 = 16 << 20;
@@ -31,6 +31,7 @@ pub struct FileStatus {
 /// * `replace` is atomic: whoever reads sees the old file or the new one. The file's owner, permissions (ACL) and
 ///   attributes stay; of a file that somebody holds open nothing changes (32 or 5).
 /// * `copy` keeps owner, permissions and times of the original, and never writes over a file (80).
+/// * `rename` is atomic, too; the file brings its owner, permissions and attributes along.
 /// * Links and junctions are not followed at the last component.
 /// * A file longer than [`LONGEST_FILE`] is refused.
 #[async_trait]
@@ -63,6 +64,22 @@ pub trait FileTransport: fmt::Debug + Send + Sync {
 
     /// Copies a file to a path where none is.
     async fn copy(&self, host: &HostName, from: &HostPath, to: &HostPath) -> Result<(), HostError>;
+
+    /// Gives a file (2) another name in its folder, over the file that has that name, if any; one that
+    /// somebody holds open or that is read-only stays (32 or 5). It is the one way in which permissions
+    /// are put back. Default: not supported, and nothing is done.
+    async fn rename(
+        &self,
+        host: &HostName,
+        from: &HostPath,
+        to: &HostPath,
+    ) -> Result<(), HostError> {
+        let _ = (host, from, to);
+        Err(HostError::lost(
+            TransportErrorKind::Unsupported,
+            "it renames no files",
+        ))
+    }
 
     /// Deletes a file.
     async fn remove(&self, host: &HostName, path: &HostPath) -> Result<(), HostError>;

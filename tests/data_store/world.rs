@@ -1,5 +1,5 @@
 //! A Management Server that is a Runbook Server too, whose configuration names the database `Old`; the
-//! database `New` is to be used.
+//! database `New` is to be used. `SQL00` and `SQL01` are two names of one instance.
 
 use std::fmt::Debug;
 use std::num::NonZeroU32;
@@ -8,34 +8,28 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use scorch_recovery::names::{HostName, HostPath};
-use scorch_recovery::orchestrator::DataStoreConfig;
+use scorch_recovery::names::{HostName, HostPath, SqlInstance};
+use scorch_recovery::orchestrator::{DataStoreConfig, SilentSetup};
 use scorch_recovery::simulator::hosts::{
-    OrchestratorHost, OrchestratorVersion, SimulatedHost, SimulatedHosts,
+    OrchestratorHost, OrchestratorVersion, SimulatedHost, SimulatedHosts, SimulatedSetup,
 };
 use scorch_recovery::simulator::{OrchestratorOptions, SimulatedInstance, SimulatorTransport};
 use scorch_recovery::transport::{
-    DataStoreValues, DataStoreWriter, FileTransport, HostError, SecretSource, ServiceState,
-    TransportError, TransportErrorKind, codes,
+    DataStoreValues, DataStoreWriter, FileTransport, HostError, RegistryTransport, RegistryView,
+    ServiceState, TransportErrorKind, codes,
 };
-use scorch_recovery::{Context, ContextBuilder, Observer, Progress, Secret, SecretRef};
+use scorch_recovery::{Context, ContextBuilder, Observer, Operation, Progress, Secret, SecretRef};
+
+use super::wire::{OneSecret, PASSWORD, Way};
 
 pub(crate) const HOST: &str = "RUNBOOK01";
+pub(crate) const ALIASES: &str = r"SOFTWARE\Microsoft\MSSQLServer\Client\ConnectTo";
+pub(crate) const SETUP: &str = r"D:\Setup\Setup.exe";
+pub(crate) const SETUP_LOG: &str = r"C:\Users\recovery\AppData\Local\SCO\LOGS\setup.log";
 const SERVICES: [&str; 4] = ["omanagement", "omonitor", "oremoting", "orunbook"];
-const PASSWORD: &str = "A-long-passw0rd";
 
 pub(crate) fn named<T: FromStr<Err: Debug>>(text: &str) -> T {
     text.parse().unwrap()
-}
-
-#[derive(Debug)]
-struct OneSecret;
-
-#[async_trait]
-impl SecretSource for OneSecret {
-    async fn fetch(&self, _: &SecretRef) -> Result<Secret, TransportError> {
-        Ok(Secret::new(PASSWORD.to_owned()))
-    }
 }
 
 /// The databases, and the way to them.
@@ -47,6 +41,12 @@ pub(crate) struct Server {
 impl Server {
     /// Made in real time; from here on time is simulated.
     pub(crate) async fn new(seed: u64) -> Self {
+        let server = Self::in_real_time(seed, &[HOST, "RUNBOOK02"]).await;
+        tokio::time::pause();
+        server
+    }
+
+    pub(crate) async fn in_real_time(seed: u64, runbook_servers: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sa = || Secret::new(PASSWORD.to_owned());
         let server = SimulatedInstance::builder("SQL01", folder.path().join("sql"))
@@ -56,38 +56,76 @@ impl Server {
             .build()
             .unwrap();
         for database in ["Old", "New"] {
-            let options = OrchestratorOptions::seeded(seed);
+            let mut options = OrchestratorOptions::seeded(seed);
+            options.runbook_servers = runbook_servers.iter().map(|&name| name.into()).collect();
             let name = named(database);
             let made = server.create_orchestrator_database(&name, &options);
             made.await.unwrap();
         }
         let sql = SimulatorTransport::builder()
+            .instance(named("SQL00"), &server, "sa", sa())
             .instance(named("SQL01"), &server, "sa", sa())
             .build();
-        tokio::time::pause();
         Self { folder, sql }
+    }
+
+    /// No host yet.
+    pub(crate) fn empty(&self, latency: Duration) -> World {
+        let folder = tempfile::tempdir_in(self.folder.path()).unwrap();
+        let way = Way {
+            inner: self.sql.clone(),
+            dead: Arc::default(),
+            faults: None,
+        };
+        let hosts = SimulatedHosts::builder(folder.path())
+            .latency(latency)
+            .sql(way.clone())
+            .build();
+        World {
+            folders: (None, folder),
+            way: Way {
+                faults: Some(hosts.clone()),
+                ..way
+            },
+            hosts,
+        }
     }
 
     /// A host whose services all run.
     pub(crate) async fn world(&self, version: OrchestratorVersion) -> World {
-        let folder = tempfile::tempdir_in(self.folder.path()).unwrap();
-        let hosts = SimulatedHosts::builder(folder.path())
-            .sql(self.sql.clone())
-            .build();
+        self.world_on(version, "SQL01", "Old").await
+    }
+
+    /// A host whose services all run, and use that database.
+    pub(crate) async fn world_on(
+        &self,
+        version: OrchestratorVersion,
+        instance: &str,
+        database: &str,
+    ) -> World {
+        let world = self.empty(Duration::ZERO);
         let installed = OrchestratorHost::of(version)
             .management_server()
             .runbook_server()
-            .data_store(&named("SQL01"), &named("Old"));
-        let host = hosts.add_orchestrator(&named(HOST), &installed).unwrap();
+            .data_store(&named(instance), &named(database));
+        let added = world.hosts.add_orchestrator(&named(HOST), &installed);
+        let host = added.unwrap();
         for service in SERVICES {
             host.start(&named(service)).await.unwrap();
         }
         tokio::time::sleep(Duration::from_secs(60)).await;
-        World {
-            folders: (None, folder),
-            hosts,
-            sql: self.sql.clone(),
+        world
+    }
+
+    /// A host that was built anew, with Setup on its disk.
+    pub(crate) fn rebuilt(&self, setup: SimulatedSetup) -> World {
+        let world = self.empty(Duration::ZERO);
+        let host = world.hosts.add(&named(HOST)).unwrap();
+        for folder in [r"D:\Setup", r"C:\Users\recovery\AppData\Local\SCO\LOGS"] {
+            host.create_folder(&named(folder)).unwrap();
         }
+        host.put_setup(&named(SETUP), setup).unwrap();
+        world
     }
 }
 
@@ -95,28 +133,44 @@ pub(crate) struct World {
     /// The server's, where it is this world's alone, and the hosts': they live as long.
     folders: (Option<tempfile::TempDir>, tempfile::TempDir),
     pub(crate) hosts: SimulatedHosts,
-    sql: SimulatorTransport,
+    way: Way,
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
         let server = Server::new(7).await;
-        let mut world = server.world(OrchestratorVersion::V2022).await;
-        world.folders.0 = Some(server.folder);
-        world
+        let world = server.world(OrchestratorVersion::V2022).await;
+        world.keeping(server)
+    }
+
+    /// With the server for itself.
+    pub(crate) fn keeping(mut self, server: Server) -> Self {
+        self.folders.0 = Some(server.folder);
+        self
     }
 
     pub(crate) fn host(&self) -> SimulatedHost {
         self.hosts.host(&named(HOST)).unwrap()
     }
 
+    /// Nobody reaches that instance any more, from nowhere.
+    pub(crate) fn kill(&self, instance: &str) {
+        self.way.dead.lock().unwrap().insert(named(instance));
+    }
+
+    pub(crate) fn revive(&self, instance: &str) {
+        let instance: SqlInstance = named(instance);
+        self.way.dead.lock().unwrap().remove(&instance);
+    }
+
     pub(crate) fn builder(&self) -> ContextBuilder {
         Context::builder()
-            .sql(self.sql.clone())
+            .sql(self.way.clone())
             .services(self.hosts.clone())
             .files(self.hosts.clone())
+            .commands(self.hosts.clone())
             .registry(self.hosts.clone())
-            .secrets(OneSecret)
+            .secrets(OneSecret(self.hosts.clone()))
     }
 
     pub(crate) fn context(&self) -> Context {
@@ -139,13 +193,35 @@ impl World {
 
     /// What is beside the file.
     pub(crate) async fn copies(&self) -> Vec<String> {
-        let path = self.path();
+        let Some(path) = self.host().settings_path() else {
+            return Vec::new();
+        };
         let folder = path.as_str().trim_end_matches(r"\Settings.dat");
         let names = self.hosts.list(&named(HOST), &named(folder)).await.unwrap();
-        names
-            .into_iter()
-            .filter(|name| name.ends_with(".copy"))
-            .collect()
+        let is_copy = |name: &String| {
+            [".copy", ".json", ".put"]
+                .iter()
+                .any(|end| name.ends_with(end))
+        };
+        names.into_iter().filter(is_copy).collect()
+    }
+
+    /// The aliases for an instance, of 32 and of 64 bits.
+    pub(crate) async fn aliases(&self, name: &str) -> [Option<String>; 2] {
+        let get = async |view| {
+            let got = self.hosts.get(&named(HOST), view, ALIASES, name).await;
+            got.unwrap()
+        };
+        [
+            get(RegistryView::Bits32).await,
+            get(RegistryView::Bits64).await,
+        ]
+    }
+
+    pub(crate) async fn set_alias(&self, view: RegistryView, name: &str, text: &str) {
+        let host = named(HOST);
+        let set = self.hosts.set(&host, view, ALIASES, name, text);
+        set.await.unwrap();
     }
 
     pub(crate) fn starts(&self) -> u32 {
@@ -155,18 +231,18 @@ impl World {
             .sum()
     }
 
+    /// The services that are installed and don't run.
     pub(crate) fn down(&self) -> Vec<&'static str> {
-        let runs = |service: &str| {
-            self.host().service(&named(service)).unwrap().state == ServiceState::Running
+        let is_down = |service: &&str| {
+            let status = self.host().service(&named(service));
+            status.is_ok_and(|status| status.state != ServiceState::Running)
         };
-        SERVICES
-            .into_iter()
-            .filter(|service| !runs(service))
-            .collect()
+        SERVICES.into_iter().filter(is_down).collect()
     }
 
     pub(crate) fn assert_all_run(&self) {
         assert_eq!(self.down(), Vec::<&str>::new());
+        assert!(self.host().service(&named("orunbook")).is_ok());
     }
 
     pub(crate) fn writer(&self, writes: Writes) -> Writer {
@@ -176,6 +252,20 @@ impl World {
             heard: Arc::default(),
         }
     }
+
+    /// What Setup is told, with all consents.
+    pub(crate) async fn setup(&self) -> SilentSetup {
+        let read = DataStoreConfig::read(&named(HOST));
+        let info = read.run(&self.context()).await.unwrap();
+        let account = SecretRef::named("account");
+        SilentSetup::of(named(SETUP))
+            .management_server()
+            .runbook_server()
+            .service_account(&named(r"CONTOSO\orchestrator"), account.clone())
+            .logging_to(named(SETUP_LOG.trim_end_matches(r"\setup.log")))
+            .exposing(&account)
+            .on_rebuilt(&info)
+    }
 }
 
 /// What a host program makes of what it is told.
@@ -184,6 +274,8 @@ pub(crate) enum Writes {
     AsTold,
     To(&'static str),
     Garbage,
+    /// Another database than it was told, and permissions of its own.
+    WithOtherPermissions,
     Nothing,
     Refused,
     NoAnswer,
@@ -218,6 +310,10 @@ impl DataStoreWriter for Writer {
             Writes::AsTold => host.configure_data_store(&values.instance, &values.database),
             Writes::To(database) => host.configure_data_store(&values.instance, &named(database)),
             Writes::Garbage => host.write_file(&host.settings_path().unwrap(), b"half a fi"),
+            Writes::WithOtherPermissions => {
+                host.configure_data_store(&values.instance, &named("None"))?;
+                host.set_acl(&host.settings_path().unwrap(), "Everyone:F")
+            }
             Writes::Nothing => Ok(()),
             Writes::Refused => Err(HostError::refused(codes::ACCESS_DENIED, "no")),
             Writes::NoAnswer => lost(),
@@ -229,20 +325,49 @@ impl DataStoreWriter for Writer {
     }
 }
 
-/// Hears what is to be done by hand.
+/// Hears what is to be done by hand, and notices.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Hears(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Hears {
+    steps: Arc<Mutex<Vec<String>>>,
+    notices: Arc<Mutex<Vec<String>>>,
+}
 
 impl Hears {
     pub(crate) fn steps(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
+        self.steps.lock().unwrap().clone()
+    }
+
+    pub(crate) fn notices(&self) -> Vec<String> {
+        self.notices.lock().unwrap().clone()
     }
 }
 
 impl Observer for Hears {
     fn on_progress(&self, progress: &Progress) {
-        if let Progress::Attend { steps, .. } = progress {
-            self.0.lock().unwrap().extend(steps.iter().cloned());
+        match progress {
+            Progress::Attend { steps, .. } => {
+                self.steps.lock().unwrap().extend(steps.iter().cloned());
+            }
+            Progress::Notice { text, .. } => self.notices.lock().unwrap().push(text.clone()),
+            _ => {}
         }
+    }
+}
+
+/// Types the values in, ten seconds after it was asked to.
+#[derive(Clone, Debug)]
+pub(crate) struct Somebody(pub(crate) SimulatedHost);
+
+impl Observer for Somebody {
+    fn on_progress(&self, progress: &Progress) {
+        if !matches!(progress, Progress::Attend { .. }) {
+            return;
+        }
+        let host = self.0.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            host.configure_data_store(&named("SQL01"), &named("New"))
+                .unwrap();
+        });
     }
 }

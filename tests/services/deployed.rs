@@ -74,6 +74,7 @@ impl World {
         Context::builder()
             .services(self.hosts.clone())
             .commands(self.hosts.clone())
+            .registry(self.hosts.clone())
     }
 
     pub(crate) fn context(&self) -> Context {

@@ -2,8 +2,8 @@
 
 use scorch_recovery::names::{DatabaseName, SqlInstance};
 use scorch_recovery::orchestrator::{
-    Deployment, DeploymentServices, Encryption, Inventory, Jobs, ServiceControl, WebComponents,
-    WebComponentsInfo,
+    DataStoreConfig, DataStoreInfo, Deployment, DeploymentServices, Encryption, Inventory, Jobs,
+    ServiceControl, SilentSetup, WebComponents, WebComponentsInfo,
 };
 use scorch_recovery::sql::{
     Certificate, Database, DatabaseKeys, DatabaseMasterKey, Dependents, EncryptedColumn,
@@ -46,6 +46,23 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
             "application":{"site":"w","path":"/","pool":"p","pool_shared_with":[],"bindings":[]}}]}"#,
     )
     .unwrap();
+    let store = DataStoreConfig::new(&instance, &database)
+        .unwrap()
+        .sql_authentication(&"sco".parse().unwrap(), secret.clone())
+        .unwrap();
+    let bare: DataStoreInfo = serde_json::from_str(
+        r#"{"host":"RB01","computer":"RB01","machine_guid":null,"roles":[],"settings":[],
+            "looked_at":[],"aliases":[],"asked":[],"attested":null,"unknown":[]}"#,
+    )
+    .unwrap();
+    let setup = SilentSetup::of(r"D:\Setup.exe".parse().unwrap())
+        .runbook_server()
+        .service_account(&"sco".parse().unwrap(), secret.clone())
+        .product_key(secret.clone())
+        .logging_to(r"C:\c".parse().unwrap())
+        .exposing(secret)
+        .on_rebuilt(&bare);
+    let write = DataStoreConfig::write(&host, &store).strategy(setup);
     let operations: Vec<AnyOperation> = vec![
         Certificate::backup(&instance, &database, &"c".parse().unwrap())
             .to_file(r"C:\c\a.cer".parse().unwrap())
@@ -158,9 +175,13 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
         DatabaseMasterKey::verify_password(&instance, &database)
             .password(secret.clone())
             .into(),
+        DataStoreConfig::backup(&host, &store).into(),
         ServiceControl::give_back(&seen).into(),
         ServiceControl::status(&deployment).into(),
         ServiceControl::quiet(&seen).into(),
+        DataStoreConfig::read(&host)
+            .asking(&instance, &database)
+            .into(),
         ServiceControl::restart(&deployment).into(),
         ServiceControl::start(&deployment).into(),
         ServiceControl::stop(&deployment).into(),
@@ -174,6 +195,8 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
             .keeping_copies_in(r"C:\c".parse().unwrap())
             .renamed(&"WEB01".parse().unwrap(), &host)
             .into(),
+        write.clone().into(),
+        DataStoreConfig::write_each(vec![write]).into(),
     ];
     let tags: Vec<String> = operations
         .iter()

@@ -2,8 +2,10 @@ use std::num::NonZeroU16;
 
 use serde::{Deserialize, Serialize};
 
+use super::backup::BackUpDataStoreConfig;
 use super::read::ReadDataStoreConfig;
 use super::write::WriteDataStoreConfig;
+use super::write_each::WriteDataStoreConfigs;
 use crate::error::{Error, Result};
 use crate::names::{DatabaseName, HostName, LoginName, SqlInstance};
 use crate::orchestrator::deployment::is_loopback;
@@ -133,9 +135,23 @@ impl DataStoreConfig {
         ReadDataStoreConfig::new(host.clone())
     }
 
+    /// Copies what a host has, to be put back there later. `config` is what it names.
+    pub fn backup(host: &HostName, config: &Self) -> BackUpDataStoreConfig {
+        BackUpDataStoreConfig::new(
+            host.clone(),
+            config.instance.clone(),
+            config.database.clone(),
+        )
+    }
+
     /// Configures a host so.
     pub fn write(host: &HostName, config: &Self) -> WriteDataStoreConfig {
         WriteDataStoreConfig::new(host.clone(), config.clone())
+    }
+
+    /// Configures many hosts, each by its own strategy.
+    pub fn write_each(writes: Vec<WriteDataStoreConfig>) -> WriteDataStoreConfigs {
+        WriteDataStoreConfigs::new(writes)
     }
 
     /// The instance.
@@ -170,6 +186,25 @@ impl DataStoreConfig {
             DataStoreEncryption::Off => ";Use encryption for Data=False",
         });
         text
+    }
+
+    /// What protects the connection.
+    pub(super) const fn protection(&self) -> DataStoreEncryption {
+        self.encryption
+    }
+
+    /// Whether a port is named, here or in the instance.
+    pub(super) fn has_port(&self) -> bool {
+        self.port.is_some() || self.instance.as_str().contains(',')
+    }
+
+    /// What an alias of SQL Server's clients says to lead there, by TCP (community).
+    pub(super) fn alias_text(&self) -> String {
+        let instance = self.instance.as_str();
+        match self.port {
+            Some(port) => format!("DBMSSOCN,{},{port}", server_of(instance)),
+            None => format!("DBMSSOCN,{instance}"),
+        }
     }
 
     /// What is to be done by hand on the host, with the exact values. The password by its name only.

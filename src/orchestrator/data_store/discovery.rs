@@ -160,6 +160,28 @@ async fn look_once(
     Ok(Some((file, content)))
 }
 
+/// The file of a host with Orchestrator: where it is said to be, or the only one that is found.
+pub(super) async fn find(
+    host: &HostName,
+    said: Option<&HostPath>,
+    installed: &Installed,
+    files: &HostFiles<'_>,
+) -> Result<HostPath> {
+    if installed.roles.is_empty() {
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            format!(
+                "{host} has neither omanagement nor orunbook: no server of Orchestrator is there"
+            ),
+        ));
+    }
+    if let Some(path) = said {
+        return Ok(path.clone());
+    }
+    let (found, looked) = installed.settings(files).await?;
+    Ok(only(found, &looked)?.path)
+}
+
 /// The only one, else the remedy.
 pub(super) fn only(found: Vec<SettingsFile>, looked: &[HostPath]) -> Result<SettingsFile> {
     let remedy = "say which with .settings_file(…)";

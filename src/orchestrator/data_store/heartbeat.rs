@@ -1,5 +1,7 @@
 //! The heartbeat that a Runbook Server writes into the database that its configuration names.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
@@ -40,19 +42,24 @@ struct Beat {
 #[derive(Debug)]
 pub(super) struct Heartbeats<'a> {
     cx: &'a Context,
-    connection: Connection<'a>,
-    host: &'a HostName,
+    instance: &'a SqlInstance,
     database: &'a DatabaseName,
+    host: &'a HostName,
+    opened: Option<Opened<'a>>,
+}
+
+#[derive(Debug)]
+struct Opened<'a> {
+    connection: Connection<'a>,
     column: String,
 }
 
-impl<'a> Heartbeats<'a> {
+impl<'a> Opened<'a> {
     /// Connects, and finds the column.
-    pub(super) async fn open(
+    async fn open(
         cx: &'a Context,
         instance: &'a SqlInstance,
         database: &'a DatabaseName,
-        host: &'a HostName,
     ) -> Result<Self> {
         let mut connection = Connection::open(cx, instance, Some(database)).await?;
         // Its name is unconfirmed; that it speaks of beats is community knowledge.
@@ -76,13 +83,31 @@ impl<'a> Heartbeats<'a> {
             .with_remedy("see that it is an Orchestrator database, and that the login may see the table"));
         };
         let column = column.to_owned();
-        Ok(Self {
+        Ok(Self { connection, column })
+    }
+}
+
+impl<'a> Heartbeats<'a> {
+    pub(super) const fn of(
+        cx: &'a Context,
+        instance: &'a SqlInstance,
+        database: &'a DatabaseName,
+        host: &'a HostName,
+    ) -> Self {
+        Self {
             cx,
-            connection,
-            host,
+            instance,
             database,
-            column,
-        })
+            host,
+            opened: None,
+        }
+    }
+
+    /// Refuses a database that has no heartbeats.
+    pub(super) async fn require_column(&mut self) -> Result<()> {
+        let opened = Opened::open(self.cx, self.instance, self.database).await?;
+        self.opened = Some(opened);
+        Ok(())
     }
 
     /// Refuses a host that the database does not know.
@@ -91,16 +116,20 @@ impl<'a> Heartbeats<'a> {
     }
 
     async fn beat(&mut self) -> Result<Beat> {
+        let opened = match &mut self.opened {
+            Some(opened) => opened,
+            none => none.insert(Opened::open(self.cx, self.instance, self.database).await?),
+        };
         let full = self.host.as_str();
         let short = full.split('.').next().unwrap_or(full);
         let question = Statement::new("SELECT GETUTCDATE() AS read_at, ")
-            .identifier(&self.column)
+            .identifier(&opened.column)
             .text(" AS beat FROM dbo.ACTIONSERVERS WHERE Computer IN (")
             .literal(full)
             .text(", ")
             .literal(short)
             .text(")");
-        let answer = self.connection.look(question.batch()).await?;
+        let answer = opened.connection.look(question.batch()).await?;
         let mut rows = answer.rows(0);
         let (Some(row), None) = (rows.next(), rows.next()) else {
             return Err(Error::new(
@@ -117,41 +146,71 @@ impl<'a> Heartbeats<'a> {
         Ok(Beat { at, read })
     }
 
-    /// Waits until it advances; `Err`: it does not, within the deadline.
+    /// Waits until it advances; `Err`: it does not, within the deadline. Looking changes nothing, so what
+    /// can't be read is read again.
     pub(super) async fn advancing(&mut self) -> Result<Heartbeat> {
         let deadlines = self.cx.deadlines();
         let (interval, deadline) = (deadlines.change_interval, deadlines.heartbeat);
-        let first = self.beat().await?;
-        let mut waited = std::time::Duration::ZERO;
-        while waited < deadline {
+        let mut waited = Duration::ZERO;
+        let mut first: Option<Beat> = None;
+        loop {
+            let unread = match self.beat().await {
+                Ok(beat) => match &first {
+                    None => {
+                        first = Some(beat);
+                        None
+                    }
+                    Some(first) => match self.advanced(first, beat) {
+                        Some(advanced) => return Ok(advanced),
+                        None => None,
+                    },
+                },
+                // That the database does not know the host is an answer.
+                Err(error) if error.kind() == ErrorKind::NotFound => return Err(error),
+                Err(error) => {
+                    self.opened = None;
+                    Some(error)
+                }
+            };
+            if waited >= deadline {
+                return Err(unread.unwrap_or_else(|| self.stands_still(first, waited)));
+            }
             self.cx.clock().sleep(interval).await;
             waited += interval;
-            let second = self.beat().await?;
-            // The clock of the server that both were read from went on between them, too.
-            if second.at > first.at && second.read > first.read {
-                return Ok(Heartbeat {
-                    instance: self.connection.instance().clone(),
-                    database: self.database.clone(),
-                    server: self.connection.identity().names(),
-                    column: self.column.clone(),
-                    first: first.at.unwrap_or_else(|| "NULL".to_owned()),
-                    second: second.at.unwrap_or_default(),
-                    first_read: first.read,
-                    second_read: second.read,
-                });
-            }
         }
-        Err(Error::new(
+    }
+
+    /// The two, if the second is later. The clock of the server that both were read from went on, too.
+    fn advanced(&self, first: &Beat, second: Beat) -> Option<Heartbeat> {
+        let opened = self.opened.as_ref()?;
+        if second.at <= first.at || second.read <= first.read {
+            return None;
+        }
+        Some(Heartbeat {
+            instance: self.instance.clone(),
+            database: self.database.clone(),
+            server: opened.connection.identity().names(),
+            column: opened.column.clone(),
+            first: first.at.clone().unwrap_or_else(|| "NULL".to_owned()),
+            second: second.at.unwrap_or_default(),
+            first_read: first.read.clone(),
+            second_read: second.read,
+        })
+    }
+
+    fn stands_still(&self, first: Option<Beat>, waited: Duration) -> Error {
+        let at = first.and_then(|first| first.at);
+        Error::new(
             ErrorKind::TimedOut,
             format!(
                 "the heartbeat of {} in {} on {} stands still at {} for {} seconds",
                 self.host,
                 self.database,
-                self.connection.instance(),
-                first.at.as_deref().unwrap_or("NULL"),
+                self.instance,
+                at.as_deref().unwrap_or("NULL"),
                 waited.as_secs()
             ),
         )
-        .with_remedy("see whether orunbook runs there, and which database it uses"))
+        .with_remedy("see whether orunbook runs there, and which database it uses")
     }
 }

@@ -1,7 +1,10 @@
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::config::server_of;
+use super::aliases::{ClientAlias, KeptAliases, names_of};
+use super::asked::AskedDatabase;
 use super::discovery::{Installed, SettingsFile, look};
 use super::heartbeat::{Heartbeat, Heartbeats};
 use crate::context::Context;
@@ -9,12 +12,11 @@ use crate::error::{Effect, Error, Result};
 use crate::names::{DatabaseName, HostName, HostPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
 use crate::orchestrator::host_files::HostFiles;
+use crate::orchestrator::host_registry::HostRegistry;
+use crate::orchestrator::{HostFailure, HostRole, computer};
 use crate::permission::Permission;
-use crate::transport::RegistryView;
 
 const NAME: &str = "read data store configuration";
-/// Documented: aliases of SQL Server's clients.
-const ALIASES: &str = r"SOFTWARE\Microsoft\MSSQLServer\Client\ConnectTo";
 
 /// Reads what can be known of the data store configuration of a host.
 ///
@@ -27,8 +29,9 @@ const ALIASES: &str = r"SOFTWARE\Microsoft\MSSQLServer\Client\ConnectTo";
 ///   the port to registries can't list what it is not asked for.
 ///
 /// # Errors
-/// `Unsupported` without a port to files or service managers, `Unreachable`, `PermissionDenied`. What a
-/// named database or the registry does not answer is in the output.
+/// `Unsupported` without a port to files or service managers, `Unreachable`, `PermissionDenied`;
+/// `Incompatible` where the name leads to another computer. What a named database does not answer is in the
+/// output, and that the context has no port to registries.
 ///
 /// # Cancel safety
 /// Changes nothing.
@@ -46,28 +49,33 @@ pub struct ReadDataStoreConfig {
 pub struct DataStoreInfo {
     /// The host.
     pub host: HostName,
+    /// The computer that answers at its name. Attested by its registry. `None`: not seen.
+    pub computer: Option<String>,
+    /// Its installation of Windows (`MachineGuid`).
+    pub machine_guid: Option<String>,
+    /// What Orchestrator has there. Attested by its service manager.
+    pub roles: BTreeSet<HostRole>,
     /// The files that are there. More than one is a contradiction that somebody has to resolve.
     pub settings: Vec<SettingsFile>,
     /// Where they were looked for. The place is unconfirmed.
     pub looked_at: Vec<HostPath>,
     /// The aliases for the instances that were named.
     pub aliases: Vec<ClientAlias>,
+    /// What came of asking each database that was named.
+    pub asked: Vec<AskedDatabase>,
     /// The database that the host uses. `None`: unknown.
     pub attested: Option<Heartbeat>,
     /// What could not be seen, and why.
     pub unknown: Vec<String>,
 }
 
-/// An alias of SQL Server's clients on a host.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ClientAlias {
-    /// For programs of which kind.
-    pub view: RegistryView,
-    /// The name it is for.
-    pub name: String,
-    /// What it says: `DBMSSOCN,SQL02,1433`.
-    pub text: String,
+impl DataStoreInfo {
+    /// What came of asking that database.
+    #[must_use]
+    pub fn asked(&self, instance: &SqlInstance, database: &DatabaseName) -> Option<&AskedDatabase> {
+        let mut all = self.asked.iter();
+        all.find(|asked| asked.is_about(&self.host, instance, database))
+    }
 }
 
 impl ReadDataStoreConfig {
@@ -94,96 +102,90 @@ impl ReadDataStoreConfig {
     async fn read(&self, cx: &Context) -> Result<DataStoreInfo> {
         let files = HostFiles::of(cx, &self.host)?;
         cx.safe_point()?;
+        let computer = computer::require(cx, &self.host).await?;
+        let installed = Installed::on(cx, &self.host).await?;
         let (settings, looked_at) = match &self.settings_file {
             Some(path) => {
                 let found = look(&files, path).await?.map(|(file, _)| file);
                 (found.into_iter().collect(), vec![path.clone()])
             }
-            None => {
-                let installed = Installed::on(cx, &self.host).await?;
-                installed.settings(&files).await?
-            }
+            None => installed.settings(&files).await?,
         };
         let mut info = DataStoreInfo {
             host: self.host.clone(),
+            computer,
+            machine_guid: None,
+            roles: installed.roles,
             settings,
             looked_at,
             aliases: Vec::new(),
+            asked: Vec::new(),
             attested: None,
             unknown: Vec::new(),
         };
-        self.read_aliases(cx, &mut info).await?;
+        self.read_registry(cx, &mut info).await?;
         self.ask(cx, &mut info).await?;
         Ok(info)
     }
 
-    async fn read_aliases(&self, cx: &Context, info: &mut DataStoreInfo) -> Result<()> {
-        let mut names: Vec<&str> = Vec::new();
-        for (instance, _) in &self.asking {
-            for name in [instance.as_str(), server_of(instance.as_str())] {
-                if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-                    names.push(name);
-                }
-            }
-        }
-        if names.is_empty() {
-            return Ok(());
-        }
-        let registry = match cx.registry() {
+    async fn read_registry(&self, cx: &Context, info: &mut DataStoreInfo) -> Result<()> {
+        let registry = match HostRegistry::of(cx, &self.host) {
             Ok(registry) => registry,
             Err(error) => {
-                info.unknown.push(format!("aliases: {}", error.detail()));
+                let unknown = format!("aliases, computer and installation: {}", error.detail());
+                info.unknown.push(unknown);
                 return Ok(());
             }
         };
-        for view in [RegistryView::Bits32, RegistryView::Bits64] {
-            for name in &names {
-                cx.safe_point()?;
-                let call = registry.get(&self.host, view, ALIASES, name);
-                match cx.within(Some(cx.deadlines().host), call).await {
-                    Ok(Some(text)) => info.aliases.push(ClientAlias {
-                        view,
-                        name: (*name).to_owned(),
-                        text,
-                    }),
-                    Ok(None) => {}
-                    Err(error) => info
-                        .unknown
-                        .push(format!("the alias {name} ({view:?}): {error}")),
-                }
-            }
-        }
+        info.machine_guid = computer::machine_guid(cx, &self.host).await?;
+        cx.safe_point()?;
+        let names = names_of(self.asking.iter().map(|(instance, _)| instance));
+        info.aliases = KeptAliases::of(&registry, &names).await?.present();
         Ok(())
     }
 
     async fn ask(&self, cx: &Context, info: &mut DataStoreInfo) -> Result<()> {
-        let mut attesting = Vec::new();
         for (instance, database) in &self.asking {
             cx.safe_point()?;
             let beats = async {
-                let mut beats = Heartbeats::open(cx, instance, database, &self.host).await?;
+                let mut beats = Heartbeats::of(cx, instance, database, &self.host);
+                beats.require().await?;
                 beats.advancing().await
             };
-            match beats.await {
-                Ok(heartbeat) => attesting.push(heartbeat),
+            let (heartbeat, failure) = match beats.await {
+                Ok(heartbeat) => (Some(heartbeat), None),
                 Err(error) => {
                     cx.safe_point()?;
                     let place = format!("{database} on {instance}");
                     info.unknown.push(format!("{place}: {}", error.detail()));
+                    (None, Some(HostFailure::from(&error)))
                 }
-            }
+            };
+            info.asked.push(AskedDatabase {
+                host: self.host.clone(),
+                instance: instance.clone(),
+                database: database.clone(),
+                heartbeat,
+                failure,
+            });
         }
-        match attesting.len() {
-            0 if self.asking.is_empty() => info.unknown.push(
+        let attesting: Vec<&Heartbeat> = info
+            .asked
+            .iter()
+            .filter_map(|asked| asked.heartbeat.as_ref())
+            .collect();
+        match attesting[..] {
+            [] if self.asking.is_empty() => info.unknown.push(
                 "instance and database: no database was named whose heartbeats could tell; call .asking(…)".to_owned(),
             ),
-            0 => info
+            [] => info
                 .unknown
                 .push("instance and database: no heartbeat advances".to_owned()),
-            1 => info.attested = attesting.pop(),
+            [heartbeat] => info.attested = Some(heartbeat.clone()),
             // Two hosts of one name, or one database under two names.
-            more => info.unknown.push(format!(
-                "instance and database: heartbeats advance in {more} of those that were named"
+            _ => info.unknown.push(format!(
+                "instance and database: heartbeats advance in {} of those that were named",
+                attesting.len()
             )),
         }
         Ok(())

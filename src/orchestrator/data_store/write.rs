@@ -1,45 +1,56 @@
-use std::time::Duration;
-
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use super::aliases::{KeptAliases, names_of};
+use super::asked::AskedDatabase;
 use super::config::{DataStoreAuthentication, DataStoreConfig};
-use super::discovery::{Installed, SettingsFile, look, only};
-use super::heartbeat::{Heartbeat, Heartbeats};
-use super::kept::{Kept, with_fact};
-use super::written::{DataStoreStrategy, WrittenDataStoreConfig};
+use super::discovery::{Installed, find};
+use super::heartbeat::Heartbeats;
+use super::kept::{Kept, ToKeep};
+use super::observe::observe;
+use super::scene::Scene;
+use super::setup;
+use super::silent_setup::SilentSetup;
+use super::strategy::DataStoreStrategy;
+use super::verify::verify;
+use super::written::WrittenDataStoreConfig;
 use crate::context::Context;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::names::{HostName, HostPath};
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
 use crate::orchestrator::host_files::HostFiles;
-use crate::orchestrator::{Deployment, DeploymentServices, HostVerdict, ServiceControl};
+use crate::orchestrator::host_registry::HostRegistry;
+use crate::orchestrator::services::{Aim, Slots, Turn};
+use crate::orchestrator::{HostRole, ServiceControl, computer};
 use crate::permission::Permission;
-use crate::progress::Progress;
-use crate::transport::{DataStoreLogin, DataStoreValues, HostError};
+use crate::transport::{DataStoreLogin, DataStoreValues};
 
 const NAME: &str = "write data store configuration";
 
 /// Configures the data store of a host, and sees that it is used.
 ///
 /// # Contract
-/// * `Settings.dat` is copied first, beside itself and with its permissions; the copy stays after success.
+/// * `Settings.dat` is copied first, beside itself and with its permissions, and the aliases of SQL Server's clients
+///   are noted where the context has a port to registries; the copy stays after success.
+/// * A host whose name leads to another computer is refused, where its registry tells.
 /// * Who writes is the [strategy](Self::strategy). Then the file has another hash, the services that ran
 ///   are restarted and stay up for the settling time, and the heartbeat of a Runbook Server that ran
 ///   advances in the new database, where it is looked for before anything is changed.
-/// * Where that fails, the file is put back as it was, what ran before runs again, and the error says
-///   both. Permissions that a utility gave the new file stay with it: the port to files writes content.
-/// * Services that don't run are not started; see [`ServiceControl::give_back`].
+/// * Where that fails, file and aliases are put back as they were, what ran before runs again, and the
+///   error says both. Permissions are put back where the transport renames files; else the error says that
+///   they are those that the new file was given.
+/// * Services that don't run are not started; see [`ServiceControl::give_back`]. After Setup all are.
 ///
 /// # Errors
-/// `NotFound`, `InvalidInput`, `Unsupported` (no port, no strategy), `PermissionDenied`: nothing was
-/// changed. `TimedOut` with the effect `None`: nobody typed the values in, and the copy was removed. `Partial`:
-/// it was written and did not hold; the file was put back, or the remedy says how. `Unknown`: the
-/// host program did not answer, and the file had not changed yet.
+/// `NotFound`, `InvalidInput`, `Unsupported` (no port), `PermissionDenied`, `Incompatible` (another computer, another
+/// installation of Windows), `ConsentRequired` (no evidence, or other evidence than what is there now):
+/// nothing was changed. `TimedOut` with the effect `None`: nobody typed the values in, and the copy was removed.
+/// `Partial`: it was written and did not hold; it was put back, or the remedy says how. What Setup installed
+/// is not taken back. `Unknown`: the host program or Setup did not answer, and nothing had changed yet.
 ///
 /// # Cancel safety
-/// A cancellation counts until the services are restarted, and takes back what was written. Dropping the future leaves the
-/// copy, and the file as it is at that moment.
+/// A cancellation counts until the services are restarted, and takes back what was written; it does not stop
+/// Setup. Dropping the future leaves the copy, and all else as it is at that moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use]
 pub struct WriteDataStoreConfig {
@@ -47,24 +58,7 @@ pub struct WriteDataStoreConfig {
     config: DataStoreConfig,
     strategy: DataStoreStrategy,
     settings_file: Option<HostPath>,
-    without_heartbeat: bool,
-}
-
-/// What the wait for a change came to.
-enum Waited {
-    Changed(SettingsFile),
-    Unchanged,
-    /// It changed and changes still, is away, or can't be looked at.
-    Unsettled(String),
-}
-
-/// What one host's configuration is written with.
-struct Scene<'a> {
-    cx: &'a Context,
-    host: &'a HostName,
-    deployment: Deployment,
-    seen: DeploymentServices,
-    kept: Kept<'a>,
+    without_heartbeat: Option<AskedDatabase>,
 }
 
 impl WriteDataStoreConfig {
@@ -74,13 +68,13 @@ impl WriteDataStoreConfig {
             config,
             strategy: DataStoreStrategy::AttendedDbSetup,
             settings_file: None,
-            without_heartbeat: false,
+            without_heartbeat: None,
         }
     }
 
-    /// Who writes it. Default: somebody, by hand.
-    pub const fn strategy(mut self, strategy: DataStoreStrategy) -> Self {
-        self.strategy = strategy;
+    /// Who writes it, and how. Default: somebody, by hand.
+    pub fn strategy(mut self, strategy: impl Into<DataStoreStrategy>) -> Self {
+        self.strategy = strategy.into();
         self
     }
 
@@ -90,79 +84,241 @@ impl WriteDataStoreConfig {
         self
     }
 
-    /// Does not look for the heartbeat: for a Runbook Server that the new database does not know yet, or
-    /// a database that can't be reached from here. Then nothing says which database is used.
-    pub const fn without_heartbeat(mut self) -> Self {
-        self.without_heartbeat = true;
+    /// Consents to not looking for the heartbeat, with the evidence that it was asked for and can't be had: the
+    /// new database does not know the Runbook Server yet, or can't be reached from here. Then nothing says
+    /// which database is used. Where it can be had all the same, it is looked for.
+    pub fn without_heartbeat(mut self, asked: &AskedDatabase) -> Self {
+        self.without_heartbeat = Some(asked.clone());
         self
     }
 
-    async fn write(&self, cx: &Context) -> Result<WrittenDataStoreConfig> {
+    /// The host.
+    #[must_use]
+    pub const fn host(&self) -> &HostName {
+        &self.host
+    }
+
+    /// Writes it; calls of the host are made in a slot.
+    pub(super) async fn write(
+        &self,
+        cx: &Context,
+        slots: &Slots,
+    ) -> Result<WrittenDataStoreConfig> {
+        let mut turn = Turn::take(slots).await;
         let files = HostFiles::of(cx, &self.host)?;
         cx.services()?;
-        let values = match self.strategy {
-            DataStoreStrategy::AttendedDbSetup => None,
-            DataStoreStrategy::HostProvided => {
-                cx.data_store_writer()?;
-                Some(self.values(cx).await?)
-            }
-        };
         cx.safe_point()?;
+        if let DataStoreStrategy::SilentSetup(setup) = &self.strategy {
+            return self.set_up(cx, slots, &mut turn, &files, setup).await;
+        }
+        self.configure(cx, slots, &mut turn, &files).await
+    }
+
+    async fn configure(
+        &self,
+        cx: &Context,
+        slots: &Slots,
+        turn: &mut Turn<'_>,
+        files: &HostFiles<'_>,
+    ) -> Result<WrittenDataStoreConfig> {
         let untouched = |error: Error| error.with_effect(Effect::None);
+        let values = self.prepared(cx).await.map_err(untouched)?;
+        let registry = HostRegistry::of(cx, &self.host).ok();
+        let computer = computer::require(cx, &self.host).await.map_err(untouched)?;
         let installed = Installed::on(cx, &self.host).await.map_err(untouched)?;
-        let path = self.path(&installed, &files).await?;
+        let said = self.settings_file.as_ref().or(match &self.strategy {
+            DataStoreStrategy::SettingsSnapshot(snapshot) => Some(&snapshot.file.path),
+            _ => None,
+        });
+        let path = find(&self.host, said, &installed, files).await;
+        let path = path.map_err(untouched)?;
         let deployment = installed.deployment(&self.host);
         let seen = ServiceControl::status(&deployment).run(cx).await?.check()?;
-        let mut heartbeats = None;
-        if installed.runs_runbooks && !self.without_heartbeat {
-            let (instance, database) = (self.config.instance(), self.config.database());
-            let opened = Heartbeats::open(cx, instance, database, &self.host).await;
-            let mut opened = opened.map_err(untouched)?;
-            opened.require().await.map_err(untouched)?;
-            heartbeats = Some(opened);
+        let mut unconfirmed = Vec::new();
+        let beats =
+            installed.runs_runbooks && self.has_heartbeat(cx, true, &mut unconfirmed).await?;
+        let names = self.names();
+        let aliases = match &registry {
+            Some(registry) => KeptAliases::of(registry, &names).await?,
+            None => KeptAliases::default(),
+        };
+        let mut content = None;
+        match &self.strategy {
+            DataStoreStrategy::SettingsSnapshot(snapshot) => {
+                let required = snapshot.require(cx, files, computer.as_deref()).await;
+                content = Some(required.map_err(untouched)?);
+            }
+            DataStoreStrategy::SqlAlias(alias) => {
+                let aliases = aliases.present();
+                alias.require(cx, &aliases).await.map_err(untouched)?;
+                let tried = alias.try_login(cx, &self.config).await;
+                tried.map_err(untouched)?;
+            }
+            _ => {}
         }
-        let kept = Kept::make(cx, &files, &path).await?;
-        let scene = Scene {
+        let keep = ToKeep {
             cx,
+            files,
+            registry: registry.as_ref(),
+            aliases,
+            changes_aliases: matches!(self.strategy, DataStoreStrategy::SqlAlias(_)),
+            may_be_absent: content.is_some(),
+        };
+        let kept = Kept::make(keep, &path).await?;
+        let mut scene = Scene {
+            cx,
+            operation: NAME,
             host: &self.host,
-            deployment,
+            config: &self.config,
+            files,
             seen,
+            deployment,
             kept,
+            unconfirmed,
         };
-        let after = match &values {
-            None => self.attended(&scene).await?,
-            Some(values) => scene.provided(values).await?,
+        let after = match (&self.strategy, &values, &content, &registry) {
+            (DataStoreStrategy::HostProvided, Some(values), ..) => {
+                scene.provided(turn, values).await?
+            }
+            (DataStoreStrategy::SettingsSnapshot(snapshot), _, Some(content), _) => {
+                scene.put_snapshot(snapshot, content).await?
+            }
+            (DataStoreStrategy::SqlAlias(alias), .., Some(registry)) => {
+                scene.redirect(alias, registry).await?
+            }
+            _ => scene.attended(turn).await?,
         };
-        match scene.verify(heartbeats.as_mut()).await {
+        let beats_in = beats.then_some(&self.config);
+        let host = &scene.deployment.hosts()[0];
+        match verify(cx, slots, turn, host, Aim::Restart, beats_in).await {
             Ok((services, heartbeat)) => Ok(WrittenDataStoreConfig {
                 host: self.host.clone(),
-                strategy: self.strategy,
-                before: scene.kept.before,
+                strategy: self.strategy.clone(),
+                computer,
+                before: scene.kept.before().cloned(),
                 after,
-                copy: scene.kept.copy,
+                copy: scene.kept.copy().cloned(),
+                aliases_before: scene.kept.aliases.present(),
                 services,
                 heartbeat,
+                exposed_in: Vec::new(),
+                unconfirmed: scene.unconfirmed,
             }),
-            // Services that nobody touched need not be brought back.
-            Err(error) => Err(scene.undo(&error, error.effect() != Effect::None).await),
+            Err((error, services)) => Err(scene.undo(&error, services).await),
         }
     }
 
-    async fn path(&self, installed: &Installed, files: &HostFiles<'_>) -> Result<HostPath> {
-        if installed.roles.is_empty() {
+    async fn set_up(
+        &self,
+        cx: &Context,
+        slots: &Slots,
+        turn: &mut Turn<'_>,
+        files: &HostFiles<'_>,
+        setup: &SilentSetup,
+    ) -> Result<WrittenDataStoreConfig> {
+        let untouched = |error: Error| error.with_effect(Effect::None);
+        setup.check(&self.host, &self.config)?;
+        cx.commands()?;
+        let command = setup.command(cx, &self.config).await?;
+        let computer = computer::require(cx, &self.host).await?;
+        let scene = setup::Scene {
+            cx,
+            operation: NAME,
+            host: &self.host,
+            setup,
+            files,
+        };
+        scene.require().await.map_err(untouched)?;
+        let mut unconfirmed = setup.unconfirmed(&self.config);
+        // Setup makes the Runbook Server known where it is not.
+        let beats = setup.roles().contains(&HostRole::RunbookServer)
+            && self.has_heartbeat(cx, false, &mut unconfirmed).await?;
+        cx.safe_point()?;
+        let done = scene.run(turn, &command).await?;
+        let beats_in = beats.then_some(&self.config);
+        match verify(cx, slots, turn, &done.host, Aim::Start, beats_in).await {
+            Ok((services, heartbeat)) => {
+                let unread = done.logs.unread.into_iter();
+                unconfirmed
+                    .extend(unread.map(|why| format!("a log of Setup was not searched: {why}")));
+                Ok(WrittenDataStoreConfig {
+                    host: self.host.clone(),
+                    strategy: self.strategy.clone(),
+                    computer,
+                    before: None,
+                    after: done.after,
+                    copy: None,
+                    aliases_before: Vec::new(),
+                    services,
+                    heartbeat,
+                    exposed_in: done.logs.exposed_in,
+                    unconfirmed,
+                })
+            }
+            Err((error, _)) => Err(scene.failed(&error, &done.logs)),
+        }
+    }
+
+    /// Whether there is to be a heartbeat in the new database, which is to be reached; with the evidence,
+    /// that there is none.
+    async fn has_heartbeat(
+        &self,
+        cx: &Context,
+        is_known: bool,
+        unconfirmed: &mut Vec<String>,
+    ) -> Result<bool> {
+        let (instance, database) = (self.config.instance(), self.config.database());
+        let mut beats = Heartbeats::of(cx, instance, database, &self.host);
+        let asked = match is_known {
+            true => beats.require().await,
+            false => beats.require_column().await,
+        };
+        let Err(error) = asked else {
+            return Ok(true);
+        };
+        let error = error.with_effect(Effect::None);
+        let Some(seen) = &self.without_heartbeat else {
+            return Err(error);
+        };
+        let kind = seen.failure.as_ref().map(|failure| failure.kind);
+        if !seen.is_about(&self.host, instance, database) || kind != Some(error.kind()) {
             return Err(Error::new(
-                ErrorKind::NotFound,
-                format!(
-                    "{} has neither omanagement nor orunbook: no server of Orchestrator is there",
-                    self.host
-                ),
-            ));
+                ErrorKind::ConsentRequired,
+                format!("the heartbeat can't be had, and not as it was seen: {}", error.detail()),
+            )
+            .with_remedy("read the configuration again, asking that database, and give its answer to .without_heartbeat(…)"));
         }
-        if let Some(path) = &self.settings_file {
-            return Ok(path.clone());
+        unconfirmed.push(format!("which database is used: {}", error.detail()));
+        Ok(false)
+    }
+
+    /// Refuses what needs no looking, and has what the strategy needs.
+    async fn prepared(&self, cx: &Context) -> Result<Option<DataStoreValues>> {
+        match &self.strategy {
+            DataStoreStrategy::HostProvided => {
+                cx.data_store_writer()?;
+                return Ok(Some(self.values(cx).await?));
+            }
+            DataStoreStrategy::SettingsSnapshot(snapshot) => {
+                cx.registry()?;
+                snapshot.check(&self.host, &self.config)?;
+            }
+            DataStoreStrategy::SqlAlias(alias) => {
+                cx.registry()?;
+                alias.check(&self.host, &self.config)?;
+            }
+            _ => {}
         }
-        let (found, looked) = installed.settings(files).await?;
-        Ok(only(found, &looked)?.path)
+        Ok(None)
+    }
+
+    /// The names whose aliases are noted.
+    fn names(&self) -> Vec<String> {
+        let redirected = match &self.strategy {
+            DataStoreStrategy::SqlAlias(alias) => Some(alias.name()),
+            _ => None,
+        };
+        names_of([self.config.instance()].into_iter().chain(redirected))
     }
 
     async fn values(&self, cx: &Context) -> Result<DataStoreValues> {
@@ -180,174 +336,6 @@ impl WriteDataStoreConfig {
             login,
         })
     }
-
-    /// Tells the values, and waits until they were typed in.
-    async fn attended(&self, scene: &Scene<'_>) -> Result<SettingsFile> {
-        let path = &scene.kept.before.path;
-        // It stands beside the file's folder name in Microsoft's pages: `Management Server`.
-        let utility = path.sibling("DBSetup.exe")?;
-        scene.cx.report(&Progress::Attend {
-            operation: NAME,
-            host: self.host.to_string(),
-            steps: self.config.steps(utility.as_str()),
-        });
-        let deadline = scene.cx.deadlines().attended;
-        match scene.wait(deadline).await {
-            Ok(Waited::Changed(after)) => Ok(after),
-            Ok(Waited::Unchanged) => {
-                let error = Error::new(
-                    ErrorKind::TimedOut,
-                    format!("{path} did not change within {} seconds", deadline.as_secs()),
-                )
-                .with_remedy("type the values into the Data Store Configuration utility while the operation waits");
-                Err(scene.kept.discarding(error).await)
-            }
-            Ok(Waited::Unsettled(what)) => Err(scene
-                .undo(&Error::new(ErrorKind::TimedOut, what), false)
-                .await),
-            // Asked to stop. What somebody typed in meanwhile is not left half-looked-at.
-            Err(error) => Err(scene.undo(&error, false).await),
-        }
-    }
-}
-
-impl Scene<'_> {
-    /// Has the host program write, and looks.
-    async fn provided(&self, values: &DataStoreValues) -> Result<SettingsFile> {
-        let writer = self.cx.data_store_writer()?;
-        self.cx.report(&Progress::Doing {
-            operation: NAME,
-            what: "have the host program write the configuration",
-        });
-        let deadlines = self.cx.deadlines();
-        let call = writer.write(self.host, values);
-        let written = self.cx.within(Some(deadlines.host_program), call).await;
-        if let Err(error @ HostError::Refused { .. }) = written {
-            return Err(self.undo(&Error::from_host(error), false).await);
-        }
-        let waited = match self.wait(deadlines.host).await {
-            Ok(waited) => waited,
-            Err(error) => return Err(self.undo(&error, false).await),
-        };
-        let path = &self.kept.before.path;
-        match (waited, written) {
-            (Waited::Changed(after), _) => Ok(after),
-            (Waited::Unchanged, Ok(())) => {
-                let error = Error::new(
-                    ErrorKind::Corrupt,
-                    format!("the host program says that it wrote, and {path} is as it was"),
-                );
-                Err(self.kept.discarding(error).await)
-            }
-            // It may be written yet: the copy stays.
-            (Waited::Unchanged, Err(error)) => {
-                let fact = format!("{path} is as it was so far; its copy is {}", self.kept.copy);
-                let remedy = format!(
-                    "look at the SHA-256 of {path} again: {} is the old one",
-                    self.kept.before.sha256
-                );
-                Err(with_fact(
-                    &Error::from_host(error),
-                    &fact,
-                    Effect::Unknown,
-                    Some(&remedy),
-                ))
-            }
-            (Waited::Unsettled(what), _) => {
-                let error = Error::new(ErrorKind::TimedOut, what);
-                Err(self.undo(&error, false).await)
-            }
-        }
-    }
-
-    /// Waits until the file is another one, twice the same: a writer may be in the middle of it.
-    async fn wait(&self, deadline: Duration) -> Result<Waited> {
-        let interval = self.cx.deadlines().change_interval;
-        let mut waited = Duration::ZERO;
-        let mut last: Option<SettingsFile> = None;
-        loop {
-            self.cx.safe_point()?;
-            let path = &self.kept.before.path;
-            let state = match self.kept.now().await {
-                Ok(Some(now)) if now.sha256 == self.kept.before.sha256 => Waited::Unchanged,
-                Ok(Some(now)) if last.as_ref() == Some(&now) && now.size > 0 => {
-                    return Ok(Waited::Changed(now));
-                }
-                Ok(Some(now)) => {
-                    last = Some(now);
-                    Waited::Unsettled(format!("{path} changes still"))
-                }
-                Ok(None) => Waited::Unsettled(format!("{path} is not there any more")),
-                // Held by its writer, or out of reach for a while.
-                Err(error) => Waited::Unsettled(error.detail().to_owned()),
-            };
-            if waited >= deadline {
-                return Ok(state);
-            }
-            self.cx.clock().sleep(interval).await;
-            waited += interval;
-        }
-    }
-
-    /// Restarts what ran, and looks for the heartbeat.
-    async fn verify(
-        &self,
-        heartbeats: Option<&mut Heartbeats<'_>>,
-    ) -> Result<(Vec<HostVerdict>, Option<Heartbeat>)> {
-        let restarted = ServiceControl::restart(&self.deployment)
-            .run(self.cx)
-            .await?;
-        let verdicts = restarted.check()?;
-        // From here on it is finished: what is half-verified would have to be taken back.
-        let heartbeat = match heartbeats {
-            Some(heartbeats) => {
-                let advancing = heartbeats.advancing().await;
-                Some(advancing.map_err(|error| error.with_effect(Effect::Done))?)
-            }
-            None => None,
-        };
-        Ok((verdicts.hosts, heartbeat))
-    }
-
-    /// Puts the file back, and the services; the error, with what became of that.
-    async fn undo(&self, error: &Error, services_too: bool) -> Error {
-        let path = &self.kept.before.path;
-        if let Err(failed) = self.kept.put_back().await {
-            let fact = format!("{path} could not be put back: {}", failed.detail());
-            let remedy = format!(
-                "copy {} over {path} (SHA-256 {}), then restart the services",
-                self.kept.copy, self.kept.before.sha256
-            );
-            return with_fact(error, &fact, Effect::Partial, Some(&remedy));
-        }
-        let back = format!("{path} is as it was (SHA-256 {})", self.kept.before.sha256);
-        if !services_too {
-            let error = with_fact(error, &back, Effect::None, None);
-            return self.kept.discarding(error).await;
-        }
-        match self.services_back().await {
-            Ok(()) => {
-                let fact = format!("{back}; what ran before runs again");
-                let told = with_fact(error, &fact, Effect::Partial, None);
-                self.kept.discarding(told).await
-            }
-            Err(failed) => {
-                let fact = format!(
-                    "{back}; not all that ran before runs again: {}",
-                    failed.detail()
-                );
-                with_fact(error, &fact, Effect::Partial, failed.remedy())
-            }
-        }
-    }
-
-    async fn services_back(&self) -> Result<()> {
-        // What runs holds the configuration that was taken back; what went down with it is started.
-        let restarted = ServiceControl::restart(&self.deployment).run(self.cx).await;
-        let given = ServiceControl::give_back(&self.seen).run(self.cx).await?;
-        let _ = given.check()?;
-        restarted?.check().map(drop)
-    }
 }
 
 impl Sealed for WriteDataStoreConfig {}
@@ -357,43 +345,38 @@ impl Operation for WriteDataStoreConfig {
     type Output = WrittenDataStoreConfig;
 
     fn describe(&self) -> Description {
-        let who = match self.strategy {
-            DataStoreStrategy::AttendedDbSetup => {
-                "by hand, in the Data Store Configuration utility"
-            }
-            DataStoreStrategy::HostProvided => "by the host program",
-        };
         Description {
             target: self.host.to_string(),
             action: format!(
-                "configure the data store {who}: server {}, database {}; restart the services that run",
+                "configure the data store {}: server {}, database {}; {}",
+                self.strategy,
                 self.config.server_box(),
-                self.config.database()
+                self.config.database(),
+                match self.strategy {
+                    DataStoreStrategy::SilentSetup(_) => "start the services",
+                    _ => "restart the services that run",
+                }
             ),
-            script: Vec::new(),
-            hazards: Vec::new(),
+            script: self.strategy.script(&self.config),
+            hazards: self.strategy.hazards(&self.host, &self.config),
             permissions: vec![Permission::host("membership of Administrators", &self.host)],
         }
     }
 
     async fn observe(&self, cx: &Context) -> Result<Observation> {
-        let look = async {
-            let files = HostFiles::of(cx, &self.host)?;
-            let installed = Installed::on(cx, &self.host).await?;
-            let path = self.path(&installed, &files).await?;
-            let found = look(&files, &path).await?;
-            let hash = found.map_or_else(|| "none".to_owned(), |(file, _)| file.sha256);
-            Ok(Observation::Indeterminate {
-                seen: format!(
-                    "{path} has the SHA-256 {hash} and can't be read; a heartbeat tells which database is used: DataStoreConfig::read"
-                ),
-            })
-        };
-        look.await
+        let seen = observe(
+            cx,
+            &self.host,
+            &self.config,
+            &self.strategy,
+            self.settings_file.as_ref(),
+        );
+        seen.await
             .map_err(|error: Error| error.with_effect(Effect::None).at(NAME, &self.host))
     }
 
     async fn run(&self, cx: &Context) -> Result<Self::Output> {
-        crate::sql::tell(cx, NAME, &self.host, self.write(cx)).await
+        let slots = Slots::new(1);
+        crate::sql::tell(cx, NAME, &self.host, self.write(cx, &slots)).await
     }
 }

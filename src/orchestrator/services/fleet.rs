@@ -2,18 +2,20 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 
+use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The slots in which hosts are worked on.
 #[derive(Clone, Debug)]
-pub(super) struct Slots(Arc<Semaphore>);
+pub(in crate::orchestrator) struct Slots(Arc<Semaphore>);
 
 impl Slots {
-    pub(super) fn new(count: usize) -> Self {
+    pub(in crate::orchestrator) fn new(count: usize) -> Self {
         Self(Arc::new(Semaphore::new(count.max(1))))
     }
 
@@ -24,10 +26,43 @@ impl Slots {
     }
 }
 
+/// A turn on a host: it holds a slot while the host is called, and none while it is waited for.
+#[derive(Debug)]
+pub(in crate::orchestrator) struct Turn<'a> {
+    slots: &'a Slots,
+    slot: Option<SemaphorePermit<'a>>,
+}
+
+impl<'a> Turn<'a> {
+    pub(in crate::orchestrator) async fn take(slots: &'a Slots) -> Self {
+        let slot = slots.take().await;
+        Self { slots, slot }
+    }
+
+    /// Gives the slot away, for what takes slots itself.
+    pub(in crate::orchestrator) fn end(&mut self) {
+        self.slot = None;
+    }
+
+    /// Takes a slot again, where it has none.
+    pub(in crate::orchestrator) async fn go_on(&mut self) {
+        if self.slot.is_none() {
+            self.slot = self.slots.take().await;
+        }
+    }
+
+    /// Waits without a slot.
+    pub(in crate::orchestrator) async fn rest(&mut self, cx: &Context, time: Duration) {
+        self.end();
+        cx.clock().sleep(time).await;
+        self.go_on().await;
+    }
+}
+
 /// Does the work for each, in parallel, and gives the results in the order of `each`.
 ///
 /// Dropping the future stops it everywhere.
-pub(super) async fn for_each<I, T, F>(
+pub(in crate::orchestrator) async fn for_each<I, T, F>(
     each: impl IntoIterator<Item = I>,
     work: impl Fn(I) -> F,
 ) -> Result<Vec<T>>

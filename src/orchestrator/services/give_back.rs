@@ -7,10 +7,10 @@ use super::verdict::{HostFailure, HostVerdict, ServiceVerdicts};
 use super::work::{Known, Work};
 use super::{AT_A_TIME, describe};
 use crate::context::Context;
-use crate::error::{Effect, Error, Result};
+use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::names::ServiceName;
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
-use crate::orchestrator::DeploymentHost;
+use crate::orchestrator::{DeploymentHost, computer};
 use crate::transport::{ServiceState, ServiceStatus, StartType};
 
 const NAME: &str = "give deployment back";
@@ -84,6 +84,11 @@ async fn work_back(work: &mut Work<'_>) -> Result<()> {
     {
         let slots = work.slots;
         let _slot = slots.take().await;
+        match computer::require(work.calls.cx, work.calls.host).await {
+            Err(error) if error.kind() == ErrorKind::Incompatible => return Err(error),
+            // What can't be seen keeps nothing down.
+            _ => {}
+        }
         for known in &work.services {
             let wanted = known.before.start_type;
             if wanted == StartType::Disabled {

@@ -12,13 +12,16 @@ mod verdict;
 mod work;
 
 pub(super) use calls::HostCalls;
+pub(super) use fleet::{Slots, Turn, for_each};
 pub use give_back::GiveBackDeployment;
 pub use inspect::{DeploymentServices, EndableProcess, HostServices, InspectServices, SeenService};
 pub use quiet::{QuietDeployment, QuietedDeployment};
 pub use restart::RestartServices;
 pub use start::StartServices;
 pub use stop::StopServices;
+pub(super) use verdict::as_error;
 pub use verdict::{HostFailure, HostVerdict, ServiceVerdict, ServiceVerdicts};
+pub(super) use work::{Aim, on_host};
 
 use crate::hazard::Hazard;
 use crate::names::HostName;
@@ -73,11 +76,11 @@ impl ServiceControl {
 }
 
 /// How many hosts are worked on at a time, unless told otherwise.
-const AT_A_TIME: usize = 16;
+pub(super) const AT_A_TIME: usize = 16;
 /// What it takes on every host.
 const RIGHT: &str = "membership of Administrators";
 
-fn target<'a>(hosts: impl Iterator<Item = &'a HostName>) -> String {
+pub(super) fn target<'a>(hosts: impl Iterator<Item = &'a HostName>) -> String {
     let names: Vec<&str> = hosts.map(HostName::as_str).collect();
     match &names[..] {
         [] => "no hosts".to_owned(),

@@ -88,7 +88,7 @@ impl ServiceVerdicts {
 }
 
 /// One error of the failures of some of `all` hosts.
-pub(super) fn as_error<'a>(
+pub(in crate::orchestrator) fn as_error<'a>(
     failures: impl Iterator<Item = (&'a HostName, &'a HostFailure)>,
     all: usize,
 ) -> Option<Error> {

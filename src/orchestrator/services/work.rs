@@ -11,12 +11,12 @@ use super::verdict::{HostFailure, HostVerdict, ServiceVerdict};
 use crate::context::Context;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::names::{HostName, ServiceName};
-use crate::orchestrator::DeploymentHost;
+use crate::orchestrator::{DeploymentHost, computer};
 use crate::transport::{ServiceState, ServiceStatus};
 
 /// What is to become of the services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Aim {
+pub(in crate::orchestrator) enum Aim {
     Restart,
     Start,
     Stop,
@@ -84,6 +84,7 @@ impl<'a> Work<'a> {
         host: &'a DeploymentHost,
     ) -> Result<Self> {
         let name = &host.host;
+        computer::require(cx, name).await?;
         let calls = HostCalls { cx, host: name };
         let found = look_at(&calls, host).await?.into_iter();
         let found = found.filter_map(|(name, status)| Some((name, status?)));
@@ -260,7 +261,7 @@ impl<'a> Work<'a> {
 }
 
 /// Does what is to be done on one host, in a slot.
-pub(super) async fn on_host(
+pub(in crate::orchestrator) async fn on_host(
     cx: &Context,
     slots: &Slots,
     host: &DeploymentHost,

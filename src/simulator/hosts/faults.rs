@@ -76,8 +76,10 @@ impl HostFaults {
         self.with(&self.trace, std::mem::take)
     }
 
-    /// Notes a call. What goes wrong with it, if anything, counts as fired.
-    pub(super) fn fire(&self, call: String) -> Option<HostFaultKind> {
+    /// Notes a call. What goes wrong with it, if anything, counts as fired. The ports of simulated hosts
+    /// do it by themselves; it is there for those that a test has beside them.
+    #[must_use]
+    pub fn fire(&self, call: String) -> Option<HostFaultKind> {
         let fired = self.with(&self.rules, |rules| {
             let matching = |rule: &&mut HostFault| call.contains(&rule.call_contains);
             let mut fired = None;

@@ -196,6 +196,28 @@ impl HostFiles {
         Ok(())
     }
 
+    pub(super) fn rename(&self, from: &HostPath, to: &HostPath) -> Result<(), HostError> {
+        let source = self.file(from)?;
+        let target = self.locate(to)?;
+        self.check_free(&source, codes::SHARING_VIOLATION)?;
+        // As over a file that is replaced (seen under Wine: 5).
+        self.check_free(&target, codes::ACCESS_DENIED)?;
+        if target.is_dir() || source.parent() != target.parent() {
+            return Err(refused(codes::ACCESS_DENIED));
+        }
+        fs::rename(&source, &target).map_err(system)?;
+        self.note_name(&target, to);
+        let mut notes = self.notes();
+        notes.names.remove(&source);
+        let acl = notes.acls.remove(&source);
+        // What the file had, it has; what the one in its place had is gone.
+        match acl {
+            Some(acl) => notes.acls.insert(target, acl),
+            None => notes.acls.remove(&target),
+        };
+        Ok(())
+    }
+
     pub(super) fn remove(&self, path: &HostPath) -> Result<(), HostError> {
         let place = self.file(path)?;
         self.check_free(&place, codes::SHARING_VIOLATION)?;

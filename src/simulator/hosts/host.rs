@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -72,6 +73,39 @@ impl Host {
     }
 }
 
+/// What the setup of Windows leaves in the registry of a machine. Another machine has another secret, and so
+/// another GUID.
+fn installed_registry(name: &HostName, secret: &KeyMaterial) -> Registry {
+    let label = name.as_str().split('.').next().unwrap_or_default();
+    // A NetBIOS name.
+    let computer: String = label.to_uppercase().chars().take(15).collect();
+    let hash = hex::encode(Sha256::digest(&secret.0));
+    let guid = [
+        &hash[..8],
+        &hash[8..12],
+        &hash[12..16],
+        &hash[16..20],
+        &hash[20..32],
+    ];
+    [
+        (
+            r"system\currentcontrolset\control\computername\computername",
+            "computername",
+            computer,
+        ),
+        (
+            r"software\microsoft\cryptography",
+            "machineguid",
+            guid.join("-"),
+        ),
+    ]
+    .map(|(key, value, text)| {
+        let place = (RegistryView::Bits64, key.to_owned(), value.to_owned());
+        (place, text)
+    })
+    .into()
+}
+
 impl SimulatedHost {
     pub(super) fn new(
         name: HostName,
@@ -79,14 +113,15 @@ impl SimulatedHost {
         sql: Option<Arc<dyn SqlTransport>>,
     ) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
+        let secret = machine_secret(&folder.join("machine.secret"))?;
         Ok(Self(Arc::new(Host {
+            registry: Mutex::new(installed_registry(&name, &secret)),
             name,
             files: HostFiles::new(folder.join("disk")),
-            registry: Mutex::default(),
             machine: Mutex::new(Machine::new()),
             changed: Notify::new(),
             programs: Mutex::default(),
-            secret: machine_secret(&folder.join("machine.secret"))?,
+            secret,
             sql,
             is_reachable: AtomicBool::new(true),
             settings_path: Mutex::default(),

@@ -157,6 +157,17 @@ impl SimulatedHosts {
         what: &OrchestratorHost,
     ) -> io::Result<SimulatedHost> {
         let host = self.add(name)?;
+        host.install_orchestrator(what)?;
+        Ok(host)
+    }
+}
+
+impl SimulatedHost {
+    /// Installs on it what Setup does.
+    ///
+    /// # Errors
+    /// Those of its folder.
+    pub fn install_orchestrator(&self, what: &OrchestratorHost) -> io::Result<()> {
         let path = |below: &str| -> io::Result<HostPath> {
             let text = format!(r"{}\{below}", what.version.folder());
             text.parse().map_err(io::Error::other)
@@ -164,33 +175,31 @@ impl SimulatedHosts {
         for (service, program) in what.services() {
             let name = service.parse().map_err(io::Error::other)?;
             let installed = SimulatedService::new(name, path(program)?);
-            host.install(match service {
+            self.install(match service {
                 "orunbook" => installed.runbook_service(),
                 _ => installed,
             });
         }
         // Where it is, is unconfirmed; the folder has this name on Runbook Servers too (documented).
         let settings = path(r"Management Server\Settings.dat")?;
-        let made = host.create_folder(&path("Management Server")?);
+        let made = self.create_folder(&path("Management Server")?);
         made.map_err(io::Error::other)?;
-        host.set_settings_path(settings);
+        self.set_settings_path(settings);
         if let Some((instance, database)) = &what.data_store {
-            let configured = host.configure_data_store(instance, database);
+            let configured = self.configure_data_store(instance, database);
             configured.map_err(io::Error::other)?;
         }
         if what.is_web_server {
             let (folder, content) = what.web_config();
             let folder = path(folder)?;
             let file = folder.child("web.config").map_err(io::Error::other)?;
-            let made = host.create_folder(&folder);
-            made.and_then(|()| host.0.files.write_new(&file, content.as_bytes()))
+            let made = self.create_folder(&folder);
+            made.and_then(|()| self.0.files.write_new(&file, content.as_bytes()))
                 .map_err(io::Error::other)?;
         }
-        Ok(host)
+        Ok(())
     }
-}
 
-impl SimulatedHost {
     /// Where its `Settings.dat` is or would be.
     #[must_use]
     pub fn settings_path(&self) -> Option<HostPath> {
@@ -258,6 +267,14 @@ impl SimulatedHost {
     /// Those of the host's files.
     pub fn read_file(&self, path: &HostPath) -> Result<Vec<u8>, HostError> {
         self.0.files.read(path)
+    }
+
+    /// Deletes a file, as somebody on the host would.
+    ///
+    /// # Errors
+    /// Those of the host's files.
+    pub fn remove_file(&self, path: &HostPath) -> Result<(), HostError> {
+        self.0.files.remove(path)
     }
 
     /// Holds a file open, as a program there would: it can be read, and not replaced or removed.

@@ -6,6 +6,7 @@
 //! reached starts, and ends 40 seconds later (documented: 30 to 60); one whose data store answers
 //! writes its heartbeat there, wherever that is.
 
+mod data_store_writer;
 mod faults;
 mod files;
 mod host;
@@ -15,6 +16,7 @@ mod ports;
 mod runbook_service;
 mod service;
 mod settings;
+mod setup;
 mod simulated_hosts;
 mod web_application;
 mod web_server;
@@ -24,6 +26,7 @@ pub use files::HeldFile;
 pub use host::SimulatedHost;
 pub use installation::{OrchestratorHost, OrchestratorVersion};
 pub use service::{ServiceEnd, SimulatedService};
+pub use setup::SimulatedSetup;
 pub use simulated_hosts::{SimulatedHosts, SimulatedHostsBuilder};
 pub use web_application::{SimulatedWebApplication, WebComponentKind};
 pub use web_server::SimulatedWebServers;

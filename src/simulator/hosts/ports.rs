@@ -10,9 +10,9 @@ use super::simulated_hosts::SimulatedHosts;
 use crate::names::{HostName, HostPath, ServiceName};
 use crate::secret::Secret;
 use crate::transport::{
-    CommandOutput, CommandTransport, FileStatus, FileTransport, HostCommand, HostError,
-    ProcessStatus, RegistryTransport, RegistryView, ServiceStatus, ServiceTransport, StartType,
-    codes, output_text,
+    CommandArgument, CommandOutput, CommandTransport, ExposingCommand, FileStatus, FileTransport,
+    HostCommand, HostError, ProcessStatus, RegistryTransport, RegistryView, ServiceStatus,
+    ServiceTransport, StartType, codes, output_text,
 };
 
 #[async_trait]
@@ -135,6 +135,22 @@ impl FileTransport for SimulatedHosts {
         .await
     }
 
+    async fn rename(
+        &self,
+        host: &HostName,
+        from: &HostPath,
+        to: &HostPath,
+    ) -> Result<(), HostError> {
+        let what = format!("files.rename {from} {to}");
+        let (from, to) = (from.clone(), to.clone());
+        self.call(
+            host,
+            what,
+            |host| async move { host.0.files.rename(&from, &to) },
+        )
+        .await
+    }
+
     async fn remove(&self, host: &HostName, path: &HostPath) -> Result<(), HostError> {
         let (what, path) = (format!("files.remove {path}"), path.clone());
         self.call(host, what, |host| async move { host.0.files.remove(&path) })
@@ -163,6 +179,23 @@ impl CommandTransport for SimulatedHosts {
         let input = standard_input.clone();
         self.call(host, what, move |host| async move {
             run(&host, &program, &arguments, input.as_ref())
+        })
+        .await
+    }
+
+    async fn run_exposing(
+        &self,
+        host: &HostName,
+        command: &ExposingCommand,
+    ) -> Result<CommandOutput, HostError> {
+        let ExposingCommand { program, arguments } = command;
+        let shown: Vec<String> = arguments.iter().map(CommandArgument::shown).collect();
+        let what = format!("commands.run {} {}", program.file_name(), shown.join(" "));
+        let program = program.clone();
+        let whole = |argument: &CommandArgument| argument.whole().expose().to_owned();
+        let arguments: Vec<String> = arguments.iter().map(whole).collect();
+        self.call(host, what, move |host| async move {
+            run(&host, &program, &arguments, None)
         })
         .await
     }

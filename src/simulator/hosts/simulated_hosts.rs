@@ -74,6 +74,12 @@ impl SimulatedHosts {
         Ok(host)
     }
 
+    /// Lets a name lead to a host, whatever that host calls itself: a wrong entry of DNS, or an alias.
+    pub fn lead(&self, name: &HostName, to: &SimulatedHost) {
+        let key = name.as_str().to_lowercase();
+        self.lock().insert(key, to.clone());
+    }
+
     /// The host of that name.
     #[must_use]
     pub fn host(&self, name: &HostName) -> Option<SimulatedHost> {
