@@ -27,12 +27,12 @@ pub enum DataStoreStrategy {
     HostProvided,
     /// The host's own file is put back: for the same installation of Windows and the same names only.
     /// Whether services take it is unconfirmed.
-    SettingsSnapshot(SettingsSnapshot),
+    SettingsSnapshot(Box<SettingsSnapshot>),
     /// Setup installs a rebuilt host, without anybody attending: the one unattended way that is documented.
     SilentSetup(Box<SilentSetup>),
     /// An alias of SQL Server's clients leads the name in the file elsewhere, and the file stays: the last
     /// resort, since it redirects every client of the host.
-    SqlAlias(SqlAlias),
+    SqlAlias(Box<SqlAlias>),
 }
 
 impl DataStoreStrategy {
@@ -103,7 +103,7 @@ impl fmt::Display for DataStoreStrategy {
 
 impl From<SettingsSnapshot> for DataStoreStrategy {
     fn from(snapshot: SettingsSnapshot) -> Self {
-        Self::SettingsSnapshot(snapshot)
+        Self::SettingsSnapshot(Box::new(snapshot))
     }
 }
 
@@ -115,6 +115,6 @@ impl From<SilentSetup> for DataStoreStrategy {
 
 impl From<SqlAlias> for DataStoreStrategy {
     fn from(alias: SqlAlias) -> Self {
-        Self::SqlAlias(alias)
+        Self::SqlAlias(Box::new(alias))
     }
 }

@@ -58,7 +58,7 @@ pub struct WriteDataStoreConfig {
     config: DataStoreConfig,
     strategy: DataStoreStrategy,
     settings_file: Option<HostPath>,
-    without_heartbeat: Option<AskedDatabase>,
+    without_heartbeat: Option<Box<AskedDatabase>>,
 }
 
 impl WriteDataStoreConfig {
@@ -88,7 +88,7 @@ impl WriteDataStoreConfig {
     /// new database does not know the Runbook Server yet, or can't be reached from here. Then nothing says
     /// which database is used. Where it can be had all the same, it is looked for.
     pub fn without_heartbeat(mut self, asked: &AskedDatabase) -> Self {
-        self.without_heartbeat = Some(asked.clone());
+        self.without_heartbeat = Some(Box::new(asked.clone()));
         self
     }
 
