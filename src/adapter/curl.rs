@@ -17,6 +17,9 @@ const CURL: &str = r"C:\Windows\System32\curl.exe";
 /// It signs in as the account that runs it there, by Negotiate, as the health check of Microsoft's pages
 /// does (`Invoke-RestMethod … -UseDefaultCredentials`); no password is involved.
 ///
+/// Its switches were run by us with curl on Linux, over real sockets; `curl.exe` of Windows, and with it signing
+/// in, was not.
+///
 /// An account that has no credentials there can't sign in, and gets a 401: so it is with sessions of
 /// OpenSSH that were opened with a key (unconfirmed).
 ///

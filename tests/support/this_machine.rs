@@ -37,7 +37,9 @@ impl CommandTransport for ThisMachine {
 pub(crate) fn has_curl() -> bool {
     let has = Command::new("curl").arg("--version").output().is_ok();
     if !has {
-        assert!(std::env::var_os("CI").is_none(), "curl is not installed");
+        // Wine has none, and is no place to install one.
+        let must = cfg!(unix) && std::env::var_os("CI").is_some();
+        assert!(!must, "curl is not installed");
         println!("SKIPPED: curl is not installed");
     }
     has

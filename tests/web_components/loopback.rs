@@ -86,8 +86,9 @@ async fn simulated_web_components_are_asked_over_sockets() {
         (SimulatedWebApplication::keeps_configuration, &[]),
     ];
     let mut asked = 0;
+    let mut world = World::new(WebComponentKind::WebApi, "SQL01").await;
     for kind in [WebComponentKind::WebApi, WebComponentKind::WebService] {
-        let world = World::new(kind, "SQL01").await;
+        world = world.with(kind, "SQL01");
         let cx = world.asked_by(CurlWeb::new(ThisMachine));
         for (change, expected) in changes {
             let (listener, port) = listen().await;

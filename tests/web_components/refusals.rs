@@ -241,3 +241,23 @@ async fn only_what_was_seen_is_written_to() {
     );
     assert_eq!(host.content(A).unwrap(), plain_string().into_bytes());
 }
+
+/// What no configuration is as long as is not even read.
+#[tokio::test]
+async fn what_is_too_long_is_not_read() {
+    let host = Host::with(&[("Orchestrator2012", plain_string().as_bytes())]);
+    let info = read(&host).await;
+    host.put(A, vec![b' '; (16 << 20) + 1]);
+    host.state().calls.clear();
+    let error = write(&info, NEW[0]).run(&host.context()).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.effect()),
+        (ErrorKind::Corrupt, Effect::None),
+        "{error}"
+    );
+    assert!(error.detail().contains(A) && error.detail().contains("longer than"));
+    assert_eq!(host.state().calls, [format!("stat {A}")]);
+    let seen = read(&host).await;
+    assert!(seen.found.is_empty());
+    assert!(seen.passed_over.iter().any(|passed| passed.place == A));
+}

@@ -16,11 +16,12 @@ const ALL: [C; 3] = [C::Database, C::DatabasePermission, C::DotNet];
 
 #[tokio::test]
 async fn what_works_is_told_to_work() {
+    let mut world = World::new(WebComponentKind::WebApi, "SQL01").await;
     for (kind, address) in KINDS.into_iter().zip([
         "http://localhost:81/api/login",
         "http://localhost:81/Orchestrator/Orchestrator.svc/",
     ]) {
-        let world = World::new(kind, "SQL01").await;
+        world = world.with(kind, "SQL01");
         world.run(world.application());
         let verified = world.verify(&world.context()).await;
         assert!(verified.works() && verified.check().is_ok(), "{verified:?}");
@@ -37,8 +38,9 @@ async fn what_works_is_told_to_work() {
 /// found by what it answers.
 #[tokio::test]
 async fn failures_are_told_apart_by_what_happens() {
+    let mut world = World::new(WebComponentKind::WebApi, "SQL01").await;
     for kind in KINDS {
-        let world = World::new(kind, "SQL01").await;
+        world = world.with(kind, "SQL01");
         let cx = world.context();
         world.run(world.application().lacks_dot_net());
         let (causes, why) = world.causes(&cx).await;
@@ -58,7 +60,7 @@ async fn failures_are_told_apart_by_what_happens() {
         }
 
         // The database that it names is not there.
-        let world = World::new(kind, "SQL09").await;
+        world = world.with(kind, "SQL09");
         let cx = world.context();
         world.run(world.application());
         let (causes, why) = world.causes(&cx).await;
@@ -68,7 +70,7 @@ async fn failures_are_told_apart_by_what_happens() {
         assert_eq!(world.causes(&cx).await.0, [C::Database]);
 
         // It is there, and does not let the pool's account in.
-        let world = World::new(kind, "SQL01").await.with_account_not_let_in();
+        world = world.with_account_not_let_in();
         let cx = world.context();
         world.run(world.application());
         assert_eq!(world.causes(&cx).await.0, ALL);
@@ -159,8 +161,9 @@ async fn whichever_way_a_call_fails_it_is_told() {
 /// it read at its start until its pool is recycled.
 #[tokio::test]
 async fn what_was_written_is_used_once_the_pool_is_recycled() {
+    let mut world = World::new(WebComponentKind::WebApi, "SQL09").await;
     for kind in KINDS {
-        let world = World::new(kind, "SQL09").await;
+        world = world.with(kind, "SQL09");
         let cx = world.context();
         let pool = "Shared";
         world.run(world.application().pool(pool).keeps_configuration());

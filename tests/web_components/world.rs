@@ -54,13 +54,24 @@ impl World {
         }
     }
 
+    /// Another host by the same databases, of which nothing is left of the first.
+    pub(crate) fn with(self, kind: WebComponentKind, instance: &str) -> Self {
+        self.anew(kind, instance, SA)
+    }
+
     /// The same with an account of the pool that SQL Server does not let in.
     pub(crate) fn with_account_not_let_in(self) -> Self {
-        let (hosts, host) = install(&self.folder, &self.server, self.kind, "SQL01", "wrong");
+        let kind = self.kind;
+        self.anew(kind, "SQL01", "wrong")
+    }
+
+    fn anew(self, kind: WebComponentKind, instance: &str, password: &str) -> Self {
+        let (hosts, host) = install(&self.folder, &self.server, kind, instance, password);
         Self {
             servers: SimulatedWebServers::on(&hosts),
             hosts,
             host,
+            kind,
             ..self
         }
     }

@@ -155,8 +155,12 @@ fn sub_status(answer: &WebAnswer) -> Option<u16> {
     behind[..end].parse().ok()
 }
 
-/// The beginning of a body, safe to show.
+/// The beginning of a body, safe to show. A page that speaks of passwords may hold one.
 pub(super) fn shown(body: &str) -> String {
+    let lower = body.to_lowercase();
+    if ["password", "pwd"].iter().any(|word| lower.contains(word)) {
+        return "(not shown: it speaks of a password)".to_owned();
+    }
     let words: Vec<&str> = body.split_whitespace().collect();
     let start: String = words.join(" ").chars().take(200).collect();
     printable(&start)
@@ -249,6 +253,8 @@ mod tests {
             "{shown}"
         );
         assert!(shown.len() < 300);
+        let hidden = super::shown("Server=x;User ID=u;PassWord=canary");
+        assert!(hidden.contains("not shown") && !hidden.contains("canary"));
         let huge = format!("HTTP Error 500.{}", "9".repeat(50));
         assert_eq!(causes(500, &huge, SIGNS_IN).len(), 3);
     }

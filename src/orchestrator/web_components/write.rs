@@ -43,6 +43,7 @@ const NAME: &str = "write web components";
 ///   [`recycling_shared_pools`](Self::recycling_shared_pools) says so, and one that is not known. What
 ///   became of each is in the output; it fails no write, and `observe` does not see it. The console is
 ///   files that browsers read, and needs none.
+/// * `aspnet_regiis` and `appcmd` themselves were never run by us: stand-ins take their documented switches.
 ///
 /// # Errors
 /// `InvalidInput`, `NotFound`, `Corrupt` (malformed, contradicting itself), `Unsupported` (a document type
