@@ -155,6 +155,24 @@ async fn refusals_are_told_by_the_number_of_windows_in_any_language() {
     }
 }
 
+#[tokio::test]
+async fn the_account_is_told_where_it_can_be_read() {
+    for (name, expected) in [
+        (r"CONTOSO\svc orch", Some(r"CONTOSO\svc orch")),
+        ("LocalSystem", Some("LocalSystem")),
+        ("CONTOSO\\B\u{fffd}ro", None),
+        ("CONTOSO\\B?ro", None),
+        ("", None),
+    ] {
+        let row = format!("    ObjectName    REG_SZ    {name}\r\n");
+        let server = Server::start(move |_, _| says(config(2, &row))).await;
+        let (hosts, host) = server.hosts();
+        let account = hosts.account(&host, &orunbook()).await.unwrap();
+        assert_eq!(account.as_deref(), expected);
+        assert_eq!(server.lines().len(), 1);
+    }
+}
+
 /// Wine's `sc.exe` says no more than that it did not do it.
 #[tokio::test]
 async fn where_no_number_is_told_the_state_and_the_registry_tell_why() {

@@ -18,7 +18,7 @@
 //! | --- | --- | --- |
 //! | state, start, stop | `sc.exe query`, `start`, `stop` | yes, Wine's |
 //! | process id of a service; start types | `sc.exe queryex`, `config` | no: Wine has neither |
-//! | start type, program, needed services | `reg.exe query` of the service's key (documented) | yes, Wine's |
+//! | start type, program, account, needed services | `reg.exe query` of the service's key (documented) | yes, Wine's |
 //! | registry | `reg.exe query`, `add`, `delete` with `/reg:32`, `/reg:64` | yes, Wine's |
 //! | programs | `cmd.exe` | yes, Wine's |
 //! | programs, with what `cmd.exe` would change | PowerShell | no: decoded and compared |

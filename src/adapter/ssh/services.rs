@@ -139,6 +139,21 @@ impl ServiceTransport for SshHosts {
         })
     }
 
+    async fn account(
+        &self,
+        host: &HostName,
+        service: &ServiceName,
+    ) -> Result<Option<String>, HostError> {
+        let connection = self.connection(host).await?;
+        match key(&connection, service).await? {
+            Some(config) => Ok(account(&config)),
+            None => Err(HostError::refused(
+                codes::SERVICE_DOES_NOT_EXIST,
+                format!("{service} is not there"),
+            )),
+        }
+    }
+
     async fn start(&self, host: &HostName, service: &ServiceName) -> Result<(), HostError> {
         let connection = self.connection(host).await?;
         let already = (ServiceState::Running, codes::SERVICE_ALREADY_RUNNING);
@@ -174,6 +189,13 @@ impl ServiceTransport for SshHosts {
             }
         }
     }
+}
+
+fn account(config: &[RegistryRow]) -> Option<String> {
+    let account = &value(config, "ObjectName")?.data;
+    // Of other letters what reg.exe prints can't be relied on.
+    let is_plain = account.chars().all(|c| matches!(c, ' '..='~') && c != '?');
+    (is_plain && !account.is_empty()).then(|| account.clone())
 }
 
 fn value<'a>(config: &'a [RegistryRow], name: &str) -> Option<&'a RegistryRow> {
