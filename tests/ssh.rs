@@ -5,6 +5,10 @@
 
 #[path = "ssh/calls.rs"]
 mod calls;
+#[path = "ssh/disk.rs"]
+mod disk;
+#[path = "ssh/files.rs"]
+mod files;
 #[path = "ssh/registry.rs"]
 mod registry;
 #[path = "ssh/server.rs"]

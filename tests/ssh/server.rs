@@ -17,6 +17,8 @@ use scorch_recovery::names::HostName;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 
+use crate::disk::Disk;
+
 /// The question by which the adapter learns what reads its lines.
 pub(crate) const QUESTION: &str = r#""C:\Windows\System32\cmd.exe" /d /c echo "%OS%""#;
 
@@ -55,6 +57,7 @@ struct State {
     is_hasty: AtomicBool,
     takes_channels: AtomicBool,
     runs_commands: AtomicBool,
+    disk: Mutex<Disk>,
     seen: Mutex<Vec<(String, String)>>,
     arrived: Notify,
     connections: AtomicUsize,
@@ -101,6 +104,7 @@ impl Server {
             is_hasty: AtomicBool::new(false),
             takes_channels: AtomicBool::new(true),
             runs_commands: AtomicBool::new(true),
+            disk: Mutex::default(),
             seen: Mutex::default(),
             arrived: Notify::new(),
             connections: AtomicUsize::new(0),
@@ -152,6 +156,14 @@ impl Server {
 
     pub(crate) fn take_channels(&self, does: bool) {
         self.state.takes_channels.store(does, Ordering::Relaxed);
+    }
+
+    pub(crate) fn disk(&self) -> Disk {
+        self.state.disk.lock().unwrap().clone()
+    }
+
+    pub(crate) fn set_disk(&mut self, disk: Disk) {
+        *self.state.disk.lock().unwrap() = disk;
     }
 
     pub(crate) fn runs_no_commands(&self) {
@@ -223,6 +235,7 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
             let conversation = Conversation {
                 state,
                 commands: BTreeMap::new(),
+                channels: BTreeMap::new(),
             };
             let Ok(session) = russh::server::run_stream(config, socket, conversation).await else {
                 return;
@@ -241,6 +254,8 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
 struct Conversation {
     state: Arc<State>,
     commands: BTreeMap<ChannelId, (String, Vec<u8>)>,
+    /// Those that nothing was asked of yet.
+    channels: BTreeMap<ChannelId, Channel<Msg>>,
 }
 
 impl Conversation {
@@ -303,13 +318,14 @@ impl Handler for Conversation {
 
     async fn channel_open_session(
         &mut self,
-        _: Channel<Msg>,
+        channel: Channel<Msg>,
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), Error> {
         if self.state.takes_channels.load(Ordering::Relaxed) {
             let open = self.state.open.fetch_add(1, Ordering::Relaxed) + 1;
             self.state.most_open.fetch_max(open, Ordering::Relaxed);
+            self.channels.insert(channel.id(), channel);
             reply.accept().await;
         } else {
             reply
@@ -325,6 +341,7 @@ impl Handler for Conversation {
         line: &[u8],
         session: &mut Session,
     ) -> Result<(), Error> {
+        self.channels.remove(&channel);
         let line = String::from_utf8(line.to_vec()).unwrap();
         if line != QUESTION && !self.state.runs_commands.load(Ordering::Relaxed) {
             return session.channel_failure(channel);
@@ -334,6 +351,19 @@ impl Handler for Conversation {
         if self.state.is_hasty.load(Ordering::Relaxed) {
             return self.answer(channel, session).await;
         }
+        Ok(())
+    }
+
+    async fn subsystem_request(
+        &mut self,
+        channel: ChannelId,
+        _: &str,
+        session: &mut Session,
+    ) -> Result<(), Error> {
+        let stream = self.channels.remove(&channel).unwrap().into_stream();
+        let disk = self.state.disk.lock().unwrap().clone();
+        session.channel_success(channel)?;
+        russh_sftp::server::run(stream, disk).await;
         Ok(())
     }
 
