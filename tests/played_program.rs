@@ -30,5 +30,5 @@ fn main() -> ExitCode {
     }
     let (mut input, mut output, mut error) = (io::stdin(), io::stdout(), io::stderr());
     played_program::play(&arguments, &mut input, &mut output, &mut error)
-        .map_or(ExitCode::from(99), ExitCode::from)
+        .map_or_else(|_| ExitCode::from(99), ExitCode::from)
 }

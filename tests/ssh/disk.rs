@@ -10,7 +10,9 @@ use russh_sftp::server::Handler;
 
 /// Files by their paths as SFTP has them, with their modes. Clones are one disk.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Disk(Arc<Mutex<BTreeMap<String, (u32, Vec<u8>)>>>);
+pub(crate) struct Disk(Arc<Mutex<Files>>);
+
+type Files = BTreeMap<String, (u32, Vec<u8>)>;
 
 /// A path of Windows as SFTP has it.
 fn remote(path: &str) -> String {
@@ -18,7 +20,7 @@ fn remote(path: &str) -> String {
 }
 
 impl Disk {
-    fn files(&self) -> MutexGuard<'_, BTreeMap<String, (u32, Vec<u8>)>> {
+    fn files(&self) -> MutexGuard<'_, Files> {
         self.0.lock().unwrap()
     }
 
