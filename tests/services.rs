@@ -189,6 +189,30 @@ async fn a_stop_that_takes_effect_late_is_started_again() {
     );
 }
 
+/// Seen under Wine: the service manager takes the stop, and the service says nothing of it for a while.
+#[tokio::test(start_paused = true)]
+async fn a_service_that_runs_on_for_a_while_is_told_to_stop_once() {
+    let world = World::new().await;
+    let rb01 = world.host("RB01");
+    let late = service("orunbook").shows_stop_after(Duration::from_secs(5));
+    rb01.install(late);
+    rb01.start(&named("orunbook")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let deployment = Deployment::new().runbook_server(&named("RB01"));
+    drop(world.hosts.faults().take_trace());
+    let stop = ServiceControl::stop(&deployment)
+        .run(&world.context())
+        .await;
+    drop(stop.unwrap().check().unwrap());
+    let stops = world.hosts.faults().take_trace();
+    let stops = stops
+        .iter()
+        .filter(|call| call.contains("services.stop orunbook"));
+    assert_eq!(stops.count(), 1);
+    let state = rb01.service(&named("orunbook")).unwrap().state;
+    assert_eq!(state, ServiceState::Stopped);
+}
+
 /// `omonitor` of MS01 hangs on stop.
 async fn hanging() -> (World, Context, DeploymentServices) {
     let world = World::new().await;

@@ -15,12 +15,21 @@ impl HostCalls<'_> {
     /// Waits while a service starts or stops, and it makes headway. Gives what it is at then, which
     /// is a pending state still where it made none.
     pub(super) async fn rest(&self, service: &ServiceName) -> Result<ServiceStatus> {
+        self.rest_from(service, is_pending).await
+    }
+
+    /// Waits as [`rest`](Self::rest) does, while the service is in a state that it is to leave.
+    async fn rest_from(
+        &self,
+        service: &ServiceName,
+        leaves: impl Fn(ServiceState) -> bool + Send,
+    ) -> Result<ServiceStatus> {
         let deadlines = self.cx.deadlines();
         let (mut idle, mut waited) = (Duration::ZERO, Duration::ZERO);
         let mut seen = None;
         loop {
             let status = self.look(service).await?;
-            if !is_pending(status.state) {
+            if !leaves(status.state) {
                 return Ok(status);
             }
             let headway = (status.state, status.checkpoint, status.process_id);
@@ -44,8 +53,11 @@ impl HostCalls<'_> {
         may_end: Option<&EndableProcess>,
     ) -> Result<bool> {
         let mut last = None;
+        let mut was_told = false;
         for _ in 0..ATTEMPTS {
-            let status = self.rest(service).await.map_err(unknown)?;
+            // One that was told to stop may run on for a while before it says that it is stopping.
+            let leaves = |state| is_pending(state) || (was_told && state == ServiceState::Running);
+            let status = self.rest_from(service, leaves).await.map_err(unknown)?;
             match status.state {
                 ServiceState::Stopped => return Ok(false),
                 ServiceState::StopPending => {
@@ -55,7 +67,7 @@ impl HostCalls<'_> {
             }
             match self.stop(service).await? {
                 // It is looked at, whatever was said.
-                Ok(()) => {}
+                Ok(()) => was_told = true,
                 Err(HostError::Refused {
                     code: codes::SERVICE_NOT_ACTIVE | codes::SERVICE_CANNOT_ACCEPT_CONTROL,
                     ..

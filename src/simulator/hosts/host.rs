@@ -250,6 +250,24 @@ impl SimulatedHost {
     /// # Errors
     /// 1051, 1060, 1061, 1062.
     pub fn stop(&self, name: &ServiceName) -> Result<(), HostError> {
+        let after = {
+            let mut machine = self.0.machine();
+            machine.check_stop(name.as_str())?;
+            machine.service(name.as_str())?.is.shows_stop_after
+        };
+        if after.is_zero() {
+            return self.begin_stop(name);
+        }
+        let (host, name) = (self.clone(), name.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            // It may have been told twice, or be gone.
+            drop(host.begin_stop(&name));
+        });
+        Ok(())
+    }
+
+    fn begin_stop(&self, name: &ServiceName) -> Result<(), HostError> {
         let (process_id, service) = {
             let mut machine = self.0.machine();
             let process_id = machine.begin_stop(name.as_str())?;

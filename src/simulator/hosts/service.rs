@@ -25,6 +25,7 @@ pub struct SimulatedService {
     pub(super) account: String,
     pub(super) starting_takes: Duration,
     pub(super) stopping_takes: Duration,
+    pub(super) shows_stop_after: Duration,
     pub(super) hangs_on_stop: bool,
     pub(super) start_fails: Option<ServiceEnd>,
     pub(super) ends_after: Option<(Duration, ServiceEnd)>,
@@ -43,6 +44,7 @@ impl SimulatedService {
             account: String::new(),
             starting_takes: Duration::ZERO,
             stopping_takes: Duration::ZERO,
+            shows_stop_after: Duration::ZERO,
             hangs_on_stop: false,
             start_fails: None,
             ends_after: None,
@@ -82,6 +84,14 @@ impl SimulatedService {
     #[must_use]
     pub const fn stopping_takes(mut self, takes: Duration) -> Self {
         self.stopping_takes = takes;
+        self
+    }
+
+    /// How long it runs on, once it was told to stop, before it says that it is stopping: not all services say so at
+    /// once.
+    #[must_use]
+    pub const fn shows_stop_after(mut self, time: Duration) -> Self {
+        self.shows_stop_after = time;
         self
     }
 
