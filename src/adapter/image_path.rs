@@ -42,7 +42,8 @@ fn expanded(path: &str) -> Option<String> {
             return Some(format!("{value}{}", &path[variable.len()..]));
         }
     }
-    (!path.contains('%')).then(|| path.to_owned())
+    // One alone is a letter; two may be around the name of a variable, which only that machine knows.
+    (path.matches('%').count() < 2).then(|| path.to_owned())
 }
 
 #[cfg(test)]
@@ -78,6 +79,7 @@ mod tests {
                 r"C:\Windows\System32\drivers\x.sys",
             ),
             (r"\??\C:\a\b.sys", r"C:\a\b.sys"),
+            (r#""C:\100 % & ü\b.exe" -a"#, r"C:\100 % & ü\b.exe"),
         ] {
             assert_eq!(
                 program(image_path).unwrap().as_str(),
@@ -85,7 +87,14 @@ mod tests {
                 "{image_path}"
             );
         }
-        for nothing in ["", "x.exe", r"%APPDATA%\x.exe", r"\\ms01\share\x.exe", "\""] {
+        for nothing in [
+            "",
+            "x.exe",
+            r"%APPDATA%\x.exe",
+            r"C:\%a%\x.exe",
+            r"\\ms01\share\x.exe",
+            "\"",
+        ] {
             assert!(program(nothing).is_none(), "{nothing}");
         }
     }

@@ -12,7 +12,7 @@ mod ear;
 mod endpoint;
 #[cfg(feature = "tiberius")]
 mod guarded;
-#[cfg(feature = "ssh")]
+#[cfg(any(feature = "ssh", windows))]
 mod image_path;
 #[cfg(any(feature = "local", feature = "ssh"))]
 mod kept_output;
@@ -29,6 +29,8 @@ pub mod ssh;
 pub mod tiberius;
 #[cfg(any(feature = "mssql-tds", feature = "tiberius"))]
 mod tls;
+#[cfg(windows)]
+pub mod windows;
 
 #[cfg(any(feature = "mssql-tds", feature = "tiberius"))]
 pub use endpoint::Endpoint;
