@@ -28,6 +28,7 @@ use scenes::scene;
 
 /// The round trips that each operation makes in its scene, signing in counted as one.
 const ROUND_TRIPS: &[(&str, usize)] = &[
+    ("authorization-cache/rebuild@1", 12),
     ("certificate/backup@1", 10),
     ("certificate/inspect@1", 3),
     ("certificate/restore@1", 12),
@@ -63,6 +64,7 @@ const ROUND_TRIPS: &[(&str, usize)] = &[
     ("jobs/inspect@1", 6),
     ("jobs/keep@1", 6),
     ("key-sentinel/backup@1", 19),
+    ("maintenance-queue/start@1", 11),
     ("principals/capture@1", 3),
     ("principals/restore@1", 5),
     ("service-master-key/backup@1", 4),

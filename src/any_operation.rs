@@ -10,11 +10,12 @@ use crate::orchestrator::{
     BackUpDataStoreConfig, CancelJobs, CancelledJobs, DataStoreInfo, DeploymentServices,
     EncryptedValues, EncryptionVerified, GiveBackDeployment, InspectJobs, InspectServices,
     Inventory, Jobs, KeepJobs, QuietDeployment, QuietedDeployment, ReadDataStoreConfig,
-    ReadEncryptedValues, ReadInventory, ReadWebComponents, RecreateOrchestratorKeys,
-    RecreatedOrchestratorKeys, RestartServices, ServiceVerdicts, SettingsSnapshot, StartServices,
-    StopServices, VerifiedWebComponents, VerifyEncryption, VerifyWebComponents, WebComponentsInfo,
-    WriteDataStoreConfig, WriteDataStoreConfigs, WriteWebComponents, WrittenDataStoreConfig,
-    WrittenDataStoreConfigs, WrittenWebComponents,
+    ReadEncryptedValues, ReadInventory, ReadWebComponents, RebuildAuthorizationCache,
+    RebuiltAuthorizationCache, RecreateOrchestratorKeys, RecreatedOrchestratorKeys,
+    RestartServices, ServiceVerdicts, SettingsSnapshot, StartMaintenanceQueue, StartServices,
+    StartedMaintenanceQueue, StopServices, VerifiedWebComponents, VerifyEncryption,
+    VerifyWebComponents, WebComponentsInfo, WriteDataStoreConfig, WriteDataStoreConfigs,
+    WriteWebComponents, WrittenDataStoreConfig, WrittenDataStoreConfigs, WrittenWebComponents,
 };
 use crate::sql::{
     BackUpCertificate, BackUpDatabase, BackUpDatabaseMasterKey, BackUpKeySentinel,
@@ -169,6 +170,8 @@ any_operation! {
     ReadEncryptedValues(ReadEncryptedValues -> EncryptedValues) = "encryption/values@1",
     /// `Inventory::read`.
     ReadInventory(ReadInventory -> Inventory) = "inventory/read@1",
+    /// `AuthorizationCache::rebuild`.
+    RebuildAuthorizationCache(RebuildAuthorizationCache -> RebuiltAuthorizationCache) = "authorization-cache/rebuild@1",
     /// `Encryption::recreate_keys`.
     RecreateOrchestratorKeys(RecreateOrchestratorKeys -> RecreatedOrchestratorKeys) = "encryption/recreate-keys@1",
     /// `Database::rename`.
@@ -191,6 +194,8 @@ any_operation! {
     RewrapThroughScratch(RewrapThroughScratch -> RewrappedBackup) = "database-master-key/rewrap-through@1",
     /// `Database::set_offline`.
     SetDatabaseOffline(SetDatabaseOffline -> DatabaseInfo) = "database/set-offline@1",
+    /// `MaintenanceQueue::start`.
+    StartMaintenanceQueue(StartMaintenanceQueue -> StartedMaintenanceQueue) = "maintenance-queue/start@1",
     /// `Database::swap`.
     SwapDatabases(SwapDatabases -> SwappedDatabases) = "database/swap@1",
     /// `Database::take_ownership`.

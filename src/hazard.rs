@@ -47,6 +47,11 @@ pub enum Hazard {
         /// `NUMBER of SERVICE on HOST`.
         processes: Vec<String>,
     },
+    /// The authorization cache is emptied: until it is computed anew, nobody sees runbooks in the console.
+    EmptiesAuthorizationCache {
+        /// The database.
+        database: String,
+    },
     /// Every session in a database ends, and loses what it has not committed.
     EvictsSessions {
         /// The database.
@@ -185,6 +190,10 @@ impl fmt::Display for Hazard {
             Self::DropsConversations { database } => write!(
                 f,
                 "drops all conversations of the Service Broker of the database {database}"
+            ),
+            Self::EmptiesAuthorizationCache { database } => write!(
+                f,
+                "empties the authorization cache of the database {database}, by a recipe of the community; until it is computed anew nobody sees runbooks in the console"
             ),
             Self::EvictsSessions { database } => write!(
                 f,

@@ -8,6 +8,7 @@
 //! * **Operations** ([`sql`]): plain values that [`describe`](Operation::describe) what they would
 //!   do, [`observe`](Operation::observe) whether it is done, and [`run`](Operation::run).
 //!   [`AnyOperation`] is any of them, serializable.
+//! * **Operations on Orchestrator's own data** ([`orchestrator`]): its inventory, jobs, encryption.
 //! * **Operations on hosts** ([`orchestrator`]): their services, their web components.
 //! * **Ports** ([`transport`]): how to reach SQL Server, where secrets come from, the clock. Hosts
 //!   plug in their own.

@@ -1,5 +1,6 @@
 //! Operations on an Orchestrator deployment: its hosts, and what Orchestrator keeps in its database.
 
+mod authorization_cache;
 mod catalog;
 mod computer;
 mod data_store;
@@ -9,11 +10,16 @@ mod host_files;
 mod host_registry;
 mod inventory;
 mod jobs;
+mod maintenance_queue;
 mod procedures;
+mod recipe;
 mod services;
 mod stopped;
 mod web_components;
 
+pub use authorization_cache::{
+    AuthorizationCache, RebuildAuthorizationCache, RebuiltAuthorizationCache,
+};
 pub use data_store::{
     AskedDatabase, BackUpDataStoreConfig, ClientAlias, DataStoreAuthentication, DataStoreConfig,
     DataStoreEncryption, DataStoreInfo, DataStoreStrategy, DataStoreVerdict, Heartbeat,
@@ -31,6 +37,7 @@ pub use inventory::{
     KnownRunbookServer, ReadInventory, RoleMembers, ServiceAccount,
 };
 pub use jobs::{CancelJobs, CancelledJobs, InspectJobs, Jobs, KeepJobs, QueuedJob, RunningJob};
+pub use maintenance_queue::{MaintenanceQueue, StartMaintenanceQueue, StartedMaintenanceQueue};
 pub use services::{
     DeploymentServices, EndableProcess, GiveBackDeployment, HostFailure, HostServices, HostVerdict,
     InspectServices, QuietDeployment, QuietedDeployment, RestartServices, SeenService,

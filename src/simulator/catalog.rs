@@ -222,6 +222,9 @@ pub(crate) struct Contents {
     /// Triggers on the database.
     #[serde(default)]
     pub(crate) triggers: Vec<Trigger>,
+    /// Queues of the Service Broker.
+    #[serde(default)]
+    pub(crate) queues: Vec<Queue>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -377,6 +380,15 @@ pub(crate) struct Trigger {
     pub(crate) id: i32,
     pub(crate) name: String,
     pub(crate) definition: String,
+}
+
+/// A queue of the Service Broker, which is switched on and off, and that nothing is ever sent to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Queue {
+    pub(crate) id: i32,
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    pub(crate) is_on: bool,
 }
 
 /// A stored procedure: its text, run by the engine's own T-SQL.

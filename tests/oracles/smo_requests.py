@@ -158,6 +158,8 @@ BY_OPERATION = {
         {"do": "MasterKey.Close", "inside": it["database"]}],
     "database-keys/verify@1": lambda *_: [],
     # SMO knows nothing of Orchestrator's procedures and tables, and writes no rows.
+    "authorization-cache/rebuild@1": lambda *_: [],
+    "maintenance-queue/start@1": lambda *_: [],
     "encryption/recreate-keys@1": lambda *_: [],
     "encryption/verify@1": lambda *_: [],
     "jobs/cancel@1": lambda *_: [],

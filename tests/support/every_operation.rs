@@ -2,8 +2,9 @@
 
 use scorch_recovery::names::{DatabaseName, SqlInstance};
 use scorch_recovery::orchestrator::{
-    DataStoreConfig, DataStoreInfo, Deployment, DeploymentServices, Encryption, Inventory, Jobs,
-    ServiceControl, SilentSetup, WebComponents, WebComponentsInfo,
+    AuthorizationCache, DataStoreConfig, DataStoreInfo, Deployment, DeploymentServices, Encryption,
+    Inventory, Jobs, MaintenanceQueue, ServiceControl, SilentSetup, WebComponents,
+    WebComponentsInfo,
 };
 use scorch_recovery::sql::{
     Certificate, Database, DatabaseKeys, DatabaseMasterKey, Dependents, EncryptedColumn,
@@ -117,6 +118,9 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
         Inventory::read(&instance, &database)
             .deployment(&deployment)
             .into(),
+        AuthorizationCache::rebuild(&instance, &database)
+            .services_stopped(&seen)
+            .into(),
         Encryption::recreate_keys(&instance, &database)
             .services_stopped(&seen)
             .into(),
@@ -157,6 +161,9 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
             .to_file(r"C:\c\b.bak".parse().unwrap())
             .into(),
         Database::set_offline(&instance, &database).into(),
+        MaintenanceQueue::start(&instance, &database)
+            .services_stopped(&seen)
+            .into(),
         Database::swap(&instance, &database).into(),
         Database::take_ownership(&instance, &database)
             .by("owner".parse().unwrap())

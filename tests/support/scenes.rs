@@ -1,6 +1,8 @@
 //! A scene for each operation: a world in which it can be done.
 
-use scorch_recovery::orchestrator::{DeploymentServices, Encryption, Inventory, Jobs};
+use scorch_recovery::orchestrator::{
+    AuthorizationCache, DeploymentServices, Encryption, Inventory, Jobs, MaintenanceQueue,
+};
 use scorch_recovery::sql::{
     Certificate, Database, DatabaseMasterKey, Dependents, KeySentinel, Principals, ServiceMasterKey,
 };
@@ -59,7 +61,20 @@ pub(crate) async fn scene(tag: &str) -> (World, &'static str, AnyOperation) {
             .private_key_to_file(named(r"\\vault\keys\held.pvk"))
             .encrypted_by(secret("own"))
     };
+    let modules = Database::modules(&first, &database);
+    if tag.starts_with("authorization-cache/") || tag.starts_with("maintenance-queue/") {
+        let broker = "ALTER DATABASE Orchestrator SET ENABLE_BROKER";
+        world.sql("SQL01", None, broker).await;
+    }
     let operation: AnyOperation = match tag {
+        "authorization-cache/rebuild@1" => AuthorizationCache::rebuild(&first, &database)
+            .trusting(&modules.run(&cx).await.unwrap())
+            .services_stopped(&stopped())
+            .into(),
+        "maintenance-queue/start@1" => MaintenanceQueue::start(&first, &database)
+            .trusting(&modules.run(&cx).await.unwrap())
+            .services_stopped(&stopped())
+            .into(),
         "certificate/backup@1" => back_up_certificate().into(),
         "certificate/inspect@1" => Certificate::inspect(&first, &database, &certificate).into(),
         "certificate/restore@1" => {
@@ -190,7 +205,6 @@ pub(crate) async fn scene(tag: &str) -> (World, &'static str, AnyOperation) {
         "dependents/inspect@1" => Dependents::inspect(&first).into(),
         "encryption/recreate-keys@1" => {
             let values = Encryption::values(&first, &database);
-            let modules = Database::modules(&first, &database);
             Encryption::recreate_keys(&first, &database)
                 .losing(&values.run(&cx).await.unwrap())
                 .trusting(&modules.run(&cx).await.unwrap())
@@ -200,20 +214,17 @@ pub(crate) async fn scene(tag: &str) -> (World, &'static str, AnyOperation) {
         "encryption/values@1" => Encryption::values(&first, &database).into(),
         "encryption/verify@1" => {
             world.sql("SQL01", Some("Orchestrator"), MINIMAL_USER).await;
-            let modules = Database::modules(&first, &database).run(&cx).await.unwrap();
+            let modules = modules.run(&cx).await.unwrap();
             Encryption::verify(&first, &database)
                 .as_user(named("minimal"))
                 .trusting(&modules)
                 .into()
         }
         "inventory/read@1" => Inventory::read(&first, &database).into(),
-        "jobs/cancel@1" => {
-            let modules = Database::modules(&first, &database);
-            Jobs::cancel(&first, &database)
-                .seen(&Jobs::inspect(&first, &database).run(&cx).await.unwrap())
-                .trusting(&modules.run(&cx).await.unwrap())
-                .into()
-        }
+        "jobs/cancel@1" => Jobs::cancel(&first, &database)
+            .seen(&Jobs::inspect(&first, &database).run(&cx).await.unwrap())
+            .trusting(&modules.run(&cx).await.unwrap())
+            .into(),
         "jobs/inspect@1" => Jobs::inspect(&first, &database).into(),
         "jobs/keep@1" => Jobs::keep(&first, &database)
             .seen(&Jobs::inspect(&first, &database).run(&cx).await.unwrap())

@@ -11,11 +11,12 @@ use crate::names::{DatabaseName, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed};
 use crate::orchestrator::catalog::Catalog;
 use crate::orchestrator::procedures::{Procedures, Signature, require_same};
+use crate::orchestrator::recipe::change_in_order;
 use crate::permission::Permission;
 use crate::progress::Progress;
+use crate::sql::Modules;
 use crate::sql::connection::Connection;
 use crate::sql::statement::Statement;
-use crate::sql::{Modules, lost_session};
 
 const NAME: &str = "cancel jobs of database";
 /// Who cancels, as recipes of the community say it: the SID of an administrator.
@@ -124,21 +125,7 @@ impl CancelJobs {
             operation: NAME,
             what: "stop what waits, and end what runs",
         });
-        let mut effect = Effect::None;
-        for statement in statements {
-            let deadline = Some(cx.deadlines().look);
-            let observe = self.observed(cx);
-            let sent =
-                lost_session::change(&mut connection, statement.batch(), &[], deadline, observe);
-            let answer = sent.await.map_err(|error| match (error.effect(), effect) {
-                (Effect::None, Effect::Partial) => error.with_effect(Effect::Partial),
-                _ => error,
-            })?;
-            answer
-                .or_error()
-                .map_err(|error| error.with_effect(effect))?;
-            effect = Effect::Partial;
-        }
+        let effect = change_in_order(&mut connection, statements, || self.observed(cx)).await?;
         let after = Jobs::read(&mut connection, &catalog, &self.database).await;
         let after = after.map_err(|error| error.with_effect(Effect::Done))?;
         if after.is_quiet() {

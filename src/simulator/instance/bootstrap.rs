@@ -155,6 +155,7 @@ impl Contents {
             tables: Vec::new(),
             procedures: Vec::new(),
             triggers: Vec::new(),
+            queues: Vec::new(),
         })
     }
 }

@@ -142,6 +142,8 @@ fn tables(seed: &mut Seed, names: &Names) -> Vec<String> {
         format!("INSERT INTO [{ROOT}.Maintenance].[MaintenanceTasks] (Name) VALUES (N'{name}')")
     };
     vec![
+        // As a restored database has it: the broker was off, and it was switched off.
+        format!("CREATE QUEUE [{ROOT}.Maintenance].[MaintenanceServiceQueue] WITH STATUS = OFF"),
         "ALTER TABLE dbo.CLIENTCONNECTIONS ADD ManagementServer nvarchar(250) NULL, \
          ClientVersion nvarchar(50) NULL, ConnectionTime datetime NULL, LastActivity datetime NULL"
             .to_owned(),

@@ -1,8 +1,8 @@
 //! Plans of what Orchestrator keeps in its database.
 
 use scorch_recovery::orchestrator::{
-    Deployment, DeploymentServices, EncryptedValues, Encryption, EncryptionVerified, Inventory,
-    Jobs,
+    AuthorizationCache, Deployment, DeploymentServices, EncryptedValues, Encryption,
+    EncryptionVerified, Inventory, Jobs, MaintenanceQueue,
 };
 use scorch_recovery::sql::{Database, EncryptedColumn, Modules, StoredForm};
 
@@ -14,6 +14,7 @@ pub(crate) fn plans() -> Vec<Plan> {
     plans.extend(encryption());
     plans.extend(keys());
     plans.extend(jobs());
+    plans.extend(recipes());
     plans
 }
 
@@ -148,5 +149,24 @@ fn jobs() -> Vec<Plan> {
         }, seen => Jobs::cancel(&named("SQL01"), &named(DATABASE))
             .seen(&seen.get::<Jobs>(0))
             .trusting(&seen.get::<Modules>(1))),
+    ]
+}
+
+async fn with_broker(stage: &Stage) -> Seen {
+    let on = format!("ALTER DATABASE {DATABASE} SET ENABLE_BROKER");
+    stage.sql("SQL01", &on).await;
+    Seen::nothing().and(&plain_code(stage).await)
+}
+
+fn recipes() -> Vec<Plan> {
+    vec![
+        plan!(stage => { with_broker(stage).await },
+            seen => AuthorizationCache::rebuild(&named("SQL01"), &named(DATABASE))
+                .trusting(&seen.get::<Modules>(0))
+                .services_stopped(&stopped())),
+        plan!(stage => { with_broker(stage).await },
+            seen => MaintenanceQueue::start(&named("SQL01"), &named(DATABASE))
+                .trusting(&seen.get::<Modules>(0))
+                .services_stopped(&stopped())),
     ]
 }

@@ -18,6 +18,7 @@ mod procedure;
 mod procedure_definition;
 mod product;
 mod query;
+mod queue;
 mod raise;
 mod registry;
 mod rpc;

@@ -52,9 +52,11 @@ pub(super) fn free_id(contents: &Contents) -> i32 {
     let tables = contents.tables.iter().map(|table| table.id);
     let procedures = contents.procedures.iter().map(|procedure| procedure.id);
     let triggers = contents.triggers.iter().map(|trigger| trigger.id);
+    let queues = contents.queues.iter().map(|queue| queue.id);
     tables
         .chain(procedures)
         .chain(triggers)
+        .chain(queues)
         .max()
         .map_or(FIRST_OBJECT, |id| id.saturating_add(16))
 }
@@ -67,6 +69,10 @@ pub(super) fn has_object(contents: &Contents, schema: &str, name: &str) -> bool 
         .any(|table| is_it(&table.schema, &table.name))
         || contents
             .procedures
+            .iter()
+            .any(|known| is_it(&known.schema, &known.name))
+        || contents
+            .queues
             .iter()
             .any(|known| is_it(&known.schema, &known.name))
 }
@@ -112,6 +118,14 @@ impl Runner<'_> {
             }
             TableStatement::CreateSchema { name } => {
                 self.create_schema(name)?;
+                command::NONE
+            }
+            TableStatement::Queue {
+                name,
+                is_new,
+                is_on,
+            } => {
+                self.queue(name, *is_new, *is_on)?;
                 command::NONE
             }
             TableStatement::DropSchema { name } => {

@@ -116,18 +116,6 @@ pub(super) const VIEWS: &[View] = &[
         &[("lcid", WireType::Int), ("name", SYSNAME)],
     ),
     empty(
-        "service_queues",
-        &[
-            ("name", SYSNAME),
-            ("object_id", WireType::Int),
-            ("is_receive_enabled", WireType::Bit),
-            ("is_ms_shipped", WireType::Bit),
-            ("activation_procedure", WireType::NVarChar(Some(776))),
-            ("execute_as_principal_id", WireType::Int),
-            ("is_activation_enabled", WireType::Bit),
-        ],
-    ),
-    empty(
         "extended_properties",
         &[
             ("class", WireType::TinyInt),

@@ -30,6 +30,12 @@ pub(crate) enum TableStatement {
     DropSchema {
         name: String,
     },
+    /// CREATE or ALTER QUEUE … WITH STATUS.
+    Queue {
+        name: ObjectName,
+        is_new: bool,
+        is_on: bool,
+    },
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -15,6 +15,7 @@ mod key;
 mod predicate;
 mod procedure;
 mod query;
+mod queue;
 mod security;
 mod statement;
 mod table;

@@ -146,7 +146,8 @@ impl Parser<'_> {
                 self.create_procedure(crate::simulator::tsql::ast::DefinitionKind::Create)
             }
             "TRIGGER" => self.create_trigger().map(StatementKind::Procedure),
-            word @ ("VIEW" | "FUNCTION" | "TYPE" | "SEQUENCE" | "SYNONYM" | "QUEUE" | "SERVICE"
+            "QUEUE" => self.queue(true).map(StatementKind::Table),
+            word @ ("VIEW" | "FUNCTION" | "TYPE" | "SEQUENCE" | "SYNONYM" | "SERVICE"
             | "ENDPOINT" | "STATISTICS" | "SERVER" | "AVAILABILITY" | "ASSEMBLY"
             | "MESSAGE" | "CONTRACT" | "ROUTE" | "XML" | "EVENT" | "FULLTEXT"
             | "APPLICATION") => {
@@ -181,7 +182,8 @@ impl Parser<'_> {
             "PROC" | "PROCEDURE" => {
                 self.create_procedure(crate::simulator::tsql::ast::DefinitionKind::Alter)
             }
-            word @ ("VIEW" | "FUNCTION" | "TRIGGER" | "INDEX" | "QUEUE" | "SCHEMA" | "ENDPOINT"
+            "QUEUE" => self.queue(false).map(StatementKind::Table),
+            word @ ("VIEW" | "FUNCTION" | "TRIGGER" | "INDEX" | "SCHEMA" | "ENDPOINT"
             | "AVAILABILITY" | "ASSEMBLY") => {
                 let word = word.to_owned();
                 Err(self.unsupported(format_args!("ALTER {word}")))
