@@ -4,7 +4,8 @@ use scorch_recovery::Secret;
 use scorch_recovery::adapter::ssh::SshHosts;
 use scorch_recovery::names::HostName;
 use scorch_recovery::transport::{
-    CommandOutput, CommandTransport, HostCommand, HostError, TransportErrorKind, codes,
+    CommandArgument, CommandOutput, CommandTransport, ExposingCommand, HostCommand, HostError,
+    TransportErrorKind, codes,
 };
 
 use crate::server::{Answer, Server, ends, says};
@@ -60,6 +61,35 @@ async fn a_program_that_is_not_there_is_told_by_its_number() {
     let server = Server::start(answer).await;
     let error = run(&server.hosts(), &[], None).await.unwrap_err();
     assert_eq!(error.code(), Some(codes::FILE_NOT_FOUND));
+}
+
+#[tokio::test]
+async fn secrets_go_by_cmd_or_not_at_all() {
+    let server = Server::start(|_, _| ends(0, "")).await;
+    let (hosts, host) = server.hosts();
+    let exposing = async |secret: &str| {
+        let command = ExposingCommand {
+            program: PROGRAM.parse().unwrap(),
+            arguments: vec![
+                CommandArgument::Plain("/Silent".to_owned()),
+                CommandArgument::Exposing {
+                    prefix: "/ServicePassword:".to_owned(),
+                    secret: Secret::new(secret.to_owned()),
+                },
+            ],
+        };
+        assert!(!format!("{command:?}").contains(secret));
+        hosts.run_exposing(&host, &command).await
+    };
+    assert_eq!(exposing("a b&c").await.unwrap().exit_code, 0);
+    let line = r#""C:\Program Files\R&D\x.exe" /Silent "/ServicePassword:a b&c""#;
+    assert_eq!(server.seen()[0].0, line);
+    let sent = server.seen().len();
+    // PowerShell would log it: it is not sent, and the error says nothing of it.
+    let error = exposing("100 %x").await.unwrap_err();
+    assert_eq!(lost(&error), TransportErrorKind::Unsupported);
+    assert!(!error.to_string().contains('%'), "{error}");
+    assert_eq!(server.seen().len(), sent);
 }
 
 #[tokio::test]

@@ -249,6 +249,26 @@ impl FileTransport for LocalMachine {
         .await
     }
 
+    async fn rename(
+        &self,
+        host: &HostName,
+        from: &HostPath,
+        to: &HostPath,
+    ) -> Result<(), HostError> {
+        let target = here(to)?;
+        self.at(host, from, move |path| {
+            file(path)?;
+            if look(&target)?.is_some() {
+                writable(&target)?;
+            }
+            if path.parent() != target.parent() {
+                return Err(no(codes::ACCESS_DENIED, &target, "it is in another folder"));
+            }
+            fs::rename(path, &target).map_err(|error| failed(&target, &error))
+        })
+        .await
+    }
+
     async fn remove(&self, host: &HostName, path: &HostPath) -> Result<(), HostError> {
         self.at(host, path, |path| {
             writable(path)?;

@@ -16,11 +16,11 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStdin, Command};
 
 use crate::adapter::kept_output::KeptOutput;
-use crate::names::HostName;
+use crate::names::{HostName, HostPath};
 use crate::secret::Secret;
 use crate::transport::{
-    CommandOutput, CommandTransport, HostCommand, HostError, ProcessStatus, TransportErrorKind,
-    codes,
+    CommandArgument, CommandOutput, CommandTransport, ExposingCommand, HostCommand, HostError,
+    ProcessStatus, TransportErrorKind, codes,
 };
 
 /// This machine, under the name that it has in the deployment. Calls for other hosts are refused; that the name is
@@ -81,19 +81,13 @@ impl LocalMachine {
     }
 }
 
-#[async_trait]
-impl CommandTransport for LocalMachine {
-    async fn run(
+impl LocalMachine {
+    async fn execute(
         &self,
-        host: &HostName,
-        command: &HostCommand,
+        program: &HostPath,
+        arguments: &[&str],
+        standard_input: Option<&Secret>,
     ) -> Result<CommandOutput, HostError> {
-        self.check(host)?;
-        let HostCommand {
-            program,
-            arguments,
-            standard_input,
-        } = command;
         let input = if standard_input.is_some() {
             Stdio::piped()
         } else {
@@ -118,7 +112,7 @@ impl CommandTransport for LocalMachine {
         };
         let (input, output, error) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let ((), output, error, status) = tokio::join!(
-            feed(input, standard_input.as_ref()),
+            feed(input, standard_input),
             keep(output),
             keep(error),
             child.wait()
@@ -134,6 +128,32 @@ impl CommandTransport for LocalMachine {
             standard_output: output.map_err(lost)?.text(),
             standard_error: error.map_err(lost)?.text(),
         })
+    }
+}
+
+#[async_trait]
+impl CommandTransport for LocalMachine {
+    async fn run(
+        &self,
+        host: &HostName,
+        command: &HostCommand,
+    ) -> Result<CommandOutput, HostError> {
+        self.check(host)?;
+        let arguments: Vec<&str> = command.arguments.iter().map(String::as_str).collect();
+        let input = command.standard_input.as_ref();
+        self.execute(&command.program, &arguments, input).await
+    }
+
+    async fn run_exposing(
+        &self,
+        host: &HostName,
+        command: &ExposingCommand,
+    ) -> Result<CommandOutput, HostError> {
+        self.check(host)?;
+        let whole = command.arguments.iter().map(CommandArgument::whole);
+        let whole: Vec<Secret> = whole.collect();
+        let arguments: Vec<&str> = whole.iter().map(Secret::expose).collect();
+        self.execute(&command.program, &arguments, None).await
     }
 
     async fn process(

@@ -4,12 +4,15 @@ use base64::prelude::BASE64_STANDARD;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::connection::Connection;
+use super::execute::Executed;
 use super::hosts::SshHosts;
 use super::powershell::{self, Answer};
 use crate::names::{HostName, HostPath};
+use crate::secret::Secret;
 use crate::transport::{
-    CommandOutput, CommandTransport, HostCommand, HostError, ProcessStatus, TransportErrorKind,
-    codes,
+    CommandArgument, CommandOutput, CommandTransport, ExposingCommand, HostCommand, HostError,
+    ProcessStatus, TransportErrorKind, codes,
 };
 
 #[async_trait]
@@ -29,17 +32,20 @@ impl CommandTransport for SshHosts {
         let executed = connection
             .run(program.as_str(), &arguments, standard_input.as_ref())
             .await?;
-        if executed.exit_code != 0 && connection.is_absent(program.as_str()).await? {
-            return Err(HostError::refused(
-                codes::FILE_NOT_FOUND,
-                format!("{program} is not there"),
-            ));
-        }
-        Ok(CommandOutput {
-            exit_code: executed.exit_code,
-            standard_output: executed.output.text(),
-            standard_error: executed.error.text(),
-        })
+        ended(&connection, program, executed).await
+    }
+
+    async fn run_exposing(
+        &self,
+        host: &HostName,
+        command: &ExposingCommand,
+    ) -> Result<CommandOutput, HostError> {
+        let connection = self.connection(host).await?;
+        let ExposingCommand { program, arguments } = command;
+        let whole: Vec<Secret> = arguments.iter().map(CommandArgument::whole).collect();
+        let arguments: Vec<&str> = whole.iter().map(Secret::expose).collect();
+        let ran = connection.run_exposing(program.as_str(), &arguments);
+        ended(&connection, program, ran.await?).await
     }
 
     async fn process(
@@ -62,6 +68,25 @@ impl CommandTransport for SshHosts {
             }),
         }
     }
+}
+
+/// How a program ended, unless there was none.
+async fn ended(
+    connection: &Connection,
+    program: &HostPath,
+    executed: Executed,
+) -> Result<CommandOutput, HostError> {
+    if executed.exit_code != 0 && connection.is_absent(program.as_str()).await? {
+        return Err(HostError::refused(
+            codes::FILE_NOT_FOUND,
+            format!("{program} is not there"),
+        ));
+    }
+    Ok(CommandOutput {
+        exit_code: executed.exit_code,
+        standard_output: executed.output.text(),
+        standard_error: executed.error.text(),
+    })
 }
 
 /// The start in its round-trip form, and the path as base64 of UTF-8.

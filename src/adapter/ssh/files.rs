@@ -89,6 +89,27 @@ impl FileTransport for SshHosts {
             .map_err(|code| HostError::refused(code, format!("{to}: a copy of {from}")))
     }
 
+    /// By SFTP: what a file is given another name by keeps its permissions, on Windows too.
+    async fn rename(
+        &self,
+        host: &HostName,
+        from: &HostPath,
+        to: &HostPath,
+    ) -> Result<(), HostError> {
+        let connection = self.connection(host).await?;
+        let files = RemoteFiles::begin(&connection, &self.host(host)?.endpoint).await?;
+        let renamed = async {
+            files.check_renames()?;
+            files.file(from).await?;
+            if files.look(to).await?.is_some() {
+                files.writable(to).await?;
+            }
+            files.rename_over(from, to).await
+        };
+        let renamed = renamed.await;
+        files.end(renamed)
+    }
+
     async fn remove(&self, host: &HostName, path: &HostPath) -> Result<(), HostError> {
         let connection = self.connection(host).await?;
         let files = RemoteFiles::begin(&connection, &self.host(host)?.endpoint).await?;

@@ -71,6 +71,29 @@ impl Connection {
         }
     }
 
+    /// The same with secrets among the arguments: by `cmd.exe` alone, because PowerShell would note them in a log
+    /// of its own (event 4104). No error says them, or a part of them.
+    pub(super) async fn run_exposing(
+        &self,
+        program: &str,
+        arguments: &[&str],
+    ) -> Result<Executed, HostError> {
+        if self.shell().await? != Shell::Cmd {
+            return Err(unsupported(
+                "the server's shell is not cmd.exe (see DefaultShell), and PowerShell would log the secrets",
+            ));
+        }
+        let line = for_cmd(program, arguments).map_err(|error| {
+            unsupported(match error {
+                CommandLineError::CmdWouldChange(_) => {
+                    "an argument holds a character that cmd.exe would not leave as it is".to_owned()
+                }
+                error => error.to_string(),
+            })
+        })?;
+        self.execute(&zeroize::Zeroizing::new(line), None).await
+    }
+
     /// Whether the program is there: asked where it ended other than well, because `cmd.exe` tells that of a
     /// program which is not there in words only.
     pub(super) async fn is_absent(&self, program: &str) -> Result<bool, HostError> {
