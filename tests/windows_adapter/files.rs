@@ -69,6 +69,29 @@ pub(crate) async fn is_busy_however_it_is_shared() {
     assert_eq!(names(&folder), ["web.config"]);
 }
 
+pub(crate) async fn renames_over_what_nobody_holds() {
+    let (hosts, folder) = (hosts(), Folder::new("renamed"));
+    let (new, old) = (folder.host_path("new"), folder.host_path("old"));
+    std::fs::write(folder.path("new"), "new").unwrap();
+    std::fs::write(folder.path("old"), "old").unwrap();
+    let holder = held(&folder, "old", FILE_SHARE_READ);
+    let refused = hosts.rename(&this_host(), &new, &old).await.unwrap_err();
+    assert_eq!(refused.code(), Some(codes::SHARING_VIOLATION), "{refused}");
+    assert_eq!(std::fs::read(folder.path("old")).unwrap(), b"old");
+    drop(holder);
+    hosts.rename(&this_host(), &new, &old).await.unwrap();
+    assert_eq!(std::fs::read(folder.path("old")).unwrap(), b"new");
+    assert_eq!(names(&folder), ["old"]);
+    let refused = hosts.rename(&this_host(), &new, &old).await.unwrap_err();
+    assert_eq!(refused.code(), Some(codes::FILE_NOT_FOUND));
+    let elsewhere = Folder::new("elsewhere").host_path("old");
+    let refused = hosts
+        .rename(&this_host(), &old, &elsewhere)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Some(codes::ACCESS_DENIED));
+}
+
 pub(crate) async fn keeps_times_and_attributes() {
     let (hosts, folder) = (hosts(), Folder::new("times"));
     let (path, copy) = (folder.host_path("one"), folder.host_path("two"));

@@ -45,7 +45,7 @@ macro_rules! checks {
 const CHECKS: &[Check] = checks! {
     services: names_and_paths_are_taken_as_they_are, ends_with_codes, tells_headway;
     control: restarts, ends_what_will_not_stop;
-    files: is_busy_while_held_and_whole, is_busy_however_it_is_shared, keeps_times_and_attributes, writes_through_the_library;
+    files: is_busy_while_held_and_whole, is_busy_however_it_is_shared, keeps_times_and_attributes, renames_over_what_nobody_holds, writes_through_the_library;
     registry: has_two_views, reads_what_others_wrote;
     commands: runs_here_only, runs_no_shell, runs_from_any_folder, knows_who_runs;
 };

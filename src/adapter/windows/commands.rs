@@ -14,8 +14,8 @@ use super::processes::process;
 use crate::names::{HostName, HostPath};
 use crate::secret::Secret;
 use crate::transport::{
-    CommandOutput, CommandTransport, HostCommand, HostError, LONGEST_OUTPUT, ProcessStatus,
-    TransportErrorKind, output_text,
+    CommandArgument, CommandOutput, CommandTransport, ExposingCommand, HostCommand, HostError,
+    LONGEST_OUTPUT, ProcessStatus, TransportErrorKind, output_text,
 };
 
 /// Besides the port's contract: programs of this machine only; in their own folder, with the environment of this
@@ -36,7 +36,30 @@ impl CommandTransport for WindowsHosts {
         } = command;
         let (program, arguments) = (program.clone(), arguments.clone());
         let input = standard_input.clone();
-        blocking(move || run(&program, &arguments, input.as_ref())).await
+        blocking(move || {
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            run(&program, &arguments, input.as_ref())
+        })
+        .await
+    }
+
+    async fn run_exposing(
+        &self,
+        host: &HostName,
+        command: &ExposingCommand,
+    ) -> Result<CommandOutput, HostError> {
+        self.check_here(host, "no programs are run")?;
+        let program = command.program.clone();
+        let whole: Vec<Secret> = command
+            .arguments
+            .iter()
+            .map(CommandArgument::whole)
+            .collect();
+        blocking(move || {
+            let arguments: Vec<&str> = whole.iter().map(Secret::expose).collect();
+            run(&program, &arguments, None)
+        })
+        .await
     }
 
     async fn process(
@@ -65,7 +88,7 @@ impl WindowsHosts {
 
 fn run(
     program: &HostPath,
-    arguments: &[String],
+    arguments: &[&str],
     input: Option<&Secret>,
 ) -> Result<CommandOutput, HostError> {
     let path = Path::new(program.as_str());

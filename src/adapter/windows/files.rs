@@ -19,7 +19,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 
 use super::answer::{answered, blocking, failed, last_error};
 use super::hosts::{Place, WindowsHosts};
-use super::placed_file::{Occupied, PlacedFile};
+use super::placed_file::{Occupied, PlacedFile, rename};
 use super::security::Security;
 use crate::names::{HostName, HostPath};
 use crate::transport::{FileStatus, FileTransport, HostError, LONGEST_FILE, codes};
@@ -105,6 +105,17 @@ impl FileTransport for WindowsHosts {
         let place = self.place(host);
         let (from, to) = (locate(&place, from)?, locate(&place, to)?);
         blocking(move || copy(&from, &to)).await
+    }
+
+    async fn rename(
+        &self,
+        host: &HostName,
+        from: &HostPath,
+        to: &HostPath,
+    ) -> Result<(), HostError> {
+        let place = self.place(host);
+        let (from, to) = (locate(&place, from)?, locate(&place, to)?);
+        blocking(move || give_name(&from, &to)).await
     }
 
     async fn remove(&self, host: &HostName, path: &HostPath) -> Result<(), HostError> {
@@ -217,6 +228,32 @@ fn replace(path: &Path, content: &[u8]) -> Result<(), HostError> {
             ..
         }) => Err(in_the_way(path)),
         placed => placed,
+    }
+}
+
+fn give_name(from: &Path, to: &Path) -> Result<(), HostError> {
+    if from.parent() != to.parent() {
+        let problem = "a file is renamed in its folder only";
+        return Err(HostError::refused(codes::ACCESS_DENIED, problem));
+    }
+    let (renamed, _) = file(from, DELETE | FILE_READ_ATTRIBUTES)?;
+    match file(to, FILE_READ_ATTRIBUTES) {
+        Ok((_, there)) if there.file_attributes() & FILE_ATTRIBUTE_READONLY != 0 => {
+            return Err(answered(codes::ACCESS_DENIED));
+        }
+        Ok(_) => {}
+        Err(HostError::Refused {
+            code: codes::FILE_NOT_FOUND,
+            ..
+        }) => {}
+        Err(error) => return Err(error),
+    }
+    match rename(&renamed, to, Occupied::Replace) {
+        Err(HostError::Refused {
+            code: codes::ACCESS_DENIED,
+            ..
+        }) => Err(in_the_way(to)),
+        done => done,
     }
 }
 

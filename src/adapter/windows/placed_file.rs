@@ -140,7 +140,7 @@ impl Drop for PlacedFile {
 }
 
 /// Gives an open file another name. Over a file that somebody holds open nothing is renamed (5), whatever they share.
-fn rename(file: &File, place: &Path, occupied: Occupied) -> Result<(), HostError> {
+pub(super) fn rename(file: &File, place: &Path, occupied: Occupied) -> Result<(), HostError> {
     let name: Vec<u16> = place.as_os_str().encode_wide().chain([0]).collect();
     let at = offset_of!(FILE_RENAME_INFO, FileName);
     let bytes = at + size_of_val(&name[..]);
