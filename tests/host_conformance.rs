@@ -10,15 +10,17 @@ mod fixture;
 #[path = "../examples/played_program.rs"]
 #[allow(dead_code, reason = "its main is not called here")]
 mod played_program;
+#[path = "host_conformance/ways.rs"]
+mod ways;
 
 use std::collections::BTreeSet;
 
-use broken::{WAYS, Way};
 use fixture::Simulated;
 use scorch_recovery::conformance::Report;
 use scorch_recovery::conformance::hosts::{
     HostSuite, command_transport, file_transport, registry_transport, service_transport,
 };
+use ways::{WAYS, Way};
 
 /// The four suites, over simulated hosts that are broken in this way, if in any.
 fn suites(way: Option<Way>) -> [HostSuite; 4] {

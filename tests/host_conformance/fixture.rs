@@ -14,8 +14,9 @@ use scorch_recovery::transport::{
     CommandOutput, CommandTransport, FileTransport, RegistryTransport, ServiceTransport, StartType,
 };
 
-use crate::broken::{Broken, Way};
+use crate::broken::Broken;
 use crate::played_program::play;
+use crate::ways::Way;
 
 const FOLDER: &str = r"C:\Program Files\o'x & 100 %";
 const PROGRAM: &str = r"C:\Tools\played program.exe";

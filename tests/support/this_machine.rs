@@ -29,7 +29,7 @@ impl CommandTransport for ThisMachine {
     }
 
     async fn process(&self, _: &HostName, _: u32) -> Result<Option<ProcessStatus>, HostError> {
-        unimplemented!("nothing here asks for processes")
+        panic!("nothing here asks for processes")
     }
 }
 

@@ -1,5 +1,7 @@
 //! Files are written whole, or not at all.
 
+mod replacing;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -15,17 +17,29 @@ pub(super) const CHECKS: &[Check<Scene>] = &[
     check!("files/keeps-every-byte", keeps_every_byte),
     check!("files/never-writes-over", never_writes_over),
     check!("files/wants-a-folder", wants_a_folder),
-    check!("files/replaces", replaces),
+    check!("files/replaces", replacing::replaces),
     check!(
         "files/replaces-only-what-is-there",
-        replaces_only_what_is_there
+        replacing::replaces_only_what_is_there
     ),
-    check!("files/replaces-at-once", replaces_at_once),
-    check!("files/is-whole-when-given-up", is_whole_when_given_up),
-    check!("files/leaves-nothing-beside", leaves_nothing_beside),
-    check!("files/keeps-what-is-held-open", keeps_what_is_held_open),
-    check!("files/keeps-what-is-read-only", keeps_what_is_read_only),
-    check!("files/keeps-permissions", keeps_permissions),
+    check!("files/replaces-at-once", replacing::replaces_at_once),
+    check!(
+        "files/is-whole-when-given-up",
+        replacing::is_whole_when_given_up
+    ),
+    check!(
+        "files/leaves-nothing-beside",
+        replacing::leaves_nothing_beside
+    ),
+    check!(
+        "files/keeps-what-is-held-open",
+        replacing::keeps_what_is_held_open
+    ),
+    check!(
+        "files/keeps-what-is-read-only",
+        replacing::keeps_what_is_read_only
+    ),
+    check!("files/keeps-permissions", replacing::keeps_permissions),
     check!("files/copies", copies),
     check!("files/never-copies-over", never_copies_over),
     check!("files/removes", removes),
@@ -205,223 +219,6 @@ async fn wants_a_folder(scene: &Scene) -> Outcome {
         made,
     )?;
     files.expect_names(&[]).await
-}
-
-async fn replaces(scene: &Scene) -> Outcome {
-    let files = scene.files();
-    let path = files.file("replaced.txt", b"something rather long").await?;
-    for content in [&b"short"[..], b"", b"and something longer again"] {
-        let replaced = files.port.replace(&files.host, &path, content).await;
-        done("the replacement", replaced)?;
-        files
-            .expect_content("the new content", &path, content)
-            .await?;
-    }
-    files.away(&[&path]).await
-}
-
-async fn replaces_only_what_is_there(scene: &Scene) -> Outcome {
-    let files = scene.files();
-    let path = files.path("none.txt")?;
-    let replaced = files.port.replace(&files.host, &path, b"new").await;
-    refused(
-        "a replacement of nothing",
-        &[codes::FILE_NOT_FOUND],
-        replaced,
-    )?;
-    files.expect_names(&[]).await
-}
-
-/// Whoever reads meanwhile sees the old file or the new one.
-async fn replaces_at_once(scene: &Scene) -> Outcome {
-    let files = scene.files();
-    let reader = scene.0.transport();
-    let contents = [vec![b'a'; 200_000], vec![b'b'; 100_000]];
-    let path = files.file("atomic.bin", &contents[0]).await?;
-    let writing = async {
-        let mut replaced = 0;
-        for turn in 0..40 {
-            match files
-                .port
-                .replace(&files.host, &path, &contents[turn % 2])
-                .await
-            {
-                Ok(()) => replaced += 1,
-                // The reader holds it open just now.
-                Err(error)
-                    if matches!(
-                        error.code(),
-                        Some(codes::ACCESS_DENIED | codes::SHARING_VIOLATION)
-                    ) => {}
-                Err(error) => {
-                    return Err(miss(
-                        "a replacement, or a file held open",
-                        error.to_string(),
-                    ));
-                }
-            }
-            tokio::task::yield_now().await;
-        }
-        expect(replaced > 0, "a replacement", || "none in 40".to_owned())
-    };
-    tokio::pin!(writing);
-    loop {
-        tokio::select! {
-            biased;
-            read = reader.read(&files.host, &path) => {
-                // It may be held by the one who writes.
-                let Ok(read) = read else { continue };
-                expect(contents.contains(&read), "the old file or the new one", || {
-                    format!("{} bytes: {}", read.len(), beginning(&read))
-                })?;
-                tokio::select! {
-                    biased;
-                    end = &mut writing => { end?; break }
-                    () = tokio::task::yield_now() => {}
-                }
-            }
-            end = &mut writing => { end?; break }
-        }
-    }
-    files.away(&[&path]).await
-}
-
-async fn is_whole_when_given_up(scene: &Scene) -> Outcome {
-    let files = scene.files();
-    let (old, new) = (vec![b'o'; 150_000], vec![b'n'; 100_000]);
-    let path = files.file("given-up.bin", &old).await?;
-    for polls in 0..12 {
-        let port = scene.0.transport();
-        tokio::select! {
-            biased;
-            _ = port.replace(&files.host, &path, &new) => {}
-            () = turns(polls) => {}
-        }
-        let read = done(
-            "the file after a replacement that was given up",
-            files.port.read(&files.host, &path).await,
-        )?;
-        expect(
-            read == old || read == new,
-            "the old file or the new one",
-            || format!("{} bytes: {}", read.len(), beginning(&read)),
-        )?;
-    }
-    // What was given up may go on; the file must be let go of in the end.
-    let mut ended = files.port.remove(&files.host, &path).await;
-    for _ in 0..50 {
-        if ended.is_ok() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        ended = files.port.remove(&files.host, &path).await;
-    }
-    done("its removal", ended)?;
-    let left = done(
-        "the names left",
-        files.port.list(&files.host, &files.folder).await,
-    )?;
-    for name in left {
-        files.away(&[&files.path(&name)?]).await?;
-    }
-    Ok(())
-}
-
-async fn turns(count: usize) {
-    for _ in 0..count {
-        tokio::task::yield_now().await;
-    }
-}
-
-async fn leaves_nothing_beside(scene: &Scene) -> Outcome {
-    let files = scene.files();
-    let path = files.file("alone.txt", b"old").await?;
-    done(
-        "a replacement",
-        files.port.replace(&files.host, &path, b"new").await,
-    )?;
-    files.expect_names(&["alone.txt"]).await?;
-    files.away(&[&path]).await?;
-    files.expect_names(&[]).await
-}
-
-async fn keeps_what_is_held_open(scene: &Scene) -> Outcome {
-    let files = scene.files();
-    let path = files.file("held.txt", b"old").await?;
-    let Some(held) = scene.0.hold_open(&path) else {
-        files.away(&[&path]).await?;
-        return not_applicable("nobody can hold a file open here");
-    };
-    let busy = [codes::ACCESS_DENIED, codes::SHARING_VIOLATION];
-    let replaced = files.port.replace(&files.host, &path, b"new").await;
-    refused("a replacement of a file held open", &busy, replaced)?;
-    files
-        .expect_content("the file held open", &path, b"old")
-        .await?;
-    files.expect_names(&["held.txt"]).await?;
-    drop(held);
-    done(
-        "a replacement, let go of",
-        files.port.replace(&files.host, &path, b"new").await,
-    )?;
-    files
-        .expect_content("the new content", &path, b"new")
-        .await?;
-    files.away(&[&path]).await
-}
-
-async fn keeps_what_is_read_only(scene: &Scene) -> Outcome {
-    let files = scene.files();
-    let path = files.file("read-only.txt", b"old").await?;
-    if !scene.0.set_read_only(&path, true) {
-        files.away(&[&path]).await?;
-        return not_applicable("no file can be made read-only here");
-    }
-    let status = done("its status", files.port.stat(&files.host, &path).await)?;
-    let is_told = status.is_some_and(|status| status.is_read_only);
-    let replaced = files.port.replace(&files.host, &path, b"new").await;
-    let removed = files.port.remove(&files.host, &path).await;
-    expect(is_told, "a status that tells it is read-only", || {
-        "it does not".to_owned()
-    })?;
-    refused("a replacement", &[codes::ACCESS_DENIED], replaced)?;
-    refused("a removal", &[codes::ACCESS_DENIED], removed)?;
-    files.expect_content("the file", &path, b"old").await?;
-    files.expect_names(&["read-only.txt"]).await?;
-    scene.0.set_read_only(&path, false);
-    files.away(&[&path]).await
-}
-
-async fn keeps_permissions(scene: &Scene) -> Outcome {
-    let files = scene.files();
-    let path = files.file("protected.txt", b"old").await?;
-    let before = scene
-        .0
-        .protect(&path)
-        .then(|| scene.0.permissions(&path))
-        .flatten();
-    let Some(before) = before else {
-        files.away(&[&path]).await?;
-        return not_applicable("permissions can't be set and looked at here");
-    };
-    done(
-        "a replacement",
-        files.port.replace(&files.host, &path, b"new").await,
-    )?;
-    let replaced = scene.0.permissions(&path);
-    expect_same(
-        "permissions after a replacement",
-        &Some(before.clone()),
-        &replaced,
-    )?;
-    let copy = files.path("copy.txt")?;
-    done("a copy", files.port.copy(&files.host, &path, &copy).await)?;
-    expect_same(
-        "permissions of a copy",
-        &Some(before),
-        &scene.0.permissions(&copy),
-    )?;
-    files.away(&[&path, &copy]).await
 }
 
 async fn copies(scene: &Scene) -> Outcome {
