@@ -1,9 +1,8 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::fleet::{Slots, for_each};
 use super::verdict::ServiceVerdicts;
-use super::work::{Aim, on_host};
+use super::work::{Aim, on_deployment};
 use super::{AT_A_TIME, describe};
 use crate::context::Context;
 use crate::error::Result;
@@ -53,17 +52,8 @@ impl StartServices {
     }
 
     async fn start(&self, cx: &Context) -> Result<ServiceVerdicts> {
-        self.deployment.check()?;
-        cx.services()?;
-        cx.safe_point()?;
-        let slots = Slots::new(self.at_a_time);
-        let hosts = for_each(self.deployment.hosts().to_vec(), |host| {
-            let (cx, slots) = (cx.clone(), slots.clone());
-            async move { on_host(&cx, &slots, &host, Aim::Start, &[]).await }
-        });
-        Ok(ServiceVerdicts {
-            hosts: hosts.await?,
-        })
+        let aim = Aim::Start;
+        on_deployment(cx, &self.deployment, self.at_a_time, aim, &[]).await
     }
 }
 

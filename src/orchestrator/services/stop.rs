@@ -1,10 +1,9 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::fleet::{Slots, for_each};
 use super::inspect::{DeploymentServices, EndableProcess};
 use super::verdict::ServiceVerdicts;
-use super::work::{Aim, on_host};
+use super::work::{Aim, on_deployment};
 use super::{AT_A_TIME, describe};
 use crate::context::Context;
 use crate::error::Result;
@@ -64,21 +63,8 @@ impl StopServices {
     }
 
     async fn stop(&self, cx: &Context) -> Result<ServiceVerdicts> {
-        self.deployment.check()?;
-        cx.services()?;
-        if !self.may_end.is_empty() {
-            cx.commands()?;
-        }
-        cx.safe_point()?;
-        let slots = Slots::new(self.at_a_time);
-        let hosts = for_each(self.deployment.hosts().to_vec(), |host| {
-            let (cx, slots) = (cx.clone(), slots.clone());
-            let may_end = self.may_end.clone();
-            async move { on_host(&cx, &slots, &host, Aim::Stop, &may_end).await }
-        });
-        Ok(ServiceVerdicts {
-            hosts: hosts.await?,
-        })
+        let aim = Aim::Stop;
+        on_deployment(cx, &self.deployment, self.at_a_time, aim, &self.may_end).await
     }
 }
 

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::calls::HostCalls;
-use super::fleet::Slots;
+use super::fleet::{Slots, for_each};
 use super::inspect::EndableProcess;
 use super::one::ended;
 use super::order::start_order;
-use super::verdict::{HostFailure, HostVerdict, ServiceVerdict};
+use super::verdict::{HostFailure, HostVerdict, ServiceVerdict, ServiceVerdicts};
 use crate::context::Context;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::names::{HostName, ServiceName};
-use crate::orchestrator::{DeploymentHost, computer};
+use crate::orchestrator::{Deployment, DeploymentHost, computer};
 use crate::transport::{ServiceState, ServiceStatus};
 
 /// What is to become of the services.
@@ -258,6 +258,30 @@ impl<'a> Work<'a> {
         };
         self.services.iter().map(verdict).collect()
     }
+}
+
+/// Does it on every host of a deployment, so many at a time.
+pub(super) async fn on_deployment(
+    cx: &Context,
+    deployment: &Deployment,
+    at_a_time: usize,
+    aim: Aim,
+    may_end: &[EndableProcess],
+) -> Result<ServiceVerdicts> {
+    deployment.check()?;
+    cx.services()?;
+    if !may_end.is_empty() {
+        cx.commands()?;
+    }
+    cx.safe_point()?;
+    let slots = Slots::new(at_a_time);
+    let hosts = for_each(deployment.hosts().to_vec(), |host| {
+        let (cx, slots, may_end) = (cx.clone(), slots.clone(), may_end.to_vec());
+        async move { on_host(&cx, &slots, &host, aim, &may_end).await }
+    });
+    Ok(ServiceVerdicts {
+        hosts: hosts.await?,
+    })
 }
 
 /// Does what is to be done on one host, in a slot.
