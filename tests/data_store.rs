@@ -11,6 +11,8 @@ mod faults;
 mod fleet;
 #[path = "data_store/strategies.rs"]
 mod strategies;
+#[path = "support/fleet.rs"]
+mod support;
 #[path = "data_store/wire.rs"]
 mod wire;
 #[path = "data_store/world.rs"]

@@ -9,6 +9,8 @@ mod deployed;
 mod faults;
 #[path = "services/fleet.rs"]
 mod fleet;
+#[path = "support/fleet.rs"]
+mod support;
 
 use std::time::Duration;
 
