@@ -1,6 +1,9 @@
 //! web.config through the operations, on a host in memory: what is written, and what is not.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+#[cfg(feature = "simulator")]
+#[path = "web_components/elsewhere.rs"]
+mod elsewhere;
 #[path = "web_components/encrypted.rs"]
 mod encrypted;
 #[path = "web_components/faults.rs"]
@@ -22,6 +25,10 @@ mod product;
 mod refusals;
 #[path = "web_components/renaming.rs"]
 mod renaming;
+#[path = "web_components/several.rs"]
+mod several;
+#[path = "web_components/sites.rs"]
+mod sites;
 #[cfg(feature = "simulator")]
 #[path = "support/this_machine.rs"]
 mod this_machine;

@@ -44,7 +44,7 @@ pub(crate) fn every_operation(secret: &SecretRef) -> Vec<AnyOperation> {
     let web: WebComponentsInfo = serde_json::from_str(
         r#"{"host":"RB01","passed_over":[],"consoles":[],"found":[{"path":"C:\\w\\web.config","sha256":"00",
             "encrypted_by":null,"stores":[],"origins":["http://web01:82"],"contradiction":null,
-            "application":{"site":"w","path":"/","pool":"p","pool_shared_with":[],"bindings":[]}}]}"#,
+            "applications":[{"site":"w","path":"/","pool":"p","pool_shared_with":[],"bindings":[]}]}]}"#,
     )
     .unwrap();
     let store = DataStoreConfig::new(&instance, &database)

@@ -4,7 +4,7 @@ use scorch_recovery::orchestrator::WebComponents;
 use scorch_recovery::{Effect, ErrorKind, Operation};
 
 use crate::files::{A, B, plain_string, plain_variables, read, string, variables, web01, write};
-use crate::host::Host;
+use crate::host::{Host, SITES};
 use crate::product::NEW;
 
 /// Files that are refused, each with its reason and unchanged.
@@ -256,7 +256,9 @@ async fn what_is_too_long_is_not_read() {
         "{error}"
     );
     assert!(error.detail().contains(A) && error.detail().contains("longer than"));
-    assert_eq!(host.state().calls, [format!("stat {A}")]);
+    let iis = ["stat", "read"].map(|call| format!("{call} {SITES}"));
+    assert_eq!(host.state().calls[..2], iis);
+    assert_eq!(host.state().calls[2..], [format!("stat {A}")]);
     let seen = read(&host).await;
     assert!(seen.found.is_empty());
     assert!(seen.passed_over.iter().any(|passed| passed.place == A));

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use scorch_recovery::names::HostPath;
 use scorch_recovery::orchestrator::{
     VerifiedWebComponents, WebCause as C, WebComponents, WebConfigStyle,
 };
-use scorch_recovery::simulator::hosts::{HostFault, HostFaultKind, WebComponentKind};
+use scorch_recovery::simulator::hosts::{
+    HostFault, HostFaultKind, SimulatedWebApplication, WebComponentKind,
+};
 use scorch_recovery::{AnyOperation, AnyOutput, Effect, ErrorKind, Operation};
 
 use crate::files::web01;
@@ -103,7 +106,7 @@ async fn what_is_not_there_is_told() {
     );
     // Where it listens is not known.
     let mut info = world.read().await;
-    info.found[0].application.as_mut().unwrap().bindings.clear();
+    info.found[0].applications[0].bindings.clear();
     let verify = WebComponents::verify(&web01()).seen(&info);
     let verified = verify.run(&cx).await.unwrap();
     assert_eq!(verified.verdicts[0].url, None);
@@ -167,11 +170,17 @@ async fn what_was_written_is_used_once_the_pool_is_recycled() {
         let cx = world.context();
         let pool = "Shared";
         world.run(world.application().pool(pool).keeps_configuration());
+        let shop: HostPath = r"C:\Shop\web.config".parse().unwrap();
+        world
+            .host
+            .create_folder(&r"C:\Shop".parse().unwrap())
+            .unwrap();
+        world.host.write_file(&shop, b"<configuration/>").unwrap();
+        let shop = SimulatedWebApplication::new(kind, 82, shop);
+        world.run(shop.site("Shop").pool("shared"));
         assert_eq!(world.causes(&cx).await.0, ALL);
 
-        let mut info = world.read().await;
-        let application = info.found[0].application.as_mut().unwrap();
-        application.pool_shared_with.push("Shop/".to_owned());
+        let info = world.read().await;
         let write =
             WebComponents::write(&web01(), &"SQL01".parse().unwrap(), &"New".parse().unwrap())
                 .keeping_copies_in(KEPT.parse().unwrap());
@@ -192,7 +201,7 @@ async fn what_was_written_is_used_once_the_pool_is_recycled() {
             panic!("{output:?}");
         };
         assert!(written.pools[0].is_recycled, "{written:?}");
-        let site = &info.found[0].application.as_ref().unwrap().site;
+        let site = &info.found[0].applications[0].site;
         assert_eq!(world.servers.recycles(&web01(), site), 1);
         let (causes, why) = world.causes(&cx).await;
         assert!(causes.is_empty(), "{causes:?} {why}");

@@ -100,6 +100,7 @@ impl World {
         Context::builder()
             .files(self.hosts.clone())
             .commands(self.hosts.clone())
+            .registry(self.hosts.clone())
             .web(web)
             .build()
             .unwrap()

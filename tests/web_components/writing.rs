@@ -140,10 +140,7 @@ async fn both_styles_are_found_on_one_host() {
         passed,
         [r"C:\Sites\Shop\web.config", r"C:\Sites\Broken\web.config"]
     );
-    assert_eq!(
-        info.found[0].application.as_ref().unwrap().site,
-        "Orchestrator2012"
-    );
+    assert_eq!(info.found[0].applications[0].site, "Orchestrator2012");
 
     let written = write(&info, NEW[0]).run(&host.context()).await.unwrap();
     assert_eq!(written.files.len(), 3);

@@ -9,6 +9,7 @@ mod environment;
 mod keyword;
 mod locate;
 mod mapped;
+mod outside;
 mod pools;
 mod prepare;
 mod prepared;

@@ -1,22 +1,21 @@
 use serde::{Deserialize, Serialize};
 
-use super::seen::{SeenFile, SeenPool};
+use super::seen::{SeenFile, is_one};
 use crate::error::{Effect, Error, Result};
 use crate::names::HostPath;
-use crate::operation::required;
 use crate::orchestrator::host_files::HostFiles;
 use crate::transport::{HostCommand, printable};
 
 /// IIS's own tool (documented).
 const APPCMD: &str = r"C:\Windows\System32\inetsrv\appcmd.exe";
 
-/// What became of an application pool whose files were written to.
+/// What became of an application pool that serves files which were written to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PoolVerdict {
     /// Its name; `None` where IIS did not say which one it is.
     pub pool: Option<String>,
-    /// The files.
+    /// Those of the files that it serves.
     pub files: Vec<HostPath>,
     /// Whether it was recycled.
     pub is_recycled: bool,
@@ -38,38 +37,68 @@ pub(super) fn command(pool: &str) -> Result<HostCommand> {
 }
 
 /// As somebody types it at a prompt.
-pub(super) fn typed(pool: &str) -> String {
-    format!("{APPCMD} recycle apppool /apppool.name:\"{pool}\"")
+fn typed(pool: &str) -> String {
+    format!(
+        "{APPCMD} recycle apppool /apppool.name:\"{}\"",
+        printable(pool)
+    )
 }
 
-/// Recycles the pools of files, each once. What goes wrong is in the verdicts: the files are written.
-pub(super) async fn recycle(
-    files: &HostFiles<'_>,
-    written: &[&SeenFile],
-    recycles_shared: bool,
-) -> Vec<PoolVerdict> {
-    let mut groups: Vec<(Option<&SeenPool>, Vec<HostPath>)> = Vec::new();
-    for file in written {
-        let pool = file.pool.as_ref();
-        let is_it = |(other, _): &&mut (Option<&SeenPool>, Vec<HostPath>)| match (other, pool) {
-            (Some(other), Some(pool)) => other.name.to_lowercase() == pool.name.to_lowercase(),
-            (None, None) => true,
-            _ => false,
-        };
-        match groups.iter_mut().find(is_it) {
-            Some((_, paths)) => paths.push(file.path.clone()),
-            None => groups.push((pool, vec![file.path.clone()])),
+/// An application pool with the files that it serves.
+struct Pool<'a> {
+    name: Option<&'a str>,
+    shared_with: Vec<&'a str>,
+    files: Vec<&'a HostPath>,
+}
+
+/// The pools that serve files, each once.
+fn serving(files: &[SeenFile]) -> Vec<Pool<'_>> {
+    let mut pools: Vec<Pool<'_>> = Vec::new();
+    for file in files {
+        for seen in &file.pools {
+            let name = seen.name.as_deref();
+            let at = pools.iter().position(|pool| is_one(pool.name, name));
+            let at = at.unwrap_or_else(|| {
+                pools.push(Pool {
+                    name,
+                    shared_with: Vec::new(),
+                    files: Vec::new(),
+                });
+                pools.len() - 1
+            });
+            for neighbour in &seen.shared_with {
+                if !pools[at].shared_with.contains(&neighbour.as_str()) {
+                    pools[at].shared_with.push(neighbour);
+                }
+            }
+            pools[at].files.push(&file.path);
         }
     }
+    pools
+}
+
+/// Recycles the pools that serve written files, each once. What goes wrong is in the verdicts: the files are
+/// written. Consent is for the neighbours that were `seen`.
+pub(super) async fn recycle(
+    files: &HostFiles<'_>,
+    written: &[SeenFile],
+    seen: &[SeenFile],
+    recycles_shared: bool,
+) -> Vec<PoolVerdict> {
+    let known = serving(seen);
     let mut verdicts = Vec::new();
-    for (pool, paths) in groups {
-        let outcome = match pool {
+    for pool in serving(written) {
+        let before = known.iter().find(|known| is_one(known.name, pool.name));
+        let is_new =
+            |neighbour: &&&str| !before.is_some_and(|known| known.shared_with.contains(neighbour));
+        let unseen: Vec<&str> = pool.shared_with.iter().filter(is_new).copied().collect();
+        let outcome = match pool.name {
             None => Err("IIS did not say which pool it is; recycle it by hand".to_owned()),
-            Some(pool) => one(files, pool, recycles_shared).await,
+            Some(name) => one(files, name, &pool, &unseen, recycles_shared).await,
         };
         verdicts.push(PoolVerdict {
-            pool: pool.map(|pool| pool.name.clone()),
-            files: paths,
+            pool: pool.name.map(str::to_owned),
+            files: pool.files.into_iter().cloned().collect(),
             is_recycled: outcome.is_ok(),
             why: outcome.unwrap_or_else(|why| why),
         });
@@ -80,22 +109,33 @@ pub(super) async fn recycle(
 /// What was seen of a recycled pool; else why it was not recycled.
 async fn one(
     files: &HostFiles<'_>,
-    pool: &SeenPool,
+    name: &str,
+    pool: &Pool<'_>,
+    unseen: &[&str],
     recycles_shared: bool,
 ) -> Result<String, String> {
-    let by_hand = format!("by hand: {}", typed(&pool.name));
+    // No pool can have such a name (documented); what says so is not what IIS wrote.
+    if name.contains(|c: char| c.is_control() || "\"<>|&".contains(c)) {
+        return Err("its name holds what no pool's name can".to_owned());
+    }
+    let by_hand = format!("by hand: {}", typed(name));
+    // It could mean every pool.
+    if name.starts_with('$') {
+        return Err(format!(
+            "appcmd takes what begins with $ for a search (community); look, and {by_hand}"
+        ));
+    }
     if !pool.shared_with.is_empty() && !recycles_shared {
         return Err(format!(
             "other applications are in it ({}) and nobody asked for recycling those; {by_hand}",
-            pool.shared_with.join(", ")
+            printable(&pool.shared_with.join(", "))
         ));
     }
-    // No pool can have such a name (documented); what says so is not what IIS wrote.
-    if pool
-        .name
-        .contains(|c: char| c.is_control() || "\"<>|&".contains(c))
-    {
-        return Err("its name holds what no pool's name can".to_owned());
+    if !unseen.is_empty() {
+        return Err(format!(
+            "other applications are in it that were not seen there ({}), and nobody can have meant those; {by_hand}",
+            printable(&unseen.join(", "))
+        ));
     }
     let told = |error: Error| match error.effect() {
         Effect::None => format!("{}; {by_hand}", error.detail()),
@@ -104,7 +144,7 @@ async fn one(
             error.detail()
         ),
     };
-    let command = command(&pool.name).map_err(told)?;
+    let command = command(name).map_err(told)?;
     let output = files.run(&command).await.map_err(told)?;
     let said: String = output.standard_output.trim().chars().take(300).collect();
     let said = printable(&said);
@@ -118,15 +158,23 @@ async fn one(
     ))
 }
 
+/// How somebody would recycle by hand what is to be recycled.
+pub(super) fn script(files: &[SeenFile], recycles_shared: bool) -> Vec<String> {
+    serving(files)
+        .iter()
+        .filter(|pool| pool.shared_with.is_empty() || recycles_shared)
+        .filter_map(|pool| pool.name.map(typed))
+        .collect()
+}
+
 /// The pools that are shared with others, of which a plan has to tell.
-pub(super) fn shared(seen: Option<&Vec<SeenFile>>) -> Vec<String> {
-    let files = required(seen, "seen").map_or(&[][..], Vec::as_slice);
-    let pools = files.iter().filter_map(|file| file.pool.as_ref());
-    let mut shared: Vec<String> = pools
-        .filter(|pool| !pool.shared_with.is_empty())
-        .map(|pool| format!("{} of {}", pool.name, pool.shared_with.join(", ")))
-        .collect();
-    shared.sort();
-    shared.dedup();
+pub(super) fn shared(files: &[SeenFile]) -> Vec<String> {
+    let pools = serving(files);
+    let shared = pools.iter().filter(|pool| !pool.shared_with.is_empty());
     shared
+        .filter_map(|pool| {
+            let others = pool.shared_with.join(", ");
+            Some(printable(&format!("{} of {others}", pool.name?)))
+        })
+        .collect()
 }

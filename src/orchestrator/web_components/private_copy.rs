@@ -51,6 +51,13 @@ impl PrivateCopy<'_> {
                 "its encrypted section does not say by which provider",
             )
         })?;
+        // The file's own words: none of them may become a switch.
+        if provider.is_empty() || provider.starts_with(['-', '/']) {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "the provider of its encrypted section has a name that aspnet_regiis takes for a switch",
+            ));
+        }
         let clear = WebConfig::read(&self.decrypt(path).await?)?;
         if clear.stores().is_empty() {
             return Err(Error::new(

@@ -134,7 +134,7 @@ proptest! {
             prop_assert!(again.renamed(&renamings()).unwrap().is_none());
             prop_assert_eq!(again.addresses().count(), console.addresses().count());
         }
-        let _ = locate::applications(&damaged(SITES, &damages));
+        let _ = locate::sites(&damaged(SITES, &damages));
     }
 }
 

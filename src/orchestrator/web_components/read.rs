@@ -3,23 +3,29 @@ use serde::{Deserialize, Serialize};
 
 use super::application::IisApplication;
 use super::console::ConsoleConfig;
-use super::locate::{self, Applications, Candidate};
+use super::locate::{self, Candidate, Sites};
+use super::outside;
 use super::private_copy::{ASPNET_REGIIS, PrivateCopy};
 use super::web_config::{WebConfig, WebDataStore};
 use crate::context::Context;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::names::{HostName, HostPath};
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
+use crate::orchestrator::computer;
 use crate::orchestrator::host_files::{Bytes, HostFiles, sha256};
 use crate::permission::Permission;
+use crate::transport::printable;
 
 const NAME: &str = "read web components";
 
 /// Reads which databases the web components of a host are to use.
 ///
 /// # Contract
+/// * A host whose name leads to another computer is refused, where its registry tells: its files are not read.
 /// * Every application of IIS is looked at, the folders of Microsoft's pages, and what
-///   [`also_at`](Self::also_at) names. A file of another application is passed over, with the reason.
+///   [`also_at`](Self::also_at) names. A file of another application is passed over, with the reason. A
+///   virtual directory that is no application's root is not looked at.
+/// * A file that several applications serve is read once, and all of them are told.
 /// * Both ways of naming the database are found, also on one host: `OrchestratorContext` (2012 to 2019),
 ///   `Database__*` (2022 and later).
 /// * The console's `assets\configuration.json` is found below applications that name or place say are
@@ -29,8 +35,9 @@ const NAME: &str = "read web components";
 /// * Passwords are not part of what is returned; where one stands in clear text is.
 ///
 /// # Errors
-/// `PermissionDenied`, `Unreachable`, `TimedOut`; `Unsupported` without transports to files and, for
-/// decrypting, to programs. Nothing is changed; with effect `Partial` the private copy may be left.
+/// `Incompatible` (another computer), `PermissionDenied`, `Unreachable`, `TimedOut`; `InvalidInput` for a folder
+/// that a site serves; `Unsupported` without transports to files and, for decrypting, to programs. Nothing
+/// is changed; with effect `Partial` the private copy may be left.
 ///
 /// # Cancel safety
 /// Dropping the future changes nothing; while decrypting, it may leave the private copy.
@@ -49,6 +56,8 @@ pub struct ReadWebComponents {
 pub struct WebComponentsInfo {
     /// The host.
     pub host: HostName,
+    /// What it calls itself; `None`: that could not be seen.
+    pub computer: Option<String>,
     /// The files that name an Orchestrator database, or may in an encrypted section.
     pub found: Vec<WebConfigInfo>,
     /// The configurations of consoles, which name the API's address.
@@ -63,8 +72,8 @@ pub struct WebComponentsInfo {
 pub struct WebConfigInfo {
     /// Where it is.
     pub path: HostPath,
-    /// The application of IIS whose it is, where IIS says so.
-    pub application: Option<IisApplication>,
+    /// The applications of IIS whose folder it is in; none where IIS does not say.
+    pub applications: Vec<IisApplication>,
     /// The SHA-256 of the file as it is there.
     pub sha256: String,
     /// The provider that encrypted its connection strings, if one did.
@@ -83,8 +92,8 @@ pub struct WebConfigInfo {
 pub struct ConsoleInfo {
     /// Where it is.
     pub path: HostPath,
-    /// The application of IIS whose it is, where IIS says so.
-    pub application: Option<IisApplication>,
+    /// The applications of IIS whose folder it is in; none where IIS does not say.
+    pub applications: Vec<IisApplication>,
     /// The SHA-256 of the file as it is there.
     pub sha256: String,
     /// The addresses that it names.
@@ -134,41 +143,43 @@ impl ReadWebComponents {
         let files = HostFiles::of(cx, &self.host)?;
         let mut info = WebComponentsInfo {
             host: self.host.clone(),
+            computer: computer::require(cx, &self.host).await?,
             found: Vec::new(),
             consoles: Vec::new(),
             passed_over: Vec::new(),
         };
-        let sites: HostPath = locate::SITES.parse()?;
         let mut candidates = Vec::new();
-        match files.read(&sites).await? {
+        match Sites::read(&files).await? {
             None => info.passed_over.push(PassedOver {
-                place: sites.to_string(),
+                place: locate::SITES.to_owned(),
                 why: "it is not there: IIS is not installed, or this transport does not see it"
                     .to_owned(),
             }),
-            Some(bytes) => {
-                let Applications {
-                    found,
-                    not_understood,
-                } = locate::applications(&bytes).map_err(|error| {
-                    Error::new(error.kind(), format!("{sites}: {}", error.detail()))
-                })?;
-                candidates = found;
-                info.passed_over
-                    .extend(not_understood.into_iter().map(|place| PassedOver {
-                        place,
-                        why: "the folder holds a variable, or is no path on the host's drives; name its web.config".to_owned(),
-                    }));
+            Some(sites) => {
+                if let Some(folder) = &self.decrypting_in {
+                    sites.require_outside("decrypting_in", folder)?;
+                }
+                candidates = sites.found;
+                let not_understood = sites.not_understood.into_iter();
+                info.passed_over.extend(not_understood.map(|place| PassedOver {
+                    place: printable(&place),
+                    why: "the folder holds a variable, or is no path on the host's drives; name its web.config".to_owned(),
+                }));
             }
         }
         candidates.extend(locate::named(&self.also_at));
         for candidate in locate::distinct(candidates) {
             cx.safe_point()?;
-            if !candidate.is_console() {
-                self.look_at_config(&files, &candidate, &mut info).await?;
+            let Some(bytes) = read_or_pass(&files, &candidate.path, &mut info).await? else {
+                continue;
+            };
+            if candidate.is_console {
+                look_at_console(candidate, &bytes, &mut info);
+                continue;
             }
-            if let Some(path) = candidate.console() {
-                look_at_console(&files, &candidate, path, &mut info).await?;
+            match self.examine(&files, &candidate, &bytes).await? {
+                Ok(found) => info.found.push(found),
+                Err(why) => info.pass(&candidate.path, why),
             }
         }
         for also in &self.also_at {
@@ -186,22 +197,6 @@ impl ReadWebComponents {
         Ok(info)
     }
 
-    async fn look_at_config(
-        &self,
-        files: &HostFiles<'_>,
-        candidate: &Candidate,
-        info: &mut WebComponentsInfo,
-    ) -> Result<()> {
-        let path = &candidate.path;
-        if let Some(bytes) = read_or_pass(files, path, info).await? {
-            match self.examine(files, candidate, &bytes).await? {
-                Ok(found) => info.found.push(found),
-                Err(why) => info.pass(path, why),
-            }
-        }
-        Ok(())
-    }
-
     /// What a file says; else why it is passed over.
     async fn examine(
         &self,
@@ -215,7 +210,7 @@ impl ReadWebComponents {
         };
         let mut info = WebConfigInfo {
             path: candidate.path.clone(),
-            application: candidate.application.clone(),
+            applications: candidate.applications.clone(),
             sha256: sha256(bytes),
             encrypted_by: None,
             stores: config.stores(),
@@ -228,6 +223,8 @@ impl ReadWebComponents {
             }
             info.encrypted_by = Some(protected.provider.clone().unwrap_or_default());
             if let Some(folder) = &self.decrypting_in {
+                let site = outside::site_of(&candidate.path, false);
+                outside::require("decrypting_in", folder, site)?;
                 let clear = self.decrypted(files, folder, &config, bytes).await?;
                 let clear = WebConfig::read(&clear)?;
                 info.stores = clear.stores();
@@ -287,35 +284,27 @@ async fn read_or_pass(
     }
 }
 
-async fn look_at_console(
-    files: &HostFiles<'_>,
-    candidate: &Candidate,
-    path: &HostPath,
-    info: &mut WebComponentsInfo,
-) -> Result<()> {
-    let Some(bytes) = read_or_pass(files, path, info).await? else {
-        return Ok(());
-    };
+fn look_at_console(candidate: Candidate, bytes: &Bytes, info: &mut WebComponentsInfo) {
+    let path = candidate.path;
     if !candidate.is_named_so {
         info.pass(
-            path,
+            &path,
             "nothing says that it is the console of Orchestrator; name it if it is",
         );
-        return Ok(());
+        return;
     }
-    match ConsoleConfig::read(&bytes) {
-        Err(error) => info.pass(path, error.detail()),
+    match ConsoleConfig::read(bytes) {
+        Err(error) => info.pass(&path, error.detail()),
         Ok(config) if config.addresses().next().is_none() => {
-            info.pass(path, "it names no address");
+            info.pass(&path, "it names no address");
         }
         Ok(config) => info.consoles.push(ConsoleInfo {
-            path: path.clone(),
-            application: candidate.application.clone(),
-            sha256: sha256(&bytes),
+            path,
+            applications: candidate.applications,
+            sha256: sha256(bytes),
             addresses: config.addresses().map(str::to_owned).collect(),
         }),
     }
-    Ok(())
 }
 
 /// The `aspnet_regiis` to use.
@@ -358,6 +347,11 @@ impl Operation for ReadWebComponents {
     }
 
     async fn run(&self, cx: &Context) -> Result<Self::Output> {
-        crate::sql::tell(cx, NAME, &self.host, self.read(cx)).await
+        let read = crate::sql::tell(cx, NAME, &self.host, self.read(cx)).await;
+        // Of what was asked and not answered nothing changes; a private copy that may be left says so itself.
+        read.map_err(|error| match error.effect() {
+            Effect::Unknown => error.with_effect(Effect::None),
+            _ => error,
+        })
     }
 }

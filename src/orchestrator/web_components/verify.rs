@@ -10,8 +10,9 @@ use crate::context::Context;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::names::{HostName, WebUrl};
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
+use crate::orchestrator::computer;
 use crate::permission::Permission;
-use crate::transport::{WebCapabilities, WebTransport};
+use crate::transport::{WebCapabilities, WebTransport, printable};
 
 const NAME: &str = "verify web components";
 
@@ -23,11 +24,14 @@ const NAME: &str = "verify web components";
 /// * Tells failures of the database, of permissions and of .NET apart where the answer does. A 500 without
 ///   more can be several of them (documented), and then all are named: nothing is guessed.
 /// * What the answer says is shown escaped, and its beginning only.
+/// * Where the transport asks on the host, a host whose name leads to another computer is refused, if its
+///   registry tells. Else an address is asked, whoever has it.
 /// * Where the transport does not sign in, an application that wants to know who asks is not told to work.
 ///
 /// # Errors
-/// `InvalidInput` where nothing says what to ask, `Unsupported` without a transport to web servers. What goes
-/// wrong with an application is in its verdict; [`VerifiedWebComponents::check`] makes an error of it.
+/// `InvalidInput` where nothing says what to ask, `Unsupported` without a transport to web servers, `Incompatible`
+/// for another computer, and those of asking the registry which one it is. What goes wrong with an application
+/// is in its verdict; [`VerifiedWebComponents::check`] makes an error of it.
 ///
 /// # Cancel safety
 /// Changes nothing.
@@ -59,12 +63,9 @@ impl VerifyWebComponents {
         }
     }
 
-    /// Asks the applications that were seen, where IIS says that they listen.
+    /// Asks the applications that were seen, where IIS says that they listen: each of those that serve one file.
     pub fn seen(mut self, info: &WebComponentsInfo) -> Self {
         for found in &info.found {
-            let Some(application) = &found.application else {
-                continue;
-            };
             let mut styles: Vec<WebConfigStyle> =
                 found.stores.iter().map(|store| store.style).collect();
             if styles.is_empty() {
@@ -73,11 +74,13 @@ impl VerifyWebComponents {
             }
             styles.sort();
             styles.dedup();
-            self.applications
-                .extend(styles.into_iter().map(|style| Asked::Application {
-                    style,
-                    application: application.clone(),
-                }));
+            for application in &found.applications {
+                self.applications
+                    .extend(styles.iter().map(|style| Asked::Application {
+                        style: *style,
+                        application: application.clone(),
+                    }));
+            }
         }
         self
     }
@@ -96,6 +99,10 @@ impl VerifyWebComponents {
             ));
         }
         let web = cx.web()?;
+        // Asked there, `localhost` is whatever computer the name leads to.
+        if web.capabilities().is_on_host {
+            computer::require(cx, &self.host).await?;
+        }
         let mut verdicts = Vec::new();
         for asked in &self.applications {
             cx.safe_point()?;
@@ -189,6 +196,7 @@ impl Asked {
         };
         let url = format!("{scheme}://{name}:{}{path}{below}", binding.port);
         url.parse().map_err(|error: crate::names::NameError| {
+            let url = printable(&url);
             format!("what IIS says makes no address ({url}): {error}; give it: .asking(…)")
         })
     }

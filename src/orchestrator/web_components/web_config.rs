@@ -14,6 +14,7 @@ use super::renaming::Renaming;
 use super::setting::Setting;
 use super::xml::{self, Edit};
 use crate::error::{Error, ErrorKind, Result};
+use crate::transport::printable;
 
 /// In which of two ways a web.config names the Orchestrator database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -227,7 +228,8 @@ impl WebConfig {
                 && let Some(name) = environment.contradiction()
             {
                 return Some(format!(
-                    "the variable {name} stands twice at line {}, with two values",
+                    "the variable {} stands twice at line {}, with two values",
+                    printable(name),
                     place.line
                 ));
             }

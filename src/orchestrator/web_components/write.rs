@@ -3,19 +3,22 @@ use serde::{Deserialize, Serialize};
 
 use super::console::ConsoleConfig;
 use super::keyword::SqlClientKeyword;
+use super::locate::Sites;
+use super::outside;
 use super::pools;
 use super::prepare::Preparation;
 use super::prepared::{Prepared, require, undo};
 use super::read::{WebComponentsInfo, program};
 use super::renaming::Renaming;
-use super::seen::{self, SeenFile};
+use super::seen::{Seen, SeenFile};
 use super::web_config::{WebConfig, WebTarget};
 use super::written::WrittenWebComponents;
 use crate::context::Context;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::hazard::Hazard;
 use crate::names::{DatabaseName, HostName, HostPath, SqlInstance};
 use crate::operation::{Description, Observation, Operation, required, sealed::Sealed, shown};
+use crate::orchestrator::computer;
 use crate::orchestrator::host_files::HostFiles;
 use crate::permission::Permission;
 use crate::progress::Progress;
@@ -25,6 +28,8 @@ const NAME: &str = "write web components";
 /// Points the web components of a host at a database, in every web.config that was seen to name one.
 ///
 /// # Contract
+/// * A host whose name leads to another computer is refused, where its registry tells, and one that led to
+///   another computer when it was seen.
 /// * Only the values change: every other byte of the files stays, with comments, blanks, newlines,
 ///   encoding and the order and quotes of attributes. Of several names of one keyword one is left.
 /// * Only the files that were seen ([`seen`](Self::seen)) are written to, and only as they were seen, or where
@@ -39,16 +44,19 @@ const NAME: &str = "write web components";
 ///   stays where the new one is listed already.
 /// * IIS starts an application again whose web.config changes (documented). Its application pool is
 ///   recycled too, so that nothing answers out of the old database: by `appcmd`, with overlap as IIS does
-///   it, once all files are written. Not recycled is a pool with other applications in it, unless
-///   [`recycling_shared_pools`](Self::recycling_shared_pools) says so, and one that is not known. What
-///   became of each is in the output; it fails no write, and `observe` does not see it. The console is
-///   files that browsers read, and needs none.
+///   it, once all files are written. Several applications, of several sites, may serve one file: then
+///   the pool of each is recycled, and every pool once. The console is files that browsers read, and needs none.
+/// * Which pools that are, and who else is in them, IIS is asked again before anything changes. Not recycled
+///   is one with other applications in it, unless [`recycling_shared_pools`](Self::recycling_shared_pools)
+///   says so and all of them were seen there; nor one that is not known. An application that a file of these
+///   serves is no other one. What became of each pool is in the output; it fails no write, and `observe`
+///   does not see it.
 /// * `aspnet_regiis` and `appcmd` themselves were never run by us: stand-ins take their documented switches.
 ///
 /// # Errors
-/// `InvalidInput`, `NotFound`, `Corrupt` (malformed, contradicting itself), `Unsupported` (a document type
-/// declaration, another encoding, a section in another file), `ConsentRequired` (another file than was
-/// seen), `Busy` (held open, changed meanwhile), `PermissionDenied`, `AlreadyExists` (a copy of another
+/// `InvalidInput`, `Incompatible` (another computer), `NotFound`, `Corrupt` (malformed, contradicting itself),
+/// `Unsupported` (a document type declaration, another encoding, a section in another file),
+/// `ConsentRequired` (another file than was seen), `Busy` (held open, changed meanwhile), `PermissionDenied`, `AlreadyExists` (a copy of another
 /// file): nothing was changed, or all of it was put back. `Partial`: not all of it could be, and the error
 /// says which. `Unknown`: an answer was lost; observe.
 ///
@@ -66,7 +74,7 @@ pub struct WriteWebComponents {
     renamings: Vec<Renaming>,
     #[serde(default)]
     recycles_shared: bool,
-    seen: Option<Vec<SeenFile>>,
+    seen: Option<Seen>,
     keeping_copies_in: Option<HostPath>,
     aspnet_regiis: Option<HostPath>,
 }
@@ -86,15 +94,15 @@ impl WriteWebComponents {
         }
     }
 
-    /// The files to write to, as they were seen. Required.
+    /// The files to write to, as they were seen on this host, with the pools of those who serve them. Required.
     pub fn seen(mut self, info: &WebComponentsInfo) -> Self {
-        self.seen = Some(seen::files(info));
+        self.seen = Some(Seen::of(info));
         self
     }
 
     /// The folder for the copies of what was, and for the private copy of what is encrypted. Required. It must
-    /// be there, outside of every site, and readable by administrators only: the private copy takes its
-    /// permissions.
+    /// be there, outside of every site (that IIS knows, or that was seen), and readable by administrators
+    /// only: the private copy takes its permissions.
     pub fn keeping_copies_in(mut self, folder: HostPath) -> Self {
         self.keeping_copies_in = Some(folder);
         self
@@ -118,8 +126,8 @@ impl WriteWebComponents {
         self
     }
 
-    /// Recycles application pools with other applications in them too: those lose what they keep in
-    /// memory, such as sessions.
+    /// Recycles application pools with other applications in them too, if they were [`seen`](Self::seen)
+    /// there: those lose what they keep in memory, such as sessions.
     pub const fn recycling_shared_pools(mut self) -> Self {
         self.recycles_shared = true;
         self
@@ -146,8 +154,10 @@ impl WriteWebComponents {
     }
 
     async fn write(&self, cx: &Context) -> Result<WrittenWebComponents> {
+        let all = required(self.seen.as_ref(), "seen")?;
         let seen = self.meant()?;
         let folder = required(self.keeping_copies_in.as_ref(), "keeping_copies_in")?;
+        all.require_host(&self.host)?;
         if !seen.iter().any(|file| !file.is_console) {
             return Err(Error::new(
                 ErrorKind::NotFound,
@@ -155,8 +165,17 @@ impl WriteWebComponents {
             )
             .with_remedy("name it: WebComponents::read(…).also_at(…)"));
         }
-        outside_of_sites(folder, &seen)?;
+        for file in &seen {
+            let site = outside::site_of(&file.path, file.is_console);
+            outside::require("keeping_copies_in", folder, site)?;
+        }
         let files = HostFiles::of(cx, &self.host)?;
+        let computer = computer::require(cx, &self.host).await?;
+        all.require_computer(computer.as_deref())?;
+        let sites = Sites::read(&files).await.map_err(untouched)?;
+        if let Some(sites) = &sites {
+            sites.require_outside("keeping_copies_in", folder)?;
+        }
         let preparation = Preparation {
             files: &files,
             folder,
@@ -165,7 +184,7 @@ impl WriteWebComponents {
         };
         let mut prepared = Vec::new();
         for file in &seen {
-            prepared.push(preparation.file(file).await?);
+            prepared.push(preparation.file(file).await.map_err(untouched)?);
         }
         self.check_renamings(&prepared)?;
         cx.safe_point()?;
@@ -191,11 +210,14 @@ impl WriteWebComponents {
             }
         }
         let is_new = |file: &Prepared| file.after.is_some() || file.was_changed;
-        let written: Vec<&SeenFile> = seen
+        let written: Vec<SeenFile> = seen
             .iter()
             .zip(&prepared)
             .filter(|(seen, file)| !seen.is_console && is_new(file))
-            .map(|(seen, _)| *seen)
+            .map(|(seen, _)| match &sites {
+                Some(sites) => all.now(seen, sites),
+                None => (*seen).clone(),
+            })
             .collect();
         if !written.is_empty() {
             cx.report(&Progress::Doing {
@@ -205,7 +227,8 @@ impl WriteWebComponents {
         }
         Ok(WrittenWebComponents {
             host: self.host.clone(),
-            pools: pools::recycle(&files, &written, self.recycles_shared).await,
+            computer,
+            pools: pools::recycle(&files, &written, &all.files, self.recycles_shared).await,
             files: prepared.into_iter().map(Prepared::written).collect(),
         })
     }
@@ -214,7 +237,7 @@ impl WriteWebComponents {
     fn meant(&self) -> Result<Vec<&SeenFile>> {
         let seen = required(self.seen.as_ref(), "seen")?;
         let is_meant = |file: &&SeenFile| !file.is_console || !self.renamings.is_empty();
-        Ok(seen.iter().filter(is_meant).collect())
+        Ok(seen.files.iter().filter(is_meant).collect())
     }
 
     /// Refuses a host that nothing names, by its old name or its new one.
@@ -236,26 +259,12 @@ impl WriteWebComponents {
     }
 }
 
-/// Refuses a folder that a site may serve, or that its applications may read.
-fn outside_of_sites(folder: &HostPath, seen: &[&SeenFile]) -> Result<()> {
-    let folder_inside = format!("{folder}\\").to_lowercase();
-    for file in seen {
-        let path = file.path.as_str();
-        let mut site = path[..path.len() - file.path.file_name().len()].to_lowercase();
-        if file.is_console
-            && let Some(above) = site.strip_suffix("assets\\")
-        {
-            site = above.to_owned();
-        }
-        if folder_inside.starts_with(&site) {
-            return Err(Error::invalid(
-                "keeping_copies_in",
-                format!("it is inside of the site of {path}"),
-            )
-            .with_remedy("give a folder outside of every site, readable by administrators only"));
-        }
+/// A question that was not answered changed nothing; a private copy that may be left says so itself.
+fn untouched(error: Error) -> Error {
+    match error.effect() {
+        Effect::Unknown => error.with_effect(Effect::None),
+        _ => error,
     }
-    Ok(())
 }
 
 impl Sealed for WriteWebComponents {}
@@ -280,15 +289,9 @@ impl Operation for WriteWebComponents {
                 script.push(format!("in \"{path}\": host {from} = {to}"));
             }
         }
-        let mut pools: Vec<String> = meant
-            .iter()
-            .filter_map(|file| file.pool.as_ref())
-            .filter(|pool| pool.shared_with.is_empty() || self.recycles_shared)
-            .map(|pool| pools::typed(&pool.name))
-            .collect();
-        pools.dedup();
-        script.extend(pools);
-        let shared = pools::shared(self.seen.as_ref());
+        let seen = self.seen.as_ref().map_or(&[][..], |seen| &seen.files);
+        script.extend(pools::script(seen, self.recycles_shared));
+        let shared = pools::shared(seen);
         let hazards = match shared.is_empty() || !self.recycles_shared {
             true => Vec::new(),
             false => vec![Hazard::RecyclesSharedPools { pools: shared }],
@@ -312,6 +315,7 @@ impl Operation for WriteWebComponents {
     async fn observe(&self, cx: &Context) -> Result<Observation> {
         let look = async {
             let files = HostFiles::of(cx, &self.host)?;
+            computer::require(cx, &self.host).await?;
             let (mut done, mut encrypted, mut other) = (0, 0, 0);
             let seen = self.meant()?;
             for file in &seen {
@@ -345,7 +349,7 @@ impl Operation for WriteWebComponents {
             })
         };
         look.await
-            .map_err(|error: Error| error.at(NAME, &self.host))
+            .map_err(|error: Error| error.with_effect(Effect::None).at(NAME, &self.host))
     }
 
     async fn run(&self, cx: &Context) -> Result<Self::Output> {

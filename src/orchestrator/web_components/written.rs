@@ -9,9 +9,12 @@ use crate::names::{HostName, HostPath};
 pub struct WrittenWebComponents {
     /// The host.
     pub host: HostName,
+    /// What it calls itself; `None`: that could not be seen.
+    pub computer: Option<String>,
     /// Its files, in the order in which they were seen.
     pub files: Vec<WrittenWebConfig>,
-    /// The application pools of those that are another file than was seen.
+    /// The application pools that serve those that are another file than was seen: each once, also where
+    /// several applications serve one of them.
     pub pools: Vec<PoolVerdict>,
 }
 

@@ -18,7 +18,8 @@ pub struct SimulatedWebApplication {
     pub(super) site: String,
     /// Below the site; empty: its root.
     pub(super) path: String,
-    pub(super) pool: String,
+    /// `None`: one of its own.
+    pool: Option<String>,
     pub(super) port: u16,
     pub(super) web_config: HostPath,
     pub(super) lacks_dot_net: bool,
@@ -42,7 +43,7 @@ impl SimulatedWebApplication {
             kind,
             site: site.to_owned(),
             path: path.to_owned(),
-            pool: format!("{site} Pool"),
+            pool: None,
             port,
             web_config,
             lacks_dot_net: false,
@@ -55,8 +56,21 @@ impl SimulatedWebApplication {
 
     /// The pool that it runs in, perhaps with others. Default: one of its own.
     pub fn pool(mut self, name: impl Into<String>) -> Self {
-        self.pool = name.into();
+        self.pool = Some(name.into());
         self
+    }
+
+    /// The site that it is in, which may be one of several that serve the same folder. Default: one named
+    /// after its kind.
+    pub fn site(mut self, name: impl Into<String>) -> Self {
+        self.site = name.into();
+        self
+    }
+
+    /// The pool that it runs in.
+    pub(super) fn pool_name(&self) -> String {
+        let own = || format!("{} Pool", self.site);
+        self.pool.clone().unwrap_or_else(own)
     }
 
     /// .NET, or IIS's module for it, is not installed.

@@ -55,7 +55,8 @@ impl SimulatedWebServers {
         }
     }
 
-    /// Installs an application, or another one in its place, and lets IIS's configuration name it.
+    /// Installs an application, or another one in the place of its site, and lets IIS's configuration name it.
+    /// Several sites may serve one folder, each with a process of its own.
     ///
     /// # Errors
     /// Those of the host's files.
@@ -119,7 +120,7 @@ impl SimulatedWebServers {
         let applications = installed.get_mut(&key(host)).into_iter().flatten();
         let mut is_there = false;
         for application in applications {
-            if application.is.pool.eq_ignore_ascii_case(pool) {
+            if application.is.pool_name().eq_ignore_ascii_case(pool) {
                 is_there = true;
                 application.loaded = None;
                 application.recycles += 1;
@@ -268,7 +269,7 @@ fn configuration(applications: &[Installed]) -> String {
             site = escaped(&is.site),
             id = id + 1,
             path = if is.path.is_empty() { "/" } else { &is.path },
-            pool = escaped(&is.pool),
+            pool = escaped(&is.pool_name()),
             folder = escaped(folder),
             port = is.port,
         );
