@@ -46,7 +46,7 @@ const NAME: &str = "write web components";
 ///   recycled too, so that nothing answers out of the old database: by `appcmd`, with overlap as IIS does
 ///   it, once all files are written. Several applications, of several sites, may serve one file: then
 ///   the pool of each is recycled, and every pool once. The console is files that browsers read, and needs none.
-/// * Which pools that are, and who else is in them, IIS is asked again before anything changes. Not recycled
+/// * Which pools those are, and who else is in them, is read again before anything changes. Not recycled
 ///   is one with other applications in it, unless [`recycling_shared_pools`](Self::recycling_shared_pools)
 ///   says so and all of them were seen there; nor one that is not known. An application that a file of these
 ///   serves is no other one. What became of each pool is in the output; it fails no write, and `observe`
@@ -56,9 +56,9 @@ const NAME: &str = "write web components";
 /// # Errors
 /// `InvalidInput`, `Incompatible` (another computer), `NotFound`, `Corrupt` (malformed, contradicting itself),
 /// `Unsupported` (a document type declaration, another encoding, a section in another file),
-/// `ConsentRequired` (another file than was seen), `Busy` (held open, changed meanwhile), `PermissionDenied`, `AlreadyExists` (a copy of another
-/// file): nothing was changed, or all of it was put back. `Partial`: not all of it could be, and the error
-/// says which. `Unknown`: an answer was lost; observe.
+/// `ConsentRequired` (another file than was seen), `Busy` (held open, changed meanwhile), `PermissionDenied`,
+/// `AlreadyExists` (a copy of another file): nothing was changed, or all of it was put back. `Partial`: not
+/// all of it could be, and the error says which. `Unknown`: an answer was lost; observe.
 ///
 /// # Cancel safety
 /// Dropping the future may leave the private copy, and some of the files changed and others not, each of
