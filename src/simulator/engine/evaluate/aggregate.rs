@@ -39,7 +39,8 @@ pub(crate) fn walk<'a>(expression: &'a Expression, visit: &mut impl FnMut(&'a Ex
         match expression {
             Expression::Unary { operand, .. }
             | Expression::IsNull { operand, .. }
-            | Expression::InQuery { operand, .. } => pending.push(operand),
+            | Expression::InQuery { operand, .. }
+            | Expression::BinaryCollation(operand) => pending.push(operand),
             Expression::Binary { left, right, .. } => pending.extend([&**left, &**right]),
             Expression::InList { operand, list, .. } => {
                 pending.push(operand);

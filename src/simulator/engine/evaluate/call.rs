@@ -111,6 +111,10 @@ impl Context<'_> {
                 kinds.push(WireType::Bit);
                 continue;
             }
+            let argument = match argument {
+                Expression::BinaryCollation(inner) if function.name == "CHARINDEX" => inner,
+                other => other,
+            };
             let value = self.value(argument, scope)?;
             kinds.push(self.value_type(argument, &value, scope)?);
             values.push(value);
@@ -156,6 +160,12 @@ impl Context<'_> {
                 let kinds = self.infer_common(arguments.iter(), scope)?;
                 common_type(kinds, kinds)
             }
+            Returns::Position(at) => match argument(at)? {
+                WireType::NVarChar(None) | WireType::VarChar(None) | WireType::VarBinary(None) => {
+                    WireType::BigInt
+                }
+                _ => WireType::Int,
+            },
             Returns::LongText => match argument(0)? {
                 kind @ (WireType::NVarChar(None) | WireType::VarChar(None)) => kind,
                 WireType::Variant => WireType::NVarChar(None),

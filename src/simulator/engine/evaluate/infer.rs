@@ -15,7 +15,9 @@ impl Context<'_> {
             Expression::Variable(name) => self.frame.variable(name)?.kind,
             Expression::Global(name) => self.global(name)?.1,
             Expression::Column(parts) => scope::resolve(parts, scope)?.column.kind,
-            Expression::Unary { operand, .. } => self.infer(operand, scope)?,
+            Expression::Unary { operand, .. } | Expression::BinaryCollation(operand) => {
+                self.infer(operand, scope)?
+            }
             Expression::Binary { .. } => self.infer_chain(expression, scope)?,
             Expression::Subquery(query) => {
                 let columns = self.query_columns(query, scope)?;

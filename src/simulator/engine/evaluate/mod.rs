@@ -78,6 +78,10 @@ impl<'a> Context<'a> {
                 }
                 self.call(function, arguments, scope)
             }
+            // Most of what compares takes the server's collation, so it would lie.
+            Expression::BinaryCollation(_) => Err(ServerError::unsupported(
+                "a binary collation elsewhere than in CHARINDEX",
+            )),
             Expression::CountRows => self.count_rows(scope),
             Expression::RowNumber { .. } => scope::row_number(expression, scope),
             Expression::IsNull { .. }

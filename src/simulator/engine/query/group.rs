@@ -61,7 +61,8 @@ pub(super) fn check_grouped(
         Expression::Unary { operand, .. }
         | Expression::IsNull { operand, .. }
         | Expression::Convert { operand, .. }
-        | Expression::InQuery { operand, .. } => check(operand),
+        | Expression::InQuery { operand, .. }
+        | Expression::BinaryCollation(operand) => check(operand),
         Expression::Binary { left, right, .. } => {
             // The left side of a chain is as long as the chain; its length is bounded.
             check(right)?;

@@ -4,8 +4,10 @@ mod bulk;
 mod group;
 mod join;
 mod lookup;
+mod named;
 mod number;
 mod order;
+mod recursion;
 mod rowset;
 mod select;
 mod set;
@@ -13,46 +15,17 @@ mod source;
 
 use super::evaluate::{Context, Scopes};
 use crate::simulator::server_error::{Result, ServerError};
-use crate::simulator::tsql::ast::{NamedQuery, Query, QueryBody};
+use crate::simulator::tsql::ast::{Query, QueryBody};
 
 pub(crate) use lookup::invalid_object;
+pub(crate) use named::Named;
 pub(crate) use rowset::{Rowset, conform};
 pub(crate) use source::ROW_ID;
-
-/// The queries that WITH names, around the one that is read.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Named<'a> {
-    queries: &'a [NamedQuery],
-    outer: Option<&'a Self>,
-}
-
-impl<'a> Named<'a> {
-    /// A named query, and those that it may name itself: the ones before it.
-    fn find(&'a self, name: &str) -> Option<(&'a NamedQuery, Self)> {
-        let at = self
-            .queries
-            .iter()
-            .position(|named| crate::simulator::instance::same_name(&named.name, name));
-        match at {
-            Some(at) => Some((
-                &self.queries[at],
-                Self {
-                    queries: &self.queries[..at],
-                    outer: self.outer,
-                },
-            )),
-            None => self.outer?.find(name),
-        }
-    }
-}
 
 impl Context<'_> {
     /// The rows of a query.
     pub(crate) fn query(&self, query: &Query, outer: Scopes<'_>) -> Result<Rowset> {
-        let named = Named {
-            queries: &query.named,
-            outer: self.named,
-        };
+        let named = Named::of(query, self.named);
         let context = Context {
             named: Some(&named),
             ..*self
@@ -100,10 +73,7 @@ impl Context<'_> {
         query: &Query,
         outer: Scopes<'_>,
     ) -> Result<Vec<super::evaluate::Column>> {
-        let named = Named {
-            queries: &query.named,
-            outer: self.named,
-        };
+        let named = Named::of(query, self.named);
         let context = Context {
             named: Some(&named),
             ..*self

@@ -1,6 +1,5 @@
 //! What stands behind FROM: tables, views, derived tables, joins.
 
-use super::Named;
 use super::lookup::{invalid_object, unknown_server};
 use super::rowset::{Rowset, conform};
 use crate::simulator::catalog::Table;
@@ -166,22 +165,8 @@ impl Context<'_> {
 
     fn table(&self, name: &ObjectName, alias: Option<&str>, is_shape: bool) -> Result<Rowset> {
         if let [plain] = name.parts.as_slice()
-            && let Some((named, inner)) = self.named.and_then(|named| Named::find(named, plain))
+            && let Some(rowset) = self.named_rows(plain, alias, is_shape)?
         {
-            let context = Context {
-                named: Some(&inner),
-                ..*self
-            };
-            let mut rowset = if is_shape {
-                let columns = context.query_columns(&named.query, None)?;
-                Rowset {
-                    columns,
-                    rows: Vec::new(),
-                }
-            } else {
-                context.query(&named.query, None)?
-            };
-            rename(&mut rowset, alias.unwrap_or(plain), &named.columns)?;
             return Ok(rowset);
         }
         let short = name.name();
@@ -298,7 +283,7 @@ fn qualify(rowset: &mut Rowset, alias: Option<&str>, parts: &[String]) {
 }
 
 /// Gives a derived table its name and the names of its columns.
-fn rename(rowset: &mut Rowset, alias: &str, columns: &[String]) -> Result<()> {
+pub(super) fn rename(rowset: &mut Rowset, alias: &str, columns: &[String]) -> Result<()> {
     if !columns.is_empty() && columns.len() != rowset.columns.len() {
         let (number, word) = if columns.len() > rowset.columns.len() {
             (8159, "fewer")

@@ -10,6 +10,7 @@ mod permissions;
 mod procedures;
 mod properties;
 mod queries;
+mod recursion;
 mod security;
 mod statements;
 mod switches;

@@ -63,6 +63,8 @@ pub(crate) enum Expression {
         /// NULL instead of an error.
         is_try: bool,
     },
+    /// `… COLLATE Latin1_General_BIN2`: compared unit by unit.
+    BinaryCollation(Box<Self>),
     Call {
         function: ObjectName,
         arguments: Vec<Self>,

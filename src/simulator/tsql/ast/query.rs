@@ -11,6 +11,8 @@ pub(crate) struct Query {
     pub(crate) order_by: Vec<OrderItem>,
     pub(crate) offset: Option<Expression>,
     pub(crate) fetch: Option<Expression>,
+    /// OPTION (MAXRECURSION n): 0 is without end.
+    pub(crate) max_recursion: Option<u16>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -86,13 +86,19 @@ impl Parser<'_> {
     }
 
     fn postfix(&mut self) -> Result<Expression> {
-        let value = self.primary()?;
+        let mut value = self.primary()?;
         while self.take_word("COLLATE") {
-            // One collation, case-insensitive, is all there is; binary ones would lie.
+            // One collation, case-insensitive, is all there is; others would lie. Who evaluates a
+            // binary one says where it counts.
             let collation = self.name()?;
-            if !collation.to_ascii_uppercase().contains("_CI_")
-                && !collation.eq_ignore_ascii_case("DATABASE_DEFAULT")
-                && !collation.eq_ignore_ascii_case("CATALOG_DEFAULT")
+            if is_binary(&collation) {
+                if !matches!(value, Expression::BinaryCollation(_)) {
+                    value = Expression::BinaryCollation(Box::new(value));
+                }
+            } else if matches!(value, Expression::BinaryCollation(_))
+                || (!collation.to_ascii_uppercase().contains("_CI_")
+                    && !collation.eq_ignore_ascii_case("DATABASE_DEFAULT")
+                    && !collation.eq_ignore_ascii_case("CATALOG_DEFAULT"))
             {
                 return Err(self.unsupported(format_args!("the collation {collation}")));
             }
@@ -375,4 +381,9 @@ fn number(text: &str) -> Option<Literal> {
         },
         scale: u8::try_from(fraction.len()).ok()?,
     })
+}
+
+/// Whether a collation compares the units as they are.
+fn is_binary(collation: &str) -> bool {
+    collation.eq_ignore_ascii_case("Latin1_General_BIN2")
 }

@@ -29,6 +29,7 @@ impl Parser<'_> {
             order_by: Vec::new(),
             offset: None,
             fetch: None,
+            max_recursion: None,
         };
         if self.take_words(&["ORDER", "BY"]) {
             query.order_by = self.order_items()?;
@@ -47,9 +48,34 @@ impl Parser<'_> {
             return Err(self.unsupported("FOR XML, FOR JSON and FOR BROWSE"));
         }
         if self.take_word("OPTION") {
-            self.skip_parentheses()?;
+            query.max_recursion = self.query_hints()?;
         }
         Ok(query)
+    }
+
+    /// `(MAXRECURSION 0, …)`: of the hints it is the only one that decides what comes out.
+    fn query_hints(&mut self) -> Result<Option<u16>> {
+        if !(self.is_symbol("(") && self.is_word_at(1, "MAXRECURSION")) {
+            self.skip_parentheses()?;
+            return Ok(None);
+        }
+        self.at += 2;
+        let number: u32 = self.integer()?;
+        let most = u16::try_from(number).ok().filter(|most| *most <= 32_767);
+        if most.is_none() {
+            return Err(self.error(
+                310,
+                format!(
+                    "The value {number} specified for the MAXRECURSION option exceeds the allowed \
+                     maximum of 32767."
+                ),
+            ));
+        }
+        if self.is_symbol(",") {
+            return Err(self.unsupported("hints beside MAXRECURSION"));
+        }
+        self.expect_symbol(")")?;
+        Ok(most)
     }
 
     pub(super) fn named_query(&mut self) -> Result<NamedQuery> {

@@ -63,6 +63,8 @@ pub(super) enum Returns {
     Argument(usize),
     /// The type that holds all arguments.
     Common,
+    /// A place in an argument: beyond int where the argument's type has no limit.
+    Position(usize),
     /// A text as national as the first argument and as long as such a one may be; without a limit
     /// only where the first argument has none.
     LongText,

@@ -6,13 +6,14 @@ use super::{Call, Function, INT, MAX_TEXT, Returns, text_or_null};
 use crate::simulator::engine::evaluate::like;
 use crate::simulator::engine::value::{Conversion, convert, fold, plain_text};
 use crate::simulator::server_error::{Result, ServerError};
+use crate::simulator::tsql::ast::Expression;
 use crate::simulator::wire_type::WireType;
 use crate::transport::SqlValue;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::strict("ASCII", (1, 1), INT, code),
     Function::strict("CHAR", (1, 1), Returns::Type(WireType::Char(1)), character),
-    Function::strict("CHARINDEX", (2, 3), INT, char_index),
+    Function::strict("CHARINDEX", (2, 3), Returns::Position(1), char_index),
     Function::lenient("CONCAT", (2, 254), MAX_TEXT, concat),
     Function::lenient("CONCAT_WS", (3, 254), MAX_TEXT, concat_with_separator),
     Function::strict("DATALENGTH", (1, 1), INT, data_length),
@@ -196,8 +197,7 @@ fn reverse(call: &Call<'_>) -> Result<SqlValue> {
 
 /// Where `wanted` stands in `text`, in units from 1; 0 is nowhere.
 fn find(text: &str, wanted: &str, start: usize) -> usize {
-    let text: Vec<u16> = units(&text.to_lowercase());
-    let wanted: Vec<u16> = units(&wanted.to_lowercase());
+    let (text, wanted) = (units(text), units(wanted));
     if wanted.is_empty() || text.len() < wanted.len() {
         return 0;
     }
@@ -211,6 +211,12 @@ fn char_index(call: &Call<'_>) -> Result<SqlValue> {
     let start = usize::try_from(start).unwrap_or(0);
     let wanted = call.text(0)?.unwrap_or_default();
     let text = call.text(1)?.unwrap_or_default();
+    // The collation that is written counts for both.
+    let mut compared = call.written.iter().take(2);
+    if compared.any(|argument| matches!(argument, Expression::BinaryCollation(_))) {
+        return Ok(number(find(&text, &wanted, start)));
+    }
+    let (text, wanted) = (text.to_lowercase(), wanted.to_lowercase());
     Ok(number(find(&text, &wanted, start)))
 }
 
