@@ -58,7 +58,7 @@ const ROUND_TRIPS: &[(&str, usize)] = &[
     ("dependents/inspect@1", 5),
     ("encryption/recreate-keys@1", 23),
     ("encryption/values@1", 18),
-    ("encryption/verify@1", 18),
+    ("encryption/verify@1", 21),
     ("inventory/read@1", 12),
     ("jobs/cancel@1", 15),
     ("jobs/inspect@1", 6),

@@ -11,6 +11,8 @@ mod inventory;
 mod jobs;
 #[path = "support/kit.rs"]
 mod kit;
+#[path = "orchestrator_database/parts.rs"]
+mod parts;
 #[path = "orchestrator_database/recipes.rs"]
 mod recipes;
 #[path = "orchestrator_database/recreate_keys.rs"]

@@ -30,7 +30,7 @@ pub use deployment::{Deployment, DeploymentHost, HostRole};
 pub use encryption::{
     EncryptedValue, EncryptedValues, Encryption, EncryptionUser, EncryptionVerified,
     ReadEncryptedValues, RecreateOrchestratorKeys, RecreatedOrchestratorKeys, StoredUnderKey,
-    VerifyEncryption,
+    UncountedColumn, VerifyEncryption,
 };
 pub use inventory::{
     CheckedOutRunbook, ConnectedDesigner, DeploymentDifferences, Inventory, InventoryPart,

@@ -8,6 +8,7 @@ use super::kit::simulated::{World, named};
 use super::kit::{KEY, after_backup, assert_error, restore_key, run_error};
 use super::{DATABASE, SEEDS, sql, user, world};
 
+const DELIMITER: &str = r"\`d.T.~De/";
 const SCHEMA: &str = "[Microsoft.SystemCenter.Orchestrator.Cryptography]";
 
 fn verify(instance: &str) -> VerifyEncryption {
@@ -36,10 +37,27 @@ async fn a_service_decrypts_all_whatever_the_guessed_names_are() {
         assert!(verified.is_whole(), "{verified:?}");
         let admins = "Microsoft.SystemCenter.Orchestrator.Admins";
         assert_eq!(verified.unproved_roles, [admins]);
-        let [stored] = &verified.stored[..] else {
+        let [variables, configurations] = &verified.stored[..] else {
             panic!("{verified:?}");
         };
-        assert!(stored.values > 0 && stored.values == stored.under_key);
+        for stored in [variables, configurations] {
+            assert!(stored.values > 0 && stored.values == stored.under_key);
+        }
+        assert_eq!(variables.column.table.as_str(), "VARIABLES");
+        assert_eq!(configurations.column.table.as_str(), "CONFIGURATION");
+        // Pairs of delimiters, but those with nothing between them.
+        let pairs = |what: &str| {
+            format!("SUM((LEN(DataValue) - LEN(REPLACE(DataValue, N'{what}', N''))) / 20)")
+        };
+        let parts = format!(
+            "SELECT {} - {} FROM dbo.CONFIGURATION",
+            pairs(DELIMITER),
+            pairs(&DELIMITER.repeat(2))
+        );
+        let parts = world.sql("SQL01", Some(DATABASE), &parts).await.integer();
+        assert_eq!(configurations.values, u64::try_from(parts).unwrap());
+        assert!(parts > 3);
+        assert_eq!(verified.uncounted, []);
         assert!(
             verified
                 .constant
@@ -105,6 +123,15 @@ async fn who_owns_the_database_or_lacks_a_right_proves_nothing() {
          GRANT SELECT ON dbo.VARIABLES TO service",
     )
     .await;
+    // What is counted must be read, the configurations too.
+    let error = trusted(&world).await.unwrap_err();
+    assert_error(
+        &error,
+        (ErrorKind::PermissionDenied, Effect::None),
+        "one table",
+    );
+    assert!(error.detail().contains("CONFIGURATION"), "{error}");
+    sql(&world, "GRANT SELECT ON dbo.CONFIGURATION TO service").await;
     // The keys open; the procedures are not its own to call.
     let error = trusted(&world).await.unwrap_err();
     assert_error(
@@ -193,6 +220,128 @@ async fn keys_made_anew_are_not_those_of_the_backup() {
     let error = run_error(&world, verify("SQL01").as_at_backup(&typed_in)).await;
     assert_error(&error, (ErrorKind::KeyMismatch, Effect::None), "typed in");
     assert!(error.detail().contains("at the backup"), "{error}");
+}
+
+#[tokio::test]
+async fn a_part_that_is_gone_or_does_not_decrypt_is_missed() {
+    let world = world(3).await;
+    user(&world, "service", "Runtime").await;
+    let cx = world.context();
+    let verified = trusted(&world).await.unwrap();
+    let again = || verify("SQL01").as_at_backup(&verified);
+    again().run(&cx).await.unwrap();
+    sql(
+        &world,
+        "CREATE TABLE dbo.KEPT (UniqueID uniqueidentifier, DataValue nvarchar(max) NULL); \
+         INSERT INTO dbo.KEPT SELECT UniqueID, DataValue FROM dbo.CONFIGURATION",
+    )
+    .await;
+    let before = verified.stored[1].values;
+    // In a text of several parts.
+    let change = |to: &str| {
+        let to = to.replace("@d", &format!("CHARINDEX(N'{DELIMITER}', DataValue"));
+        format!(
+            "UPDATE TOP (1) dbo.CONFIGURATION SET DataValue = {to} WHERE DataValue LIKE N'%o''brien 2%'"
+        )
+    };
+    for (change, values, decrypted) in [
+        (
+            change("STUFF(DataValue, @d) + 10, @d, @d) + 10) - @d) - 10, N'')"),
+            before - 1,
+            before - 1,
+        ),
+        (
+            change("STUFF(DataValue, @d) + 70, 1, N'G')"),
+            before,
+            before - 1,
+        ),
+        // Cut off within the last part.
+        (
+            change("LEFT(DataValue, CHARINDEX(N'o''brien 2', DataValue) + 60)"),
+            before,
+            before - 1,
+        ),
+        ("DELETE FROM dbo.CONFIGURATION".to_owned(), 0, 0),
+        (
+            "UPDATE dbo.CONFIGURATION SET DataValue = NULL".to_owned(),
+            0,
+            0,
+        ),
+    ] {
+        sql(&world, &change).await;
+        let error = run_error(&world, again()).await;
+        assert_error(&error, (ErrorKind::KeyMismatch, Effect::None), &change);
+        let told = format!(
+            "of dbo.CONFIGURATION.DataValue {values} values are there and {decrypted} decrypt, at the backup {before} and {before}"
+        );
+        assert!(error.detail().contains(&told), "{change}: {error}");
+        sql(
+            &world,
+            "DELETE FROM dbo.CONFIGURATION; \
+             INSERT INTO dbo.CONFIGURATION (UniqueID, DataValue) SELECT UniqueID, DataValue FROM dbo.KEPT",
+        )
+        .await;
+        again().run(&cx).await.unwrap();
+    }
+    // More of them than at the backup is no loss.
+    sql(
+        &world,
+        "INSERT INTO dbo.CONFIGURATION (UniqueID, DataValue) SELECT NEWID(), DataValue FROM dbo.KEPT",
+    )
+    .await;
+    let now = again().run(&cx).await.unwrap();
+    assert_eq!(now.stored[1].values, 2 * before);
+}
+
+#[tokio::test]
+async fn a_database_without_configurations_says_so() {
+    let world = world(2).await;
+    user(&world, "service", "Runtime").await;
+    let cx = world.context();
+    let verified = trusted(&world).await.unwrap();
+    for (change, why) in [
+        ("DROP TABLE dbo.CONFIGURATION", "it is not there"),
+        (
+            "CREATE TABLE dbo.CONFIGURATION (UniqueID uniqueidentifier, Other nvarchar(max))",
+            "no such column",
+        ),
+        (
+            "DROP TABLE dbo.CONFIGURATION; CREATE TABLE dbo.CONFIGURATION (DataValue varbinary(max))",
+            "no text, but varbinary",
+        ),
+    ] {
+        sql(&world, change).await;
+        let now = trusted(&world).await.unwrap();
+        assert!(now.is_whole(), "{change}");
+        assert_eq!(now.stored.len(), 1);
+        let [uncounted] = &now.uncounted[..] else {
+            panic!("{change}: {now:?}");
+        };
+        assert_eq!(uncounted.column.table.as_str(), "CONFIGURATION");
+        assert!(uncounted.why.contains(why), "{change}: {}", uncounted.why);
+        // What was not there at the backup is not missed; what was there is.
+        verify("SQL01").as_at_backup(&now).run(&cx).await.unwrap();
+        let error = run_error(&world, verify("SQL01").as_at_backup(&verified)).await;
+        assert_error(&error, (ErrorKind::KeyMismatch, Effect::None), change);
+        let told = format!(
+            "dbo.CONFIGURATION.DataValue had {} values",
+            verified.stored[1].values
+        );
+        assert!(error.detail().contains(&told), "{error}");
+    }
+    // Found as the database spells it; one that somebody counts as his own is not counted twice.
+    sql(
+        &world,
+        "DROP TABLE dbo.CONFIGURATION; CREATE TABLE dbo.Configuration (DATAVALUE nvarchar(max))",
+    )
+    .await;
+    let now = trusted(&world).await.unwrap();
+    let found = &now.stored[1].column;
+    assert_eq!(found.table.as_str(), "Configuration");
+    assert_eq!(found.column.as_str(), "DATAVALUE");
+    let modules = modules(&cx, "SQL01").await;
+    let own = verify("SQL01").counting(found.clone()).trusting(&modules);
+    assert_eq!(own.run(&cx).await.unwrap().stored.len(), 2);
 }
 
 #[tokio::test]

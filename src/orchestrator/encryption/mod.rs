@@ -1,3 +1,4 @@
+mod columns;
 mod key;
 mod recreate_keys;
 mod round_trip;
@@ -7,7 +8,7 @@ mod verify;
 
 pub use recreate_keys::{RecreateOrchestratorKeys, RecreatedOrchestratorKeys};
 pub use values::{EncryptedValue, EncryptedValues, ReadEncryptedValues};
-pub use verified::{EncryptionUser, EncryptionVerified, StoredUnderKey};
+pub use verified::{EncryptionUser, EncryptionVerified, StoredUnderKey, UncountedColumn};
 pub use verify::VerifyEncryption;
 
 use crate::names::{DatabaseName, SqlInstance};

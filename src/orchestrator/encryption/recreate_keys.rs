@@ -2,9 +2,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
+use super::columns::DELIMITER;
 use super::key::SymmetricKey;
 use super::values::{EncryptedValues, ValuesEvidence};
-use super::verify::DELIMITER;
 use crate::context::Context;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::hazard::Hazard;

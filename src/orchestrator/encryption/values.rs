@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::columns::DELIMITER;
 use super::key::SymmetricKey;
-use super::verify::DELIMITER;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{DatabaseName, KeyName, SqlInstance, TableName};

@@ -24,6 +24,10 @@ pub struct EncryptionVerified {
     /// Which stored values begin with it. That they do where they are under it is unconfirmed, so this is
     /// evidence and decides nothing.
     pub stored: Vec<StoredUnderKey>,
+    /// What integration packs are configured with, where the database does not store it as it is known
+    /// (community): of it nothing is proved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uncounted: Vec<UncountedColumn>,
     /// A constant as the database's own `Encrypt` encrypted it, in hexadecimal. No secret.
     pub constant: String,
 }
@@ -51,6 +55,16 @@ pub struct StoredUnderKey {
     /// Those that begin with the key's identifier. The others were encrypted under a key that was
     /// dropped since.
     pub under_key: u64,
+}
+
+/// A column whose values were not counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct UncountedColumn {
+    /// The column, by the name that it is known by.
+    pub column: EncryptedColumn,
+    /// Why not: usually it is not there.
+    pub why: String,
 }
 
 impl EncryptionVerified {

@@ -1,24 +1,23 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use super::columns::{configurations, find, require_there, variables};
 use super::key::SymmetricKey;
 use super::round_trip::RoundTrip;
-use super::verified::{EncryptionUser, EncryptionVerified, StoredUnderKey};
+use super::verified::{EncryptionUser, EncryptionVerified, StoredUnderKey, UncountedColumn};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{DatabaseName, KeyName, SqlInstance, UserName};
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
-use crate::orchestrator::catalog::ROOT;
+use crate::orchestrator::catalog::{Catalog, ROOT};
 use crate::orchestrator::procedures::{Procedures, require_same};
 use crate::permission::{Permission, Securable};
 use crate::sql::connection::Connection;
 use crate::sql::statement::Statement;
-use crate::sql::{DatabaseKeys, EncryptedColumn, Modules, StoredForm, impersonation};
+use crate::sql::{DatabaseKeys, DatabaseKeysVerified, EncryptedColumn, Modules, impersonation};
 
 const NAME: &str = "verify encryption of database";
 
-/// What stands around a stored value (community).
-pub(super) const DELIMITER: &str = r"\`d.T.~De/";
 /// The roles of the services, and whether they decrypt (documented).
 const ROLES: [(&str, bool); 3] = [("Admins", true), ("Operators", false), ("Runtime", true)];
 
@@ -31,6 +30,9 @@ const ROLES: [(&str, bool); 3] = [("Admins", true), ("Operators", false), ("Runt
 /// * Procedures of the database run only where all its code is that of a baseline: see
 ///   [`trusting`](Self::trusting). A backup can carry code.
 /// * Their parameters are read from the catalog and given by position: their names are not known.
+/// * Counted are the values of `dbo.VARIABLES.Value` and, where the database stores such texts, the
+///   encrypted parts of `dbo.CONFIGURATION.DataValue`, which integration packs are configured with (both
+///   community); where it does not, the outcome says so. Each user needs SELECT on what is counted.
 /// * NULL is failure. Counts and whether a constant came back leave the server, never a plaintext.
 ///
 /// # Errors
@@ -53,6 +55,9 @@ pub struct VerifyEncryption {
     asymmetric_key: Option<KeyName>,
     users: Vec<UserName>,
     columns: Vec<EncryptedColumn>,
+    /// Counted where the database has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    columns_if_there: Vec<EncryptedColumn>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trusting: Option<Box<Modules>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,6 +73,7 @@ impl VerifyEncryption {
             asymmetric_key: "ORCHESTRATOR_ASYM_KEY".parse().ok(),
             users: Vec::new(),
             columns: variables().into_iter().collect(),
+            columns_if_there: configurations().into_iter().collect(),
             trusting: None,
             at_backup: None,
         }
@@ -80,7 +86,8 @@ impl VerifyEncryption {
         self
     }
 
-    /// Another column whose values to count, besides `dbo.VARIABLES.Value`.
+    /// Another column whose values to count, besides `dbo.VARIABLES.Value` and
+    /// `dbo.CONFIGURATION.DataValue`.
     pub fn counting(mut self, column: EncryptedColumn) -> Self {
         self.columns.push(column);
         self
@@ -141,13 +148,17 @@ impl VerifyEncryption {
             )
             .with_remedy("see that it is an Orchestrator database")
         })?;
+        let (columns, uncounted) = self.columns(&mut connection).await?;
+        if let Some(before) = self.counted_before() {
+            require_there(&uncounted, before)?;
+        }
         let server = connection.identity().names();
         drop(connection);
 
         let (mut users, mut stored, mut constant) = (Vec::new(), None, String::new());
         for user in &self.users {
             cx.safe_point()?;
-            let keys = self.count_as(cx, user).await?;
+            let keys = self.count_as(cx, user, &columns).await?;
             let mut connection =
                 Connection::open_allowed(cx, &self.instance, database, &[]).await?;
             let needed = round_trip.rights(&self.database)?;
@@ -160,7 +171,7 @@ impl VerifyEncryption {
                 back.await.map_err(at)?;
             }
             if stored.is_none() {
-                stored = Some(self.stored_under(&mut connection, key_guid, &keys).await?);
+                stored = Some(stored_under(&mut connection, key_guid, &keys).await?);
             }
             users.push(EncryptionUser {
                 user: user.clone(),
@@ -176,60 +187,76 @@ impl VerifyEncryption {
             users,
             key_guid: hex::encode(key_guid),
             stored: stored.unwrap_or_default(),
+            uncounted,
             constant,
         })
+    }
+
+    /// What to count in this database, and what it lacks of that.
+    async fn columns(
+        &self,
+        connection: &mut Connection<'_>,
+    ) -> Result<(Vec<EncryptedColumn>, Vec<UncountedColumn>)> {
+        let (mut columns, mut uncounted) = (self.columns.clone(), Vec::new());
+        if !self.columns_if_there.is_empty() {
+            let catalog = Catalog::read(connection).await?;
+            for wanted in &self.columns_if_there {
+                match find(&catalog, wanted) {
+                    // Somebody may count it as one of his own.
+                    Ok(found) if columns.iter().any(|one| one.name() == found.name()) => {}
+                    Ok(found) => columns.push(found),
+                    Err(why) => uncounted.push(UncountedColumn {
+                        column: wanted.clone(),
+                        why,
+                    }),
+                }
+            }
+        }
+        Ok((columns, uncounted))
+    }
+
+    /// What was counted at the backup: as many as one user saw then, each must see now.
+    fn counted_before(&self) -> Option<&DatabaseKeysVerified> {
+        let first = self.at_backup.as_ref()?.users.first()?;
+        Some(&first.keys)
     }
 
     async fn count_as(
         &self,
         cx: &Context,
         user: &UserName,
-    ) -> Result<crate::sql::DatabaseKeysVerified> {
+        columns: &[EncryptedColumn],
+    ) -> Result<DatabaseKeysVerified> {
         let (symmetric, asymmetric) = self.keys()?;
         let mut verify = DatabaseKeys::verify(&self.instance, &self.database)
             .symmetric_key(symmetric.clone())
             .opened_by_asymmetric_key(asymmetric.clone())
             .as_user(user.clone());
-        for column in &self.columns {
+        for column in columns {
             verify = verify.counting(column.clone());
         }
-        // As many as one user saw then, each must see now.
-        let before = self.at_backup.as_ref().and_then(|all| all.users.first());
-        if let Some(before) = before {
-            verify = verify.as_at_backup(&before.keys);
+        if let Some(before) = self.counted_before() {
+            verify = verify.as_at_backup(before);
         }
         let verified = verify.verify(cx, &[]).await;
         verified.map_err(|error| as_user(user, error))
     }
-
-    async fn stored_under(
-        &self,
-        connection: &mut Connection<'_>,
-        key_guid: &[u8],
-        keys: &crate::sql::DatabaseKeysVerified,
-    ) -> Result<Vec<StoredUnderKey>> {
-        let mut stored = Vec::new();
-        for (column, count) in self.columns.iter().zip(&keys.columns) {
-            stored.push(StoredUnderKey {
-                column: column.clone(),
-                values: count.values,
-                under_key: column.count_under(connection, key_guid).await?,
-            });
-        }
-        Ok(stored)
-    }
 }
 
-/// Encrypted variables (community).
-fn variables() -> Option<EncryptedColumn> {
-    Some(EncryptedColumn {
-        schema: "dbo".parse().ok()?,
-        table: "VARIABLES".parse().ok()?,
-        column: "Value".parse().ok()?,
-        form: StoredForm::DelimitedHexadecimal {
-            delimiter: DELIMITER.to_owned(),
-        },
-    })
+async fn stored_under(
+    connection: &mut Connection<'_>,
+    key_guid: &[u8],
+    keys: &DatabaseKeysVerified,
+) -> Result<Vec<StoredUnderKey>> {
+    let mut stored = Vec::new();
+    for count in &keys.columns {
+        stored.push(StoredUnderKey {
+            column: count.column.clone(),
+            values: count.values,
+            under_key: count.column.count_under(connection, key_guid).await?,
+        });
+    }
+    Ok(stored)
 }
 
 fn as_user(user: &UserName, error: Error) -> Error {

@@ -42,6 +42,7 @@ pub(super) fn batches(name: &DatabaseName, options: &OrchestratorOptions) -> Vec
     ));
     batches.push(rows(&mut seed, options, heartbeat));
     batches.push(encrypted_rows(&mut seed));
+    batches.push(configurations(options.seed));
     batches.push(runtime::rows(options.seed));
     batches
 }
@@ -282,13 +283,18 @@ fn rows(seed: &mut Seed, options: &OrchestratorOptions, heartbeat: &str) -> Stri
     batch
 }
 
+/// In hexadecimal, where the key is open.
+fn encrypt(plain: &str) -> String {
+    format!("CONVERT(nvarchar(max), ENCRYPTBYKEY(KEY_GUID(N'{SYMMETRIC}'), N'{plain}'), 2)")
+}
+
+fn open_key() -> String {
+    format!("OPEN SYMMETRIC KEY {SYMMETRIC} DECRYPTION BY ASYMMETRIC KEY {ASYMMETRIC};\n")
+}
+
 /// Encrypted variables, plain ones among them, and a configuration with an encrypted part.
 fn encrypted_rows(seed: &mut Seed) -> String {
-    let encrypt = |plain: &str| {
-        format!("CONVERT(nvarchar(max), ENCRYPTBYKEY(KEY_GUID(N'{SYMMETRIC}'), N'{plain}'), 2)")
-    };
-    let mut batch =
-        format!("OPEN SYMMETRIC KEY {SYMMETRIC} DECRYPTION BY ASYMMETRIC KEY {ASYMMETRIC};\n");
+    let mut batch = open_key();
     for number in 0..seed.between(12, 200) {
         let plain = format!("value {number} {:016x}", seed.next());
         let _ = writeln!(
@@ -319,6 +325,43 @@ fn encrypted_rows(seed: &mut Seed) -> String {
          N'<Data><Password>{DELIMITER}' + {} + N'{DELIMITER}</Password></Data>');",
         encrypt("a configured password")
     );
+    let _ = writeln!(batch, "CLOSE SYMMETRIC KEY {SYMMETRIC};");
+    batch
+}
+
+/// What integration packs are configured with: XML with any number of encrypted parts, and empty
+/// passwords between two delimiters (community). From a seed of its own, so that what other seeds make
+/// stays.
+fn configurations(seed: u64) -> String {
+    let mut seed = Seed::new(!seed ^ 0xC0FF_EE00);
+    let mut batch = open_key();
+    let mut row = |name: &str, value: &str| {
+        let _ = writeln!(
+            batch,
+            "INSERT INTO dbo.CONFIGURATION (UniqueID, TypeGUID, DataName, DataValue) VALUES (NEWID(), NEWID(), N'{name}', {value});"
+        );
+    };
+    for pack in 0..seed.between(2, 6) {
+        let mut value = "N'<Configurations>'".to_owned();
+        // The first has several, whatever the seed.
+        let connections = if pack == 0 { 3 } else { seed.between(0, 5) };
+        for number in 0..connections {
+            let password = encrypt(&format!("password {number} of pack {pack}"));
+            let _ = write!(
+                value,
+                " + N'<Connection><User>o''brien {number}</User><Password>{DELIMITER}' + {password} + N'{DELIMITER}</Password></Connection>'"
+            );
+        }
+        if pack == 0 || seed.between(0, 2) == 0 {
+            let _ = write!(
+                value,
+                " + N'<Connection><Password>{DELIMITER}{DELIMITER}</Password></Connection>'"
+            );
+        }
+        row("Configurations", &format!("{value} + N'</Configurations>'"));
+    }
+    row("Registration", "N'<Registration />'");
+    row("Configurations", "NULL");
     let _ = writeln!(batch, "CLOSE SYMMETRIC KEY {SYMMETRIC};");
     batch
 }

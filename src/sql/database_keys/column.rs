@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::parts::Parts;
 use crate::error::{Error, Result};
 use crate::names::{ColumnName, SchemaName, TableName};
 use crate::sql::connection::Connection;
@@ -17,6 +18,15 @@ pub enum StoredForm {
     /// As text: the bytes in hexadecimal between two delimiters. Other texts are not counted.
     DelimitedHexadecimal {
         /// What stands before and behind the hexadecimal digits.
+        delimiter: String,
+    },
+    /// As parts of longer texts, any number in each: the bytes in hexadecimal between two delimiters,
+    /// the first and the second, the third and the fourth, and so on.
+    ///
+    /// Nothing between two delimiters is no value. A delimiter without a second one begins a value that
+    /// does not decrypt, so that a text that was cut off is seen.
+    DelimitedHexadecimalWithin {
+        /// What stands before and behind the hexadecimal digits of each part.
         delimiter: String,
     },
 }
@@ -44,9 +54,9 @@ pub struct EncryptedColumn {
 pub struct ColumnCount {
     /// The column.
     pub column: EncryptedColumn,
-    /// Rows whose value is NULL (or, for texts, is not in the encrypted form).
+    /// Rows whose value is NULL (or, for texts, is not in the encrypted form, or has no part in it).
     pub without_value: u64,
-    /// Encrypted values.
+    /// Encrypted values: as many as rows have them or, where they are parts of texts, as there are parts.
     pub values: u64,
     /// Encrypted values that decrypt. Any other one does not.
     pub decrypted: u64,
@@ -54,14 +64,16 @@ pub struct ColumnCount {
 
 impl EncryptedColumn {
     /// As people write it.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("{}.{}.{}", self.schema, self.table, self.column)
     }
 
-    /// What begins and ends a text of the encrypted form, and how long it is.
+    /// What begins and ends a text of the encrypted form, or a part of it, and how long it is.
     fn delimiter(&self) -> Result<Option<(&str, i64)>> {
-        let StoredForm::DelimitedHexadecimal { delimiter } = &self.form else {
-            return Ok(None);
+        let delimiter = match &self.form {
+            StoredForm::Binary => return Ok(None),
+            StoredForm::DelimitedHexadecimal { delimiter }
+            | StoredForm::DelimitedHexadecimalWithin { delimiter } => delimiter,
         };
         let units = i64::try_from(delimiter.encode_utf16().count()).unwrap_or(i64::MAX);
         if (1..=100).contains(&units) {
@@ -95,8 +107,19 @@ impl EncryptedColumn {
             .literal(delimiter)
     }
 
+    /// Its texts' parts, where values are parts of texts.
+    fn parts(&self) -> Result<Option<Parts<'_>>> {
+        let is_within = matches!(self.form, StoredForm::DelimitedHexadecimalWithin { .. });
+        let delimiter = self.delimiter()?.filter(|_| is_within);
+        Ok(delimiter.map(|(delimiter, units)| Parts {
+            column: self,
+            delimiter,
+            units,
+        }))
+    }
+
     /// ` FROM [schema].[table]`.
-    fn from(&self, statement: Statement) -> Statement {
+    pub(super) fn from(&self, statement: Statement) -> Statement {
         statement
             .text(" FROM ")
             .identifier(self.schema.as_str())
@@ -111,6 +134,16 @@ impl EncryptedColumn {
         connection: &mut Connection<'_>,
         key_guid: &[u8],
     ) -> Result<u64> {
+        let statement = match self.parts()? {
+            Some(parts) => parts.count_under(key_guid),
+            None => self.count_values_under(key_guid)?,
+        };
+        let answer = connection.look(statement.batch()).await?;
+        let count = answer.first()?.integer("under_key")?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    fn count_values_under(&self, key_guid: &[u8]) -> Result<Statement> {
         let name = self.column.as_str();
         let statement = Statement::new("SELECT COUNT_BIG(CASE WHEN ");
         let statement = match self.delimiter()? {
@@ -131,13 +164,33 @@ impl EncryptedColumn {
             .text(" = ")
             .bytes(key_guid)
             .text(" THEN 1 END) AS under_key");
-        let answer = connection.look(self.from(statement).batch()).await?;
-        let count = answer.first()?.integer("under_key")?;
-        Ok(u64::try_from(count).unwrap_or(0))
+        Ok(self.from(statement))
     }
 
     /// Counts in a session that has opened the key.
     pub(super) async fn count(&self, connection: &mut Connection<'_>) -> Result<ColumnCount> {
+        let parts = self.parts()?;
+        let statement = match &parts {
+            Some(parts) => parts.count(),
+            None => self.count_values()?,
+        };
+        let answer = connection.look(statement.batch()).await?;
+        let row = answer.first()?;
+        let number = |name: &str| Ok::<_, Error>(u64::try_from(row.integer(name)?).unwrap_or(0));
+        let values = number("stored")?;
+        let without_value = match parts {
+            Some(_) => number("without_value")?,
+            None => number("all_rows")?.saturating_sub(values),
+        };
+        Ok(ColumnCount {
+            column: self.clone(),
+            without_value,
+            values,
+            decrypted: number("decrypted")?,
+        })
+    }
+
+    fn count_values(&self) -> Result<Statement> {
         let name = self.column.as_str();
         let statement = Statement::new("SELECT COUNT_BIG(*) AS all_rows, ");
         let statement = match self.delimiter()? {
@@ -163,16 +216,6 @@ impl EncryptedColumn {
                     .text("), 2)) END) AS decrypted")
             }
         };
-        let batch = self.from(statement).batch();
-        let answer = connection.look(batch).await?;
-        let row = answer.first()?;
-        let number = |name: &str| Ok::<_, Error>(u64::try_from(row.integer(name)?).unwrap_or(0));
-        let values = number("stored")?;
-        Ok(ColumnCount {
-            column: self.clone(),
-            without_value: number("all_rows")?.saturating_sub(values),
-            values,
-            decrypted: number("decrypted")?,
-        })
+        Ok(self.from(statement))
     }
 }

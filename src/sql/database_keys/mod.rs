@@ -1,4 +1,5 @@
 mod column;
+mod parts;
 
 pub use column::{ColumnCount, EncryptedColumn, StoredForm};
 

@@ -214,6 +214,9 @@ fn database_keys() -> Vec<Plan> {
                 .counting(column(StoredForm::DelimitedHexadecimal {
                     delimiter: DELIMITER.to_owned(),
                 }))
+                .counting(column(StoredForm::DelimitedHexadecimalWithin {
+                    delimiter: DELIMITER.to_owned(),
+                }))
                 .counting(column(StoredForm::Binary)))]
 }
 
