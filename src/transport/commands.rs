@@ -76,6 +76,7 @@ pub struct ProcessStatus {
 /// # Contract
 /// * The program runs once, without a shell, with just these arguments, and its output is not interpreted.
 /// * An exit code other than 0 is an answer, not an error.
+/// * A secret of a command line is in no error, in no log and in no `Debug` of the transport.
 /// * Output beyond 1 MiB of each kind is dropped, and the end of what is kept says so.
 ///
 /// # Cancel safety

@@ -1,13 +1,16 @@
 //! Ports to hosts that are broken, each in one way.
 
+mod exposing;
+mod renaming;
+
 use async_trait::async_trait;
 use scorch_recovery::Secret;
 use scorch_recovery::names::{HostName, HostPath, ServiceName};
 use scorch_recovery::simulator::hosts::SimulatedHosts;
 use scorch_recovery::transport::{
-    CommandOutput, CommandTransport, FileStatus, FileTransport, HostCommand, HostError,
-    ProcessStatus, RegistryTransport, RegistryView, ServiceState, ServiceStatus, ServiceTransport,
-    StartType, TransportErrorKind, codes,
+    CommandOutput, CommandTransport, ExposingCommand, FileStatus, FileTransport, HostCommand,
+    HostError, ProcessStatus, RegistryTransport, RegistryView, ServiceState, ServiceStatus,
+    ServiceTransport, StartType, TransportErrorKind, codes,
 };
 use time::{Duration, OffsetDateTime};
 use tokio::task::yield_now;
@@ -212,6 +215,17 @@ impl FileTransport for Broken {
         }
     }
 
+    async fn rename(
+        &self,
+        host: &HostName,
+        from: &HostPath,
+        to: &HostPath,
+    ) -> Result<(), HostError> {
+        self.reach(host)?;
+        self.give_name(host, &self.spell(from), &self.spell(to))
+            .await
+    }
+
     async fn remove(&self, host: &HostName, path: &HostPath) -> Result<(), HostError> {
         self.reach(host)?;
         let removed = FileTransport::remove(&self.inner, host, &self.spell(path)).await;
@@ -262,6 +276,21 @@ impl ServiceTransport for Broken {
             _ => {}
         }
         Ok(status)
+    }
+
+    async fn account(
+        &self,
+        host: &HostName,
+        service: &ServiceName,
+    ) -> Result<Option<String>, HostError> {
+        self.reach(host)?;
+        let system = || Some("LocalSystem".to_owned());
+        match (self.way, self.inner.account(host, service).await) {
+            (Some(Way::LeavesTheDefaults), _) => Ok(None),
+            (Some(Way::TellsAnotherAccount), Ok(_)) => Ok(system()),
+            (Some(Way::TellsAnyAccount), Err(_)) => Ok(system()),
+            (_, told) => told,
+        }
     }
 
     async fn start(&self, host: &HostName, service: &ServiceName) -> Result<(), HostError> {
@@ -353,6 +382,15 @@ impl CommandTransport for Broken {
             _ => {}
         }
         Ok(output)
+    }
+
+    async fn run_exposing(
+        &self,
+        host: &HostName,
+        command: &ExposingCommand,
+    ) -> Result<CommandOutput, HostError> {
+        self.reach(host)?;
+        self.expose(host, command).await
     }
 
     async fn process(

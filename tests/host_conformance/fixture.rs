@@ -19,6 +19,7 @@ use crate::played_program::play;
 use crate::ways::Way;
 
 const FOLDER: &str = r"C:\Program Files\o'x & 100 %";
+const ACCOUNT: &str = r"CONTOSO\svc-suite";
 const PROGRAM: &str = r"C:\Tools\played program.exe";
 
 /// A simulated host with a folder, two services and a program, and the way in which its ports are broken.
@@ -47,7 +48,7 @@ impl Simulated {
         let off = hosts.add(&"RB02".parse().unwrap()).unwrap();
         off.set_reachable(false);
         host.create_folder(&path(FOLDER)).unwrap();
-        host.install(service("suite"));
+        host.install(service("suite").account(ACCOUNT));
         host.install(service("suite-top").needs("suite".parse().unwrap()));
         host.install_program(&path(PROGRAM), |_, arguments, input| {
             let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
@@ -147,6 +148,10 @@ impl ServiceTransportFixture for Simulated {
 
     fn service(&self) -> ServiceName {
         "suite".parse().unwrap()
+    }
+
+    fn account(&self) -> Option<String> {
+        Some(ACCOUNT.to_owned())
     }
 
     fn dependent(&self) -> Option<ServiceName> {

@@ -16,6 +16,15 @@ pub(crate) enum Way {
     WritesInTwo,
     LeavesTheOldBeside,
     ReplacesByRemoving,
+    RenamesByCopying,
+    RenamesOverNothing,
+    RenamesNothing,
+    MovesNowhere,
+    RenamesInTwo,
+    LosesWhatItCanNotRename,
+    RenamesThroughLinks,
+    RenamesAfresh,
+    DoesHalfOfWhatItCanNot,
     CopiesAfresh,
     CopiesOver,
     RemovesNothing,
@@ -37,6 +46,8 @@ pub(crate) enum Way {
     KnowsNoDelayedStart,
     EnablesToStart,
     TellsNoDependencies,
+    TellsAnotherAccount,
+    TellsAnyAccount,
     // Programs.
     JoinsArguments,
     ExpandsArguments,
@@ -50,6 +61,10 @@ pub(crate) enum Way {
     SharesTheInput,
     KnowsNoProcess,
     KnowsAnyProcess,
+    DropsPrefixes,
+    ExpandsSecrets,
+    TellsSecrets,
+    LogsSecrets,
     // Registries.
     TellsEmptyForNothing,
     TrimsTexts,
@@ -58,6 +73,8 @@ pub(crate) enum Way {
     HasOneValue,
     RemovesAnything,
     CutsNamesAtBlanks,
+    /// No way of being broken: what ports need not do is not done.
+    LeavesTheDefaults,
 }
 
 /// Each way, and checks that must find it; the first says in which suite.
@@ -88,6 +105,33 @@ pub(crate) const WAYS: &[(Way, &[&str])] = &[
         ],
     ),
     (
+        Way::RenamesByCopying,
+        &["files/renames", "files/renames-or-changes-nothing"],
+    ),
+    (Way::RenamesOverNothing, &["files/renames-over-a-file"]),
+    (Way::RenamesNothing, &["files/renames-only-what-is-there"]),
+    (Way::MovesNowhere, &["files/renames-into-no-folder"]),
+    (Way::RenamesInTwo, &["files/renames-at-once"]),
+    (
+        Way::LosesWhatItCanNotRename,
+        &[
+            "files/renames-over-nothing-held-open",
+            "files/renames-over-nothing-read-only",
+        ],
+    ),
+    (Way::RenamesThroughLinks, &["files/renames-over-no-link"]),
+    (
+        Way::RenamesAfresh,
+        &[
+            "files/brings-permissions-along",
+            "files/brings-read-only-along",
+        ],
+    ),
+    (
+        Way::DoesHalfOfWhatItCanNot,
+        &["files/renames-or-changes-nothing"],
+    ),
+    (
         Way::CopiesAfresh,
         &["files/copies", "files/keeps-permissions"],
     ),
@@ -95,7 +139,10 @@ pub(crate) const WAYS: &[(Way, &[&str])] = &[
     (Way::RemovesNothing, &["files/removes"]),
     (Way::ListsNoFolderAsEmpty, &["files/lists"]),
     (Way::ListsTheFirst, &["files/lists"]),
-    (Way::AsksTheShell, &["files/takes-any-name"]),
+    (
+        Way::AsksTheShell,
+        &["files/takes-any-name", "files/renames-to-any-name"],
+    ),
     (Way::CutsLongFiles, &["files/refuses-what-is-too-long"]),
     (Way::ReadsFolders, &["files/reads-no-folder"]),
     (Way::FollowsLinks, &["files/follows-no-link"]),
@@ -117,7 +164,18 @@ pub(crate) const WAYS: &[(Way, &[&str])] = &[
     (Way::KnowsNoDelayedStart, &["services/sets-start-types"]),
     (Way::EnablesToStart, &["services/starts-nothing-disabled"]),
     (Way::TellsNoDependencies, &["services/minds-dependents"]),
-    (Way::WaitsForNobody, &["services/says-who-is-out-of-reach"]),
+    (Way::TellsAnotherAccount, &["services/tells-the-account"]),
+    (
+        Way::TellsAnyAccount,
+        &["services/knows-no-account-of-nothing"],
+    ),
+    (
+        Way::WaitsForNobody,
+        &[
+            "services/says-who-is-out-of-reach",
+            "services/knows-no-account-of-nothing",
+        ],
+    ),
     (Way::JoinsArguments, &["commands/passes-arguments"]),
     (
         Way::ExpandsArguments,
@@ -125,11 +183,27 @@ pub(crate) const WAYS: &[(Way, &[&str])] = &[
     ),
     (Way::TrimsInput, &["commands/passes-input"]),
     (Way::NeedsInput, &["commands/ends-the-input"]),
-    (Way::ForgetsCodes, &["commands/tells-exit-codes"]),
+    (
+        Way::ForgetsCodes,
+        &[
+            "commands/tells-exit-codes",
+            "commands/exposes-and-tells-exit-codes",
+        ],
+    ),
     (Way::MixesOutputs, &["commands/keeps-the-outputs-apart"]),
     (Way::KeepsAllOutput, &["commands/bounds-the-outputs"]),
     (Way::DropsOddOutput, &["commands/bears-any-output"]),
-    (Way::FindsAnyProgram, &["commands/looks-for-no-program"]),
+    (
+        Way::FindsAnyProgram,
+        &[
+            "commands/looks-for-no-program",
+            "commands/exposes-to-no-other-program",
+        ],
+    ),
+    (Way::DropsPrefixes, &["commands/exposes-arguments"]),
+    (Way::ExpandsSecrets, &["commands/exposes-hostile-arguments"]),
+    (Way::TellsSecrets, &["commands/exposes-to-nobody-else"]),
+    (Way::LogsSecrets, &["commands/exposes-to-nobody-else"]),
     (Way::SharesTheInput, &["commands/works-beside-itself"]),
     (Way::KnowsNoProcess, &["commands/knows-a-process"]),
     (

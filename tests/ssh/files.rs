@@ -149,3 +149,19 @@ async fn a_copy_is_the_scripts() {
     let error = hosts.copy(&host, &from, &to).await.unwrap_err();
     assert_eq!(error.code(), Some(codes::FILE_EXISTS));
 }
+
+#[tokio::test]
+async fn a_file_stays_in_its_folder_and_is_renamed_in_one_step_or_not_at_all() {
+    let server = server(|_, _| panic!("a script was sent")).await;
+    let (hosts, host) = server.hosts();
+    let (from, beside) = (path(TARGET), path(r"C:\R&D\b.config"));
+    for elsewhere in [r"C:\b.config", r"C:\R&D\x\b.config"] {
+        let renamed = hosts.rename(&host, &from, &path(elsewhere)).await;
+        assert_eq!(renamed.unwrap_err().code(), Some(codes::ACCESS_DENIED));
+    }
+    // It takes a server that renames over files, which this one does not.
+    let error = hosts.rename(&host, &from, &beside).await.unwrap_err();
+    assert_eq!(lost(&error), TransportErrorKind::Unsupported);
+    assert_eq!(server.disk().names().len(), 1);
+    assert_eq!(server.disk().content(TARGET).as_deref(), Some("old"));
+}

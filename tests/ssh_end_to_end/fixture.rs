@@ -176,6 +176,10 @@ impl ServiceTransportFixture for Server {
     fn service(&self) -> ServiceName {
         SUITE_SERVICE.parse().unwrap()
     }
+
+    fn account(&self) -> Option<String> {
+        Some("LocalSystem".to_owned())
+    }
 }
 
 impl RegistryTransportFixture for Server {

@@ -13,8 +13,8 @@ use scorch_recovery::conformance::hosts::{
 };
 use scorch_recovery::names::{HostName, HostPath, ServiceName};
 use scorch_recovery::transport::{
-    CommandOutput, CommandTransport, FileTransport, HostCommand, HostError, ProcessStatus,
-    RegistryTransport, RegistryView, ServiceTransport, StartType,
+    CommandArgument, CommandOutput, CommandTransport, ExposingCommand, FileTransport, HostCommand,
+    HostError, ProcessStatus, RegistryTransport, RegistryView, ServiceTransport, StartType,
 };
 use windows_sys::Win32::Storage::FileSystem::FILE_SHARE_READ;
 use winreg::RegKey;
@@ -175,6 +175,10 @@ impl ServiceTransportFixture for Fixture {
         "scorch-suite".parse().unwrap()
     }
 
+    fn account(&self) -> Option<String> {
+        Some("LocalSystem".to_owned())
+    }
+
     fn start_types(&self) -> &[StartType] {
         // Wine knows no delayed start.
         &[StartType::Automatic, StartType::Disabled, StartType::Manual]
@@ -200,6 +204,20 @@ impl CommandTransport for Playing {
             standard_input: command.standard_input.clone(),
         };
         self.0.run(host, &command).await
+    }
+
+    async fn run_exposing(
+        &self,
+        host: &HostName,
+        command: &ExposingCommand,
+    ) -> Result<CommandOutput, HostError> {
+        let mut arguments = vec![CommandArgument::Plain(PART.to_owned())];
+        arguments.extend(command.arguments.iter().cloned());
+        let command = ExposingCommand {
+            program: command.program.clone(),
+            arguments,
+        };
+        self.0.run_exposing(host, &command).await
     }
 
     async fn process(

@@ -99,6 +99,12 @@ impl FileTransport for SshHosts {
         let connection = self.connection(host).await?;
         let files = RemoteFiles::begin(&connection, &self.host(host)?.endpoint).await?;
         let renamed = async {
+            if from.sibling(to.file_name()).ok().as_ref() != Some(to) {
+                return Err(HostError::refused(
+                    codes::ACCESS_DENIED,
+                    format!("{to}: a file is renamed in its folder only"),
+                ));
+            }
             files.check_renames()?;
             files.file(from).await?;
             if files.look(to).await?.is_some() {

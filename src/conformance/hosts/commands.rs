@@ -1,5 +1,7 @@
 //! Programs get what they are given, and are told apart by what they answer.
 
+mod exposing;
+
 use std::sync::Arc;
 
 use super::expectation::{done, or_refused, out_of_reach, refused, unreachable_host};
@@ -7,7 +9,9 @@ use super::fixture::CommandTransportFixture;
 use crate::conformance::check::{Check, Outcome, check, expect, expect_same, miss, not_applicable};
 use crate::names::HostPath;
 use crate::secret::Secret;
-use crate::transport::{CommandOutput, HostCommand, HostError, codes};
+use crate::transport::{
+    CommandArgument, CommandOutput, ExposingCommand, HostCommand, HostError, codes,
+};
 
 pub(super) const CHECKS: &[Check<Scene>] = &[
     check!("commands/passes-arguments", passes_arguments),
@@ -23,6 +27,20 @@ pub(super) const CHECKS: &[Check<Scene>] = &[
     check!("commands/bears-any-output", bears_any_output),
     check!("commands/looks-for-no-program", looks_for_no_program),
     check!("commands/works-beside-itself", works_beside_itself),
+    check!("commands/exposes-arguments", exposing::passes_arguments),
+    check!(
+        "commands/exposes-hostile-arguments",
+        exposing::passes_hostile_arguments
+    ),
+    check!(
+        "commands/exposes-and-tells-exit-codes",
+        exposing::tells_exit_codes
+    ),
+    check!(
+        "commands/exposes-to-no-other-program",
+        exposing::looks_for_no_program
+    ),
+    check!("commands/exposes-to-nobody-else", exposing::keeps_secrets),
     check!("commands/knows-a-process", knows_a_process),
     check!(
         "commands/knows-that-a-process-ended",
@@ -305,5 +323,10 @@ async fn says_who_is_out_of_reach(scene: &Scene) -> Outcome {
         arguments: vec!["words".to_owned()],
         standard_input: None,
     };
-    out_of_reach(scene.0.transport().run(&host, &command).await)
+    out_of_reach(scene.0.transport().run(&host, &command).await)?;
+    let command = ExposingCommand {
+        program: command.program,
+        arguments: vec![CommandArgument::Plain("words".to_owned())],
+    };
+    out_of_reach(scene.0.transport().run_exposing(&host, &command).await)
 }

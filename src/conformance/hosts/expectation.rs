@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::conformance::check::{Outcome, expect, miss, not_applicable};
 use crate::names::HostName;
-use crate::transport::{HostError, codes};
+use crate::transport::{HostError, TransportErrorKind, codes};
 
 use super::fixture::HostFixture;
 
@@ -74,4 +74,9 @@ pub(super) fn or_refused<T>(what: &str, result: Result<T, HostError>) -> Outcome
             error.to_string(),
         )),
     }
+}
+
+/// Whether the port says that it can't do this.
+pub(super) fn is_unsupported<T>(result: &Result<T, HostError>) -> bool {
+    matches!(result, Err(HostError::Lost(error)) if error.kind() == TransportErrorKind::Unsupported)
 }

@@ -1,15 +1,14 @@
 //! Files are written whole, or not at all.
 
+mod renaming;
 mod replacing;
+mod scene;
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+pub(super) use scene::Scene;
 
 use super::expectation::{done, out_of_reach, refused, refused_anyhow, unreachable_host};
-use super::fixture::FileTransportFixture;
 use crate::conformance::check::{Check, Outcome, check, expect, expect_same, miss, not_applicable};
-use crate::names::{HostName, HostPath};
-use crate::transport::{FileTransport, LONGEST_FILE, codes};
+use crate::transport::{LONGEST_FILE, codes};
 
 pub(super) const CHECKS: &[Check<Scene>] = &[
     check!("files/tells-nothing-of-nothing", tells_nothing_of_nothing),
@@ -40,6 +39,39 @@ pub(super) const CHECKS: &[Check<Scene>] = &[
         replacing::keeps_what_is_read_only
     ),
     check!("files/keeps-permissions", replacing::keeps_permissions),
+    check!("files/renames", renaming::renames),
+    check!("files/renames-over-a-file", renaming::renames_over_a_file),
+    check!(
+        "files/renames-only-what-is-there",
+        renaming::renames_only_what_is_there
+    ),
+    check!(
+        "files/renames-into-no-folder",
+        renaming::renames_into_no_folder
+    ),
+    check!("files/renames-at-once", renaming::renames_at_once),
+    check!(
+        "files/renames-over-nothing-held-open",
+        renaming::renames_over_nothing_held_open
+    ),
+    check!(
+        "files/renames-over-nothing-read-only",
+        renaming::renames_over_nothing_read_only
+    ),
+    check!("files/renames-over-no-link", renaming::renames_over_no_link),
+    check!(
+        "files/brings-permissions-along",
+        renaming::brings_permissions_along
+    ),
+    check!(
+        "files/brings-read-only-along",
+        renaming::brings_read_only_along
+    ),
+    check!("files/renames-to-any-name", renaming::renames_to_any_name),
+    check!(
+        "files/renames-or-changes-nothing",
+        renaming::renames_or_changes_nothing
+    ),
     check!("files/copies", copies),
     check!("files/never-copies-over", never_copies_over),
     check!("files/removes", removes),
@@ -64,75 +96,6 @@ const NAMES: &[&str] = &[
     "-rf.txt",
     "\u{2019}typographic\u{2018}.txt",
 ];
-
-/// What a check has at hand.
-#[derive(Clone, Debug)]
-pub(super) struct Scene(pub(super) Arc<dyn FileTransportFixture>);
-
-/// A port, and the host and folder it works in.
-struct Files {
-    port: Box<dyn FileTransport>,
-    host: HostName,
-    folder: HostPath,
-}
-
-impl Scene {
-    fn files(&self) -> Files {
-        Files {
-            port: self.0.transport(),
-            host: self.0.host(),
-            folder: self.0.folder(),
-        }
-    }
-}
-
-impl Files {
-    fn path(&self, leaf: &str) -> Outcome<HostPath> {
-        self.folder
-            .child(leaf)
-            .map_err(|error| miss("a folder whose files can be named", error.to_string()))
-    }
-
-    /// Makes a file for the check.
-    async fn file(&self, leaf: &str, content: &[u8]) -> Outcome<HostPath> {
-        let path = self.path(leaf)?;
-        let made = self.port.write_new(&self.host, &path, content).await;
-        done("a new file", made)?;
-        Ok(path)
-    }
-
-    async fn expect_content(&self, what: &str, path: &HostPath, content: &[u8]) -> Outcome {
-        let read = done(what, self.port.read(&self.host, path).await)?;
-        expect(
-            read == content,
-            format!("{what}: {} bytes, as written", content.len()),
-            || format!("{} bytes: {}", read.len(), beginning(&read)),
-        )
-    }
-
-    async fn expect_nothing(&self, what: &str, path: &HostPath) -> Outcome {
-        let status = done(what, self.port.stat(&self.host, path).await)?;
-        expect(status.is_none(), what, || format!("{status:?}"))
-    }
-
-    async fn expect_names(&self, names: &[&str]) -> Outcome {
-        let seen = self.port.list(&self.host, &self.folder).await;
-        let seen: BTreeSet<String> = done("the names in the folder", seen)?.into_iter().collect();
-        let wanted: BTreeSet<String> = names.iter().map(|&name| name.to_owned()).collect();
-        expect_same("the names in the folder", &wanted, &seen)
-    }
-
-    async fn away(&self, paths: &[&HostPath]) -> Outcome {
-        for path in paths {
-            done("its removal", self.port.remove(&self.host, path).await)?;
-        }
-        Ok(())
-    }
-}
-
-fn beginning(content: &[u8]) -> String {
-    String::from_utf8_lossy(&content[..content.len().min(40)]).into_owned()
-}
 
 async fn tells_nothing_of_nothing(scene: &Scene) -> Outcome {
     let files = scene.files();
@@ -395,5 +358,7 @@ async fn says_who_is_out_of_reach(scene: &Scene) -> Outcome {
     let path = files.path("none.txt")?;
     out_of_reach(files.port.stat(&host, &path).await)?;
     out_of_reach(files.port.read(&host, &path).await)?;
-    out_of_reach(files.port.write_new(&host, &path, b"new").await)
+    out_of_reach(files.port.write_new(&host, &path, b"new").await)?;
+    let other = files.path("other.txt")?;
+    out_of_reach(files.port.rename(&host, &path, &other).await)
 }

@@ -63,6 +63,11 @@ pub trait ServiceTransportFixture: HostFixture {
     /// A service for the suite alone: stopped, of start type manual, one that starts and stops when it is told to.
     fn service(&self) -> ServiceName;
 
+    /// The account that [`service`](Self::service) runs as. `None`, the default: it is not told.
+    fn account(&self) -> Option<String> {
+        None
+    }
+
     /// The start types that the host's service manager can tell apart. Default: all.
     fn start_types(&self) -> &[StartType] {
         &[

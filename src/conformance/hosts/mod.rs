@@ -10,7 +10,8 @@
 //! [`Report`](super::Report). Each check makes a port of its own in a runtime of its own. The suite
 //! touches what the fixture names: one folder, one service, one key of the registry; it leaves the
 //! folder as empty and the service as stopped as it found them, where the port lets it. What a fixture can't
-//! set up (a file held open, say) is reported as not applicable.
+//! set up (a file held open, say) is reported as not applicable, and so is what a port need not do and says
+//! that it does not: to rename files, to put secrets on command lines, to tell accounts.
 //!
 //! Programs that are run are one: the example `played_program` of this crate, which uses nothing but
 //! the standard library and does what its first argument says.

@@ -23,6 +23,11 @@ pub(super) const CHECKS: &[Check<Scene>] = &[
     check!("services/sets-start-types", sets_start_types),
     check!("services/starts-nothing-disabled", starts_nothing_disabled),
     check!("services/minds-dependents", minds_dependents),
+    check!("services/tells-the-account", tells_the_account),
+    check!(
+        "services/knows-no-account-of-nothing",
+        knows_no_account_of_nothing
+    ),
     check!(
         "services/says-who-is-out-of-reach",
         says_who_is_out_of_reach
@@ -273,6 +278,46 @@ async fn minds_dependents(scene: &Scene) -> Outcome {
     services.stop().await?;
     services.is(ServiceState::Stopped).await?;
     outcome
+}
+
+/// The account that the port tells for the service; not applicable to a port that tells none.
+async fn account(services: &Services) -> Outcome<String> {
+    let told = services.port.account(&services.host, &services.service);
+    match done("its account", told.await)? {
+        Some(account) => Ok(account),
+        None => not_applicable("the port tells no accounts"),
+    }
+}
+
+async fn tells_the_account(scene: &Scene) -> Outcome {
+    let Some(wanted) = scene.0.account() else {
+        return not_applicable("it is not told which account the service runs as");
+    };
+    let told = account(&scene.services()).await?;
+    expect(
+        told.to_lowercase() == wanted.to_lowercase(),
+        format!("the account {wanted}"),
+        || told,
+    )
+}
+
+async fn knows_no_account_of_nothing(scene: &Scene) -> Outcome {
+    let services = scene.services();
+    account(&services).await?;
+    let (port, host) = (&services.port, &services.host);
+    for name in [
+        "scorch-no-such-service",
+        "no such 'service' & ^ $x",
+        "Dienst Büro",
+    ] {
+        let none: ServiceName = name.parse().map_err(|_| miss("a name", name))?;
+        let missing = [codes::SERVICE_DOES_NOT_EXIST];
+        refused("its account", &missing, port.account(host, &none).await)?;
+    }
+    match scene.0.unreachable_host() {
+        Some(host) => out_of_reach(port.account(&host, &services.service).await),
+        None => Ok(()),
+    }
 }
 
 async fn says_who_is_out_of_reach(scene: &Scene) -> Outcome {

@@ -199,7 +199,8 @@ impl HostFiles {
     pub(super) fn rename(&self, from: &HostPath, to: &HostPath) -> Result<(), HostError> {
         let source = self.file(from)?;
         let target = self.locate(to)?;
-        self.check_free(&source, codes::SHARING_VIOLATION)?;
+        // One that is read-only may get another name.
+        self.check_let_go(&source, codes::SHARING_VIOLATION)?;
         // As over a file that is replaced (seen under Wine: 5).
         self.check_free(&target, codes::ACCESS_DENIED)?;
         if target.is_dir() || source.parent() != target.parent() {
@@ -210,6 +211,9 @@ impl HostFiles {
         let mut notes = self.notes();
         notes.names.remove(&source);
         let acl = notes.acls.remove(&source);
+        if notes.read_only.remove(&source) {
+            notes.read_only.insert(target.clone());
+        }
         // What the file had, it has; what the one in its place had is gone.
         match acl {
             Some(acl) => notes.acls.insert(target, acl),
@@ -229,11 +233,14 @@ impl HostFiles {
     }
 
     fn check_free(&self, place: &std::path::Path, held: u32) -> Result<(), HostError> {
-        let notes = self.notes();
-        if notes.read_only.contains(place) {
+        if self.notes().read_only.contains(place) {
             return Err(refused(codes::ACCESS_DENIED));
         }
-        if notes.held.iter().any(|other| other == place) {
+        self.check_let_go(place, held)
+    }
+
+    fn check_let_go(&self, place: &std::path::Path, held: u32) -> Result<(), HostError> {
+        if self.notes().held.iter().any(|other| other == place) {
             return Err(refused(held));
         }
         Ok(())

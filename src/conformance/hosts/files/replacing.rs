@@ -1,9 +1,10 @@
 //! A file is replaced at once or not at all, and stays what it was but for its content.
 
 use super::super::expectation::{done, refused};
-use super::{Scene, beginning};
+use super::scene::{Scene, beginning};
 use crate::conformance::check::{Outcome, expect, expect_same, miss, not_applicable};
-use crate::transport::codes;
+use crate::names::HostPath;
+use crate::transport::{HostError, codes};
 
 pub(super) async fn replaces(scene: &Scene) -> Outcome {
     let files = scene.files();
@@ -33,55 +34,68 @@ pub(super) async fn replaces_only_what_is_there(scene: &Scene) -> Outcome {
 /// Whoever reads meanwhile sees the old file or the new one.
 pub(super) async fn replaces_at_once(scene: &Scene) -> Outcome {
     let files = scene.files();
-    let reader = scene.0.transport();
     let contents = [vec![b'a'; 200_000], vec![b'b'; 100_000]];
     let path = files.file("atomic.bin", &contents[0]).await?;
     let writing = async {
         let mut replaced = 0;
         for turn in 0..40 {
-            match files
-                .port
-                .replace(&files.host, &path, &contents[turn % 2])
-                .await
-            {
-                Ok(()) => replaced += 1,
-                // The reader holds it open just now.
-                Err(error)
-                    if matches!(
-                        error.code(),
-                        Some(codes::ACCESS_DENIED | codes::SHARING_VIOLATION)
-                    ) => {}
-                Err(error) => {
-                    return Err(miss(
-                        "a replacement, or a file held open",
-                        error.to_string(),
-                    ));
-                }
-            }
+            let new = &contents[turn % 2];
+            let answer = files.port.replace(&files.host, &path, new).await;
+            replaced += usize::from(is_done_or_busy("a replacement", answer)?);
             tokio::task::yield_now().await;
         }
         expect(replaced > 0, "a replacement", || "none in 40".to_owned())
     };
+    while_read(scene, &path, &contents, writing).await?;
+    files.away(&[&path]).await
+}
+
+/// Whether it was done, or refused because the file is held open just now: by who reads it.
+pub(super) fn is_done_or_busy(what: &str, answer: Result<(), HostError>) -> Outcome<bool> {
+    let busy = [codes::ACCESS_DENIED, codes::SHARING_VIOLATION];
+    match answer {
+        Ok(()) => Ok(true),
+        Err(error) if error.code().is_some_and(|code| busy.contains(&code)) => Ok(false),
+        Err(error) => Err(miss(
+            format!("{what}, or a file held open"),
+            error.to_string(),
+        )),
+    }
+}
+
+/// Writes, and reads the file meanwhile through a port of its own: it is there, with one of the contents.
+pub(super) async fn while_read(
+    scene: &Scene,
+    path: &HostPath,
+    contents: &[Vec<u8>],
+    writing: impl Future<Output = Outcome>,
+) -> Outcome {
+    let (reader, host) = (scene.0.transport(), scene.0.host());
+    let wanted = "the old file or the new one";
     tokio::pin!(writing);
     loop {
         tokio::select! {
             biased;
-            read = reader.read(&files.host, &path) => {
-                // It may be held by the one who writes.
-                let Ok(read) = read else { continue };
-                expect(contents.contains(&read), "the old file or the new one", || {
-                    format!("{} bytes: {}", read.len(), beginning(&read))
-                })?;
+            read = reader.read(&host, path) => {
+                match read {
+                    Ok(read) => expect(contents.contains(&read), wanted, || {
+                        format!("{} bytes: {}", read.len(), beginning(&read))
+                    })?,
+                    Err(error) if error.code() == Some(codes::FILE_NOT_FOUND) => {
+                        return Err(miss(wanted, error.to_string()));
+                    }
+                    // It may be held by the one who writes.
+                    Err(_) => {}
+                }
                 tokio::select! {
                     biased;
-                    end = &mut writing => { end?; break }
+                    end = &mut writing => return end,
                     () = tokio::task::yield_now() => {}
                 }
             }
-            end = &mut writing => { end?; break }
+            end = &mut writing => return end,
         }
     }
-    files.away(&[&path]).await
 }
 
 pub(super) async fn is_whole_when_given_up(scene: &Scene) -> Outcome {
