@@ -282,7 +282,11 @@ async fn permissions_are_put_back_too_and_a_name_that_leads_elsewhere_is_refused
         let write = DataStoreConfig::write(&named(name), &world.config("New"));
         let write = write.strategy(DataStoreStrategy::HostProvided);
         let read = DataStoreConfig::read(&named(name)).run(&cx).await;
-        for error in [write.run(&cx).await.unwrap_err(), read.unwrap_err()] {
+        for error in [
+            write.run(&cx).await.unwrap_err(),
+            write.observe(&cx).await.unwrap_err(),
+            read.unwrap_err(),
+        ] {
             assert_eq!(
                 (error.kind(), error.effect()),
                 (ErrorKind::Incompatible, Effect::None)

@@ -158,7 +158,12 @@ async fn a_name_that_leads_to_another_host_fails_alone_and_nothing_is_changed_th
     let restarted = ServiceControl::restart(&rb01).run(&cx).await.unwrap();
     assert_eq!(starts(), before);
     let given = ServiceControl::give_back(&seen).run(&cx).await.unwrap();
-    for failure in [&restarted.hosts[0].failure, &given.hosts[1].failure] {
+    let looked = ServiceControl::status(&rb01).run(&cx).await.unwrap();
+    for failure in [
+        &restarted.hosts[0].failure,
+        &given.hosts[1].failure,
+        &looked.hosts[0].failure,
+    ] {
         let failure = failure.as_ref().unwrap();
         assert_eq!(
             (failure.kind, failure.effect),

@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::names::{HostName, HostPath};
 use crate::operation::Observation;
+use crate::orchestrator::computer;
 use crate::orchestrator::host_files::HostFiles;
 use crate::orchestrator::host_registry::HostRegistry;
 
@@ -21,6 +22,7 @@ pub(super) async fn observe(
     settings_file: Option<&HostPath>,
 ) -> Result<Observation> {
     let files = HostFiles::of(cx, host)?;
+    computer::require(cx, host).await?;
     if let DataStoreStrategy::SqlAlias(alias) = strategy {
         let registry = HostRegistry::of(cx, host)?;
         let mut set = Vec::new();

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::names::{HostName, HostPath, ServiceName};
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
-use crate::orchestrator::{Deployment, DeploymentHost};
+use crate::orchestrator::{Deployment, DeploymentHost, computer};
 use crate::transport::{ServiceState, ServiceStatus};
 
 const NAME: &str = "look at services";
@@ -96,7 +96,8 @@ impl DeploymentServices {
 /// Looks at the services of a deployment.
 ///
 /// # Contract
-/// * Reads only. A host that can't be looked at has its failure in the output; the others are told.
+/// * Reads only. A host that can't be looked at, or whose name leads to another computer, has its failure in the
+///   output; the others are told.
 /// * Where the context has a port to programs, the processes of `omonitor` and `oremoting` are told
 ///   with program and start: evidence for ending them if they hang.
 ///
@@ -153,6 +154,7 @@ async fn look(cx: &Context, slots: &Slots, host: DeploymentHost) -> HostServices
 }
 
 async fn seen(calls: &HostCalls<'_>, host: &DeploymentHost) -> Result<Vec<SeenService>> {
+    computer::require(calls.cx, calls.host).await?;
     let mut services = Vec::new();
     for (service, status) in look_at(calls, host).await? {
         let process = match &status {
