@@ -154,6 +154,18 @@ async fn who_owns_the_database_or_lacks_a_right_proves_nothing() {
     assert_eq!(verified.unproved_roles.len(), 2);
     assert_eq!(verified.users[0].roles, Vec::<String>::new());
 
+    sql(&world, "REVOKE SELECT ON dbo.CONFIGURATION FROM service").await;
+    let without = verify("SQL01").leaving_out_configurations();
+    let left = without.clone().trusting(&verified.modules);
+    let left = left.run(&world.context()).await.unwrap();
+    assert_eq!(left.users[0].keys.columns.len(), 1);
+    let error = run_error(&world, without.as_at_backup(&verified)).await;
+    assert_error(
+        &error,
+        (ErrorKind::InvalidInput, Effect::None),
+        "what was counted at the backup",
+    );
+
     sql(&world, "ALTER ROLE db_owner ADD MEMBER service").await;
     let error = trusted(&world).await.unwrap_err();
     assert_error(&error, (ErrorKind::InvalidInput, Effect::None), "an owner");

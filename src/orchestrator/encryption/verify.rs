@@ -93,6 +93,14 @@ impl VerifyEncryption {
         self
     }
 
+    /// Leaves `dbo.CONFIGURATION.DataValue` out, for users that may not SELECT from it: whether
+    /// Orchestrator's roles may is unconfirmed. Of its values nothing is proved then, and what was counted
+    /// at the backup can't be left out.
+    pub fn leaving_out_configurations(mut self) -> Self {
+        self.columns_if_there.clear();
+        self
+    }
+
     /// Consents to running the procedures of a database with this code. It was read where the database
     /// came from, by [`Database::modules`](crate::sql::Database::modules): at the backup, of the
     /// database itself.
