@@ -35,9 +35,8 @@ async fn a_restart_restarts_what_ran_once_and_in_order() {
     let verdicts = ServiceControl::restart(&world.deployment)
         .run(&world.context())
         .await
-        .unwrap()
-        .check()
         .unwrap();
+    verdicts.check().unwrap();
     assert_eq!(world.running(), before, "what was down stays down");
     let changes: Vec<String> = world
         .hosts
@@ -86,7 +85,7 @@ async fn the_order_is_that_of_the_service_manager() {
         .run(&cx)
         .await
         .unwrap();
-    let _ = stopped.check().unwrap();
+    stopped.check().unwrap();
     let trace = world.hosts.faults().take_trace();
     let stops: Vec<&String> = trace
         .iter()
@@ -103,7 +102,7 @@ async fn the_order_is_that_of_the_service_manager() {
     assert_eq!(stop.observe(&cx).await.unwrap(), Observation::Done);
     let start = ServiceControl::start(&world.deployment);
     assert_eq!(start.observe(&cx).await.unwrap(), Observation::NotDone);
-    let _ = start.run(&cx).await.unwrap().check().unwrap();
+    start.run(&cx).await.unwrap().check().unwrap();
     assert_eq!(start.observe(&cx).await.unwrap(), Observation::Done);
     world.assert_all_run();
 }
@@ -187,7 +186,7 @@ async fn a_stop_that_takes_effect_late_is_started_again() {
         .run(&world.context())
         .await
         .unwrap();
-    let _ = verdicts.check().unwrap();
+    verdicts.check().unwrap();
     tokio::time::sleep(Duration::from_secs(600)).await;
     world.assert_all_run();
     assert!(
@@ -210,7 +209,7 @@ async fn a_service_that_runs_on_for_a_while_is_told_to_stop_once() {
     let stop = ServiceControl::stop(&deployment)
         .run(&world.context())
         .await;
-    drop(stop.unwrap().check().unwrap());
+    stop.unwrap().check().unwrap();
     let stops = world.hosts.faults().take_trace();
     let stops = stops
         .iter()
@@ -284,7 +283,8 @@ async fn what_hangs_is_ended_only_where_that_is_allowed() {
             .contains("omonitor on MS01")
     );
     let stop = ServiceControl::stop(&world.deployment).ending(&seen);
-    let verdicts = stop.run(&cx).await.unwrap().check().unwrap();
+    let verdicts = stop.run(&cx).await.unwrap();
+    verdicts.check().unwrap();
     assert!(verdicts.hosts[0].services[1].was_ended);
     assert!(!world.host("MS01").has_process(process.unwrap()));
 }
@@ -377,7 +377,7 @@ async fn a_deployment_is_quiet_until_it_is_given_back() {
     assert_eq!(again.before, quieted.before);
     let give_back = ServiceControl::give_back(&quieted.before);
     assert_eq!(give_back.observe(&cx).await.unwrap(), Observation::NotDone);
-    let _ = give_back.run(&cx).await.unwrap().check().unwrap();
+    give_back.run(&cx).await.unwrap().check().unwrap();
     assert_eq!(world.standing(), before);
     assert_eq!(give_back.observe(&cx).await.unwrap(), Observation::Done);
     let json = serde_json::to_string(&quiet).unwrap();
@@ -442,13 +442,14 @@ async fn a_service_that_is_not_installed_is_told() {
         .run(&cx)
         .await
         .unwrap();
-    let oremoting = &seen.check().unwrap().hosts[1].services[1];
+    seen.check().unwrap();
+    let oremoting = &seen.hosts[1].services[1];
     assert_eq!(
         (oremoting.service.as_str(), oremoting.status.is_none()),
         ("oremoting", true)
     );
     let restart = ServiceControl::restart(&world.deployment);
-    let _ = restart.run(&cx).await.unwrap().check().unwrap();
+    restart.run(&cx).await.unwrap().check().unwrap();
 }
 
 #[tokio::test(start_paused = true)]

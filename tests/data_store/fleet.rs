@@ -81,7 +81,7 @@ async fn reconfigure(
     let took = began.elapsed();
     let mut trace = hosts.faults().take_trace();
     trace.retain(|call| call.starts_with('H'));
-    let written = written.check().unwrap();
+    written.check().unwrap();
     assert_eq!(written.hosts.len(), 201);
     for name in names() {
         let host: HostName = named(&name);

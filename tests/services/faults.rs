@@ -38,12 +38,12 @@ async fn run(world: &World, what: What, fault: Option<HostFault>) -> Result<(), 
     match what {
         What::Restart => {
             let verdicts = ServiceControl::restart(&world.deployment).run(&cx).await?;
-            verdicts.check().map(drop)
+            verdicts.check()
         }
         What::Quiet => ServiceControl::quiet(&seen).run(&cx).await.map(drop),
         What::GiveBack => {
             let verdicts = ServiceControl::give_back(&seen).run(&cx).await?;
-            verdicts.check().map(drop)
+            verdicts.check()
         }
     }
 }

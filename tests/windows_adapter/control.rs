@@ -72,6 +72,12 @@ fn one(verdicts: ServiceVerdicts) -> HostVerdict {
     verdict
 }
 
+/// That of the host, which went well.
+fn well(verdicts: ServiceVerdicts) -> HostVerdict {
+    verdicts.check().unwrap();
+    one(verdicts)
+}
+
 fn process(verdict: &HostVerdict, name: &str) -> Option<u32> {
     let mut services = verdict.services.iter();
     services
@@ -89,19 +95,15 @@ pub(crate) async fn restarts() {
         hosts().start(&this_host(), &service.name).await.unwrap();
         service.is(&hosts(), ServiceState::Running).await;
     }
-    let seen = ServiceControl::status(&deployment)
-        .run(&cx)
-        .await
-        .unwrap()
-        .check()
-        .unwrap();
+    let seen = ServiceControl::status(&deployment).run(&cx).await.unwrap();
+    seen.check().unwrap();
     let before = |name: &str| {
         let mut services = seen.hosts[0].services.iter();
         let seen = services.find(|seen| seen.service.as_str() == name).unwrap();
         seen.status.as_ref().unwrap().process_id
     };
     let restarted = ServiceControl::restart(&deployment).run(&cx).await.unwrap();
-    let verdict = one(restarted.check().unwrap());
+    let verdict = well(restarted);
     for name in ["omanagement", "omonitor"] {
         let process = process(&verdict, name);
         assert!(
@@ -112,7 +114,7 @@ pub(crate) async fn restarts() {
     assert_eq!(process(&verdict, "oremoting"), None);
     stopped.is(&hosts(), ServiceState::Stopped).await;
     let stop = ServiceControl::stop(&deployment).run(&cx).await.unwrap();
-    drop(one(stop.check().unwrap()));
+    stop.check().unwrap();
     management.is(&hosts(), ServiceState::Stopped).await;
     monitor.is(&hosts(), ServiceState::Stopped).await;
 }
@@ -125,12 +127,8 @@ pub(crate) async fn ends_what_will_not_stop() {
         hosts().start(&this_host(), &service.name).await.unwrap();
         service.is(&hosts(), ServiceState::Running).await;
     }
-    let seen = ServiceControl::status(&deployment)
-        .run(&cx)
-        .await
-        .unwrap()
-        .check()
-        .unwrap();
+    let seen = ServiceControl::status(&deployment).run(&cx).await.unwrap();
+    seen.check().unwrap();
     // Without consent it is left, and what ran beside it runs again.
     let left = one(ServiceControl::restart(&deployment).run(&cx).await.unwrap());
     assert_eq!(
@@ -141,7 +139,7 @@ pub(crate) async fn ends_what_will_not_stop() {
     management.is(&hosts(), ServiceState::Running).await;
     // With what was seen it is ended, by its number, and started again.
     let restart = ServiceControl::stop(&deployment).ending(&seen);
-    let verdict = one(restart.run(&cx).await.unwrap().check().unwrap());
+    let verdict = well(restart.run(&cx).await.unwrap());
     let ended = verdict.services.iter().find(|seen| seen.was_ended).unwrap();
     assert_eq!(ended.service.as_str(), "omonitor");
     let gone = hosts()
@@ -149,21 +147,17 @@ pub(crate) async fn ends_what_will_not_stop() {
         .await;
     assert_eq!(gone.unwrap(), None, "its process goes on");
     let started = ServiceControl::start(&deployment).run(&cx).await.unwrap();
-    let verdict = one(started.check().unwrap());
+    let verdict = well(started);
     let again = process(&verdict, "omonitor");
     assert!(
         again.is_some() && again != hanging.process_id,
         "{verdict:?}"
     );
     // It hangs again; the way out is the same.
-    let seen = ServiceControl::status(&deployment)
-        .run(&cx)
-        .await
-        .unwrap()
-        .check()
-        .unwrap();
+    let seen = ServiceControl::status(&deployment).run(&cx).await.unwrap();
+    seen.check().unwrap();
     let restart = ServiceControl::restart(&deployment).ending(&seen);
-    let verdict = one(restart.run(&cx).await.unwrap().check().unwrap());
+    let verdict = well(restart.run(&cx).await.unwrap());
     assert_ne!(process(&verdict, "omonitor"), again);
     assert_eq!(
         verdict
@@ -174,12 +168,8 @@ pub(crate) async fn ends_what_will_not_stop() {
         1,
         "{verdict:?}"
     );
-    let seen = ServiceControl::status(&deployment)
-        .run(&cx)
-        .await
-        .unwrap()
-        .check()
-        .unwrap();
+    let seen = ServiceControl::status(&deployment).run(&cx).await.unwrap();
+    seen.check().unwrap();
     let stop = ServiceControl::stop(&deployment).ending(&seen);
-    drop(one(stop.run(&cx).await.unwrap().check().unwrap()));
+    stop.run(&cx).await.unwrap().check().unwrap();
 }

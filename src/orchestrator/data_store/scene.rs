@@ -283,13 +283,13 @@ impl Scene<'_> {
 
     async fn give_back(&self) -> Result<()> {
         let given = ServiceControl::give_back(&self.seen).run(self.cx).await?;
-        given.check().map(drop)
+        given.check()
     }
 
     async fn services_back(&self) -> Result<()> {
         // What runs holds the configuration that was taken back; what went down with it is started.
         let restarted = ServiceControl::restart(&self.deployment).run(self.cx).await;
         self.give_back().await?;
-        restarted?.check().map(drop)
+        restarted?.check()
     }
 }

@@ -33,7 +33,7 @@ pub(super) async fn verify(
     let verdicts = ServiceVerdicts {
         hosts: vec![verdict],
     };
-    let verdicts = verdicts.check().map_err(|error| {
+    verdicts.check().map_err(|error| {
         let services = match error.effect() {
             Effect::None => Services::Untouched,
             _ => Services::Down,

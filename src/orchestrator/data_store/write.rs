@@ -133,7 +133,8 @@ impl WriteDataStoreConfig {
         let path = find(&self.host, said, &installed, files).await;
         let path = path.map_err(untouched)?;
         let deployment = installed.deployment(&self.host);
-        let seen = ServiceControl::status(&deployment).run(cx).await?.check()?;
+        let seen = ServiceControl::status(&deployment).run(cx).await?;
+        seen.check()?;
         let mut unconfirmed = Vec::new();
         let beats =
             installed.runs_runbooks && self.has_heartbeat(cx, true, &mut unconfirmed).await?;

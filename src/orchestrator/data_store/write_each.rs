@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::names::HostName;
 use crate::operation::{Description, Observation, Operation, sealed::Sealed};
 use crate::orchestrator::HostFailure;
-use crate::orchestrator::services::{AT_A_TIME, Slots, as_error, for_each};
+use crate::orchestrator::services::{AT_A_TIME, Slots, check, for_each};
 
 const NAME: &str = "write data store configurations";
 
@@ -117,16 +117,13 @@ impl WrittenDataStoreConfigs {
         hosts.filter_map(|verdict| Some((&verdict.host, verdict.failure.as_ref()?)))
     }
 
-    /// These, if every host went well.
+    /// Makes an error of the failures, if there are any.
     ///
     /// # Errors
     /// What the first host failed with, saying it of each. The effect is `Partial` where a host went
     /// well or was changed.
-    pub fn check(self) -> Result<Self> {
-        match as_error(self.failures(), self.hosts.len()) {
-            None => Ok(self),
-            Some(error) => Err(error),
-        }
+    pub fn check(&self) -> Result<()> {
+        check(self.failures(), self.hosts.len())
     }
 }
 

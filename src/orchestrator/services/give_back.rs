@@ -127,10 +127,8 @@ pub(super) async fn compare(
     let mut not_as_seen = 0;
     let mut quiet = Vec::new();
     let deployment = crate::orchestrator::Deployment::of(hosts(seen));
-    let now = InspectServices::new(deployment)
-        .inspect(cx)
-        .await?
-        .check()?;
+    let now = InspectServices::new(deployment).inspect(cx).await?;
+    now.check()?;
     for (before, now) in seen.hosts.iter().zip(&now.hosts) {
         for ((name, before), (_, now)) in statuses(before).iter().zip(&statuses(now)) {
             let is_quiet = is_quiet(now);

@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::calls::HostCalls;
 use super::fleet::{Slots, for_each};
-use super::verdict::{HostFailure, as_error};
+use super::verdict::{HostFailure, check};
 use super::work::look_at;
 use super::{AT_A_TIME, describe};
 use crate::context::Context;
@@ -75,15 +75,13 @@ impl DeploymentServices {
         hosts.filter_map(|seen| Some((&seen.host.host, seen.failure.as_ref()?)))
     }
 
-    /// These, if every host could be looked at.
+    /// Makes an error of the failures, if there are any.
     ///
     /// # Errors
     /// What the first host failed with, saying it of each.
-    pub fn check(self) -> Result<Self> {
-        match as_error(self.failures(), self.hosts.len()) {
-            None => Ok(self),
-            Some(error) => Err(error.with_effect(crate::error::Effect::None)),
-        }
+    pub fn check(&self) -> Result<()> {
+        check(self.failures(), self.hosts.len())
+            .map_err(|error| error.with_effect(crate::error::Effect::None))
     }
 
     /// The processes that may be ended if their services hang.
@@ -201,7 +199,8 @@ pub(super) async fn observe(
     is_done: impl Fn(ServiceState) -> bool,
 ) -> Result<Observation> {
     let seen = InspectServices::new(deployment.clone());
-    let seen = seen.inspect(cx).await?.check()?;
+    let seen = seen.inspect(cx).await?;
+    seen.check()?;
     let statuses: Vec<(&HostName, &SeenService, ServiceState)> = seen
         .hosts
         .iter()

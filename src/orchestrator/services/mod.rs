@@ -19,7 +19,7 @@ pub use quiet::{QuietDeployment, QuietedDeployment};
 pub use restart::RestartServices;
 pub use start::StartServices;
 pub use stop::StopServices;
-pub(super) use verdict::as_error;
+pub(super) use verdict::check;
 pub use verdict::{HostFailure, HostVerdict, ServiceVerdict, ServiceVerdicts};
 pub(super) use work::{Aim, on_host};
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::fleet::{Slots, for_each};
 use super::give_back::give_back_host;
 use super::inspect::{DeploymentServices, EndableProcess, HostServices};
-use super::verdict::{HostFailure, HostVerdict, ServiceVerdicts, as_error};
+use super::verdict::{HostFailure, HostVerdict, ServiceVerdicts};
 use super::work::Work;
 use super::{AT_A_TIME, describe};
 use crate::context::Context;
@@ -100,13 +100,13 @@ impl QuietDeployment {
         });
         let hosts = hosts.await?;
         let verdicts = ServiceVerdicts { hosts };
-        let Some(error) = as_error(verdicts.failures(), verdicts.hosts.len()) else {
-            return Ok(QuietedDeployment {
-                before: self.seen.clone(),
-                verdicts,
-            });
-        };
-        Err(self.undo(cx, &slots, &verdicts, error).await?)
+        if let Err(error) = verdicts.check() {
+            return Err(self.undo(cx, &slots, &verdicts, error).await?);
+        }
+        Ok(QuietedDeployment {
+            before: self.seen.clone(),
+            verdicts,
+        })
     }
 
     /// Gives back what was changed, and says so.
@@ -136,7 +136,7 @@ impl QuietDeployment {
         let given = ServiceVerdicts {
             hosts: given.await?,
         };
-        let back = as_error(given.failures(), given.hosts.len());
+        let back = given.check().err();
         let said = back.as_ref().map_or_else(
             || "all was given back as it was seen".to_owned(),
             |back| format!("and not all could be given back: {}", back.detail()),

@@ -74,26 +74,25 @@ impl ServiceVerdicts {
         failed.filter_map(|verdict| Some((&verdict.host, verdict.failure.as_ref()?)))
     }
 
-    /// These, if every host went well.
+    /// Makes an error of the failures, if there are any.
     ///
     /// # Errors
     /// What the first host failed with, saying it of each. The effect is `Partial` where a host went
     /// well or was changed.
-    pub fn check(self) -> Result<Self> {
-        let Some(error) = as_error(self.failures(), self.hosts.len()) else {
-            return Ok(self);
-        };
-        Err(error)
+    pub fn check(&self) -> Result<()> {
+        check(self.failures(), self.hosts.len())
     }
 }
 
-/// One error of the failures of some of `all` hosts.
-pub(in crate::orchestrator) fn as_error<'a>(
+/// Makes one error of the failures of some of `all` hosts.
+pub(in crate::orchestrator) fn check<'a>(
     failures: impl Iterator<Item = (&'a HostName, &'a HostFailure)>,
     all: usize,
-) -> Option<Error> {
+) -> Result<()> {
     let failures: Vec<_> = failures.collect();
-    let (_, first) = failures.first()?;
+    let Some((_, first)) = failures.first() else {
+        return Ok(());
+    };
     let said: Vec<String> = failures
         .iter()
         .map(|(host, failure)| format!("{host}: {}", failure.detail))
@@ -108,7 +107,7 @@ pub(in crate::orchestrator) fn as_error<'a>(
         _ => Effect::Partial,
     };
     let error = Error::new(first.kind, said.join("; ")).with_effect(effect);
-    Some(match &first.remedy {
+    Err(match &first.remedy {
         Some(remedy) => error.with_remedy(remedy.clone()),
         None => error,
     })
