@@ -176,9 +176,12 @@ impl Instance {
     }
 }
 
-/// The server's clock: UTC, as the simulated server's local time.
+/// The server's clock: UTC, as the simulated server's local time. Where a test has paused tokio's clock
+/// and that is ahead, it is that clock: what comes 15 seconds later is 15 seconds later here, too.
 pub(crate) fn now() -> PrimitiveDateTime {
-    let now = OffsetDateTime::now_utc();
+    let paused = tokio::time::Instant::now().into_std();
+    let ahead = paused.saturating_duration_since(std::time::Instant::now());
+    let now = OffsetDateTime::now_utc() + ahead;
     PrimitiveDateTime::new(now.date(), now.time())
 }
 
@@ -246,4 +249,17 @@ pub(crate) struct RequestInfo {
     pub(crate) command: String,
     pub(crate) percent_complete: f32,
     pub(crate) started: time::PrimitiveDateTime,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_goes_on_with_the_one_that_a_test_has_paused() {
+        let before = now();
+        tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
+        let passed = (now() - before).whole_minutes();
+        assert!((59..=61).contains(&passed), "{passed} minutes");
+    }
 }
