@@ -90,6 +90,10 @@ fn encryption() -> Vec<Plan> {
     vec![
         plan!(stage => { Seen::nothing().and(&plain_code(stage).await) },
             seen => verify().as_user(named(LOGIN)).trusting(&seen.get::<Modules>(0))),
+        plan!(stage => { Seen::nothing().and(&plain_code(stage).await) },
+            seen => verify()
+                .leaving_out_configurations()
+                .trusting(&seen.get::<Modules>(0))),
         plan!(stage => {
             let modules = plain_code(stage).await;
             let verified: EncryptionVerified = stage
