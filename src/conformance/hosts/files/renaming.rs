@@ -182,12 +182,7 @@ pub(super) async fn renames_over_no_link(scene: &Scene) -> Outcome {
 pub(super) async fn brings_permissions_along(scene: &Scene) -> Outcome {
     let files = renaming(scene).await?;
     let path = files.file("protected.txt", b"protected").await?;
-    let before = scene
-        .0
-        .protect(&path)
-        .then(|| scene.0.permissions(&path))
-        .flatten();
-    let Some(before) = before else {
+    let Some(before) = scene.protect(&path) else {
         files.away(&[&path]).await?;
         return not_applicable("permissions can't be set and looked at here");
     };

@@ -201,12 +201,7 @@ pub(super) async fn keeps_what_is_read_only(scene: &Scene) -> Outcome {
 pub(super) async fn keeps_permissions(scene: &Scene) -> Outcome {
     let files = scene.files();
     let path = files.file("protected.txt", b"old").await?;
-    let before = scene
-        .0
-        .protect(&path)
-        .then(|| scene.0.permissions(&path))
-        .flatten();
-    let Some(before) = before else {
+    let Some(before) = scene.protect(&path) else {
         files.away(&[&path]).await?;
         return not_applicable("permissions can't be set and looked at here");
     };

@@ -28,6 +28,14 @@ impl Scene {
             folder: self.0.folder(),
         }
     }
+
+    /// Gives a file other permissions than those of its folder, and tells them; `None` where that can't be done.
+    pub(super) fn protect(&self, path: &HostPath) -> Option<String> {
+        self.0
+            .protect(path)
+            .then(|| self.0.permissions(path))
+            .flatten()
+    }
 }
 
 impl Files {
