@@ -1,7 +1,7 @@
 //! The columns whose encrypted values are counted. That they have some is community knowledge.
 
 use super::verified::UncountedColumn;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::names::NameError;
 use crate::orchestrator::catalog::Catalog;
 use crate::sql::{DatabaseKeysVerified, EncryptedColumn, StoredForm};
@@ -75,16 +75,10 @@ pub(super) fn require_there(
         let Some(before) = before.find(|one| one.column.name().eq_ignore_ascii_case(&name)) else {
             continue;
         };
-        return Err(Error::new(
-            ErrorKind::KeyMismatch,
-            format!(
-                "{name} had {} values at the backup and can't be counted now: {why}",
-                before.values
-            ),
-        )
-        .with_remedy(
-            "this is not what was backed up: look whether it is another backup, or was changed since",
-        ));
+        return Err(DatabaseKeysVerified::mismatch(format!(
+            "{name} had {} values at the backup and can't be counted now: {why}",
+            before.values
+        )));
     }
     Ok(())
 }

@@ -307,6 +307,14 @@ fn look_at_console(candidate: Candidate, bytes: &Bytes, info: &mut WebComponents
     }
 }
 
+/// A question that was not answered changed nothing; a private copy that may be left says so itself.
+pub(super) fn untouched(error: Error) -> Error {
+    match error.effect() {
+        Effect::Unknown => error.with_effect(Effect::None),
+        _ => error,
+    }
+}
+
 /// The `aspnet_regiis` to use.
 pub(super) fn program(said: Option<&HostPath>) -> Result<HostPath> {
     match said {
@@ -348,10 +356,6 @@ impl Operation for ReadWebComponents {
 
     async fn run(&self, cx: &Context) -> Result<Self::Output> {
         let read = crate::sql::tell(cx, NAME, &self.host, self.read(cx)).await;
-        // Of what was asked and not answered nothing changes; a private copy that may be left says so itself.
-        read.map_err(|error| match error.effect() {
-            Effect::Unknown => error.with_effect(Effect::None),
-            _ => error,
-        })
+        read.map_err(untouched)
     }
 }

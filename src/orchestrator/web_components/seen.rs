@@ -88,18 +88,20 @@ impl Seen {
         }
     }
 
-    /// A file with the pools that it has now.
-    pub(super) fn now(&self, file: &SeenFile, sites: &Sites) -> SeenFile {
+    /// Files with the pools that they have now.
+    pub(super) fn now(&self, files: Vec<SeenFile>, sites: &Sites) -> Vec<SeenFile> {
         let ours = self.files.iter().flat_map(|file| sites.of(&file.path));
         let ours = ours.flat_map(|candidate| &candidate.applications);
         let ours = ours.map(IisApplication::identifier).collect();
-        let applications = sites
-            .of(&file.path)
-            .flat_map(|candidate| &candidate.applications);
-        SeenFile {
-            pools: pools(applications, &ours),
-            ..file.clone()
-        }
+        let now = files.into_iter().map(|file| {
+            let serving = sites.of(&file.path);
+            let applications = serving.flat_map(|candidate| &candidate.applications);
+            SeenFile {
+                pools: pools(applications, &ours),
+                ..file
+            }
+        });
+        now.collect()
     }
 }
 

@@ -8,7 +8,7 @@ use super::outside;
 use super::pools;
 use super::prepare::Preparation;
 use super::prepared::{Prepared, require, undo};
-use super::read::{WebComponentsInfo, program};
+use super::read::{WebComponentsInfo, program, untouched};
 use super::renaming::Renaming;
 use super::seen::{Seen, SeenFile};
 use super::web_config::{WebConfig, WebTarget};
@@ -214,11 +214,12 @@ impl WriteWebComponents {
             .iter()
             .zip(&prepared)
             .filter(|(seen, file)| !seen.is_console && is_new(file))
-            .map(|(seen, _)| match &sites {
-                Some(sites) => all.now(seen, sites),
-                None => (*seen).clone(),
-            })
+            .map(|(seen, _)| (*seen).clone())
             .collect();
+        let written = match &sites {
+            Some(sites) => all.now(written, sites),
+            None => written,
+        };
         if !written.is_empty() {
             cx.report(&Progress::Doing {
                 operation: NAME,
@@ -256,14 +257,6 @@ impl WriteWebComponents {
             }
         }
         Ok(())
-    }
-}
-
-/// A question that was not answered changed nothing; a private copy that may be left says so itself.
-fn untouched(error: Error) -> Error {
-    match error.effect() {
-        Effect::Unknown => error.with_effect(Effect::None),
-        _ => error,
     }
 }
 

@@ -137,9 +137,14 @@ impl DatabaseKeysVerified {
         if fewer.is_empty() {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::KeyMismatch, fewer.join("; ")).with_remedy(
+        Err(Self::mismatch(fewer.join("; ")))
+    }
+
+    /// What is there is not what was counted at the backup.
+    pub(crate) fn mismatch(detail: String) -> Error {
+        Error::new(ErrorKind::KeyMismatch, detail).with_remedy(
             "this is not what was backed up: look whether it is another backup, or was changed since",
-        ))
+        )
     }
 }
 

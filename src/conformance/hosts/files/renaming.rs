@@ -4,12 +4,10 @@
 
 use super::super::expectation::{done, is_unsupported, refused, refused_anyhow};
 use super::NAMES;
-use super::replacing::{is_done_or_busy, while_read};
+use super::replacing::{BUSY, is_done_or_busy, while_read};
 use super::scene::{Files, Scene};
 use crate::conformance::check::{Outcome, expect, expect_same, miss, not_applicable};
 use crate::transport::codes;
-
-const BUSY: [u32; 2] = [codes::ACCESS_DENIED, codes::SHARING_VIOLATION];
 
 /// The files of a port that renames files, as it is found out with two that nothing is wrong with.
 async fn renaming(scene: &Scene) -> Outcome<Files> {

@@ -6,6 +6,9 @@ use crate::conformance::check::{Outcome, expect, expect_same, miss, not_applicab
 use crate::names::HostPath;
 use crate::transport::{HostError, codes};
 
+/// What is told of a file that somebody holds open, or that is read-only.
+pub(super) const BUSY: [u32; 2] = [codes::ACCESS_DENIED, codes::SHARING_VIOLATION];
+
 pub(super) async fn replaces(scene: &Scene) -> Outcome {
     let files = scene.files();
     let path = files.file("replaced.txt", b"something rather long").await?;
@@ -52,10 +55,9 @@ pub(super) async fn replaces_at_once(scene: &Scene) -> Outcome {
 
 /// Whether it was done, or refused because the file is held open just now: by who reads it.
 pub(super) fn is_done_or_busy(what: &str, answer: Result<(), HostError>) -> Outcome<bool> {
-    let busy = [codes::ACCESS_DENIED, codes::SHARING_VIOLATION];
     match answer {
         Ok(()) => Ok(true),
-        Err(error) if error.code().is_some_and(|code| busy.contains(&code)) => Ok(false),
+        Err(error) if error.code().is_some_and(|code| BUSY.contains(&code)) => Ok(false),
         Err(error) => Err(miss(
             format!("{what}, or a file held open"),
             error.to_string(),
@@ -158,9 +160,8 @@ pub(super) async fn keeps_what_is_held_open(scene: &Scene) -> Outcome {
         files.away(&[&path]).await?;
         return not_applicable("nobody can hold a file open here");
     };
-    let busy = [codes::ACCESS_DENIED, codes::SHARING_VIOLATION];
     let replaced = files.port.replace(&files.host, &path, b"new").await;
-    refused("a replacement of a file held open", &busy, replaced)?;
+    refused("a replacement of a file held open", &BUSY, replaced)?;
     files
         .expect_content("the file held open", &path, b"old")
         .await?;
