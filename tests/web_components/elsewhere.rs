@@ -4,66 +4,54 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use scorch_recovery::names::{HostName, HostPath, WebUrl};
+use scorch_recovery::names::{HostName, WebUrl};
 use scorch_recovery::orchestrator::{
     WebComponents, WebComponentsInfo, WebConfigStyle, WriteWebComponents,
 };
 use scorch_recovery::simulator::hosts::{
-    HostFault, HostFaultKind, OrchestratorHost, OrchestratorVersion, SimulatedHost, SimulatedHosts,
-    SimulatedWebApplication, SimulatedWebServers, WebComponentKind,
+    HostFault, HostFaultKind, SimulatedHost, SimulatedHosts, SimulatedWebServers, WebComponentKind,
 };
 use scorch_recovery::transport::{HostError, WebAnswer, WebCapabilities, WebTransport};
 use scorch_recovery::{Context, Effect, Error, ErrorKind, Operation};
 
 use crate::files::web01;
 use crate::host::KEPT;
+use crate::world::{add, application, asked_by};
+
+const NOWHERE: &str = "SQL09";
 
 /// Hosts without a database: whether the web components work is no matter here.
 struct Scene {
     folder: tempfile::TempDir,
     hosts: SimulatedHosts,
     servers: SimulatedWebServers,
-    version: OrchestratorVersion,
+    kind: WebComponentKind,
     web01: SimulatedHost,
 }
 
 impl Scene {
-    fn new(version: OrchestratorVersion, kind: WebComponentKind) -> Self {
+    fn new(kind: WebComponentKind) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let hosts = SimulatedHosts::builder(folder.path()).build();
         let this = Self {
             servers: SimulatedWebServers::on(&hosts),
-            web01: install(&hosts, version, &web01()),
+            web01: add(&hosts, kind, &web01(), NOWHERE),
             folder,
             hosts,
-            version,
+            kind,
         };
-        let folder = match version {
-            OrchestratorVersion::V2022 => {
-                r"C:\Program Files\Microsoft System Center\2022\Orchestrator\WebApi"
-            }
-            _ => {
-                r"C:\Program Files (x86)\Microsoft System Center 2016\Orchestrator\Web Service\Orchestrator"
-            }
-        };
-        let web_config = folder.parse::<HostPath>().unwrap().child("web.config");
-        let application = SimulatedWebApplication::new(kind, 81, web_config.unwrap());
-        this.servers.install(&this.web01, application).unwrap();
+        this.servers
+            .install(&this.web01, application(kind))
+            .unwrap();
         this
     }
 
     fn api() -> Self {
-        Self::new(OrchestratorVersion::V2022, WebComponentKind::WebApi)
+        Self::new(WebComponentKind::WebApi)
     }
 
     fn asked_by(&self, web: impl WebTransport + 'static) -> Context {
-        Context::builder()
-            .files(self.hosts.clone())
-            .commands(self.hosts.clone())
-            .registry(self.hosts.clone())
-            .web(web)
-            .build()
-            .unwrap()
+        asked_by(&self.hosts, web)
     }
 
     fn context(&self) -> Context {
@@ -117,15 +105,6 @@ impl Scene {
     }
 }
 
-fn install(hosts: &SimulatedHosts, version: OrchestratorVersion, name: &HostName) -> SimulatedHost {
-    let installed = OrchestratorHost::of(version)
-        .web_components()
-        .data_store(&"SQL09".parse().unwrap(), &"Old".parse().unwrap());
-    let host = hosts.add_orchestrator(name, &installed).unwrap();
-    host.create_folder(&KEPT.parse().unwrap()).unwrap();
-    host
-}
-
 fn name(text: &str) -> HostName {
     text.parse().unwrap()
 }
@@ -138,11 +117,8 @@ fn write(host: &HostName, seen: &WebComponentsInfo) -> WriteWebComponents {
 
 #[tokio::test]
 async fn a_name_that_leads_elsewhere_is_refused_and_nothing_is_changed_there() {
-    for (version, kind) in [
-        (OrchestratorVersion::V2022, WebComponentKind::WebApi),
-        (OrchestratorVersion::V2016, WebComponentKind::WebService),
-    ] {
-        let scene = Scene::new(version, kind);
+    for kind in [WebComponentKind::WebApi, WebComponentKind::WebService] {
+        let scene = Scene::new(kind);
         assert_eq!(
             scene.read(&web01()).await.computer.as_deref(),
             Some("WEB01")
@@ -201,7 +177,7 @@ async fn an_address_that_leads_elsewhere_since_is_refused() {
     let operation = write(&address, &info);
 
     // The same files, on another computer.
-    let other = install(&scene.hosts, scene.version, &name("WEB02"));
+    let other = add(&scene.hosts, scene.kind, &name("WEB02"), NOWHERE);
     let path = &info.found[0].path;
     assert_eq!(
         other.read_file(path).unwrap(),

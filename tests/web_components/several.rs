@@ -175,7 +175,8 @@ mod simulated {
     use scorch_recovery::simulator::hosts::{SimulatedWebApplication, WebComponentKind};
 
     use crate::files::web01;
-    use crate::world::{KEPT, World};
+    use crate::host::KEPT;
+    use crate::world::World;
 
     /// Two sites serve one folder, each with a process that goes on with what it read until its own pool is
     /// recycled: both use what was written.

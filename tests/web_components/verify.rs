@@ -12,7 +12,8 @@ use scorch_recovery::simulator::hosts::{
 use scorch_recovery::{AnyOperation, AnyOutput, Effect, ErrorKind, Operation};
 
 use crate::files::web01;
-use crate::world::{KEPT, World};
+use crate::host::KEPT;
+use crate::world::World;
 
 const KINDS: [WebComponentKind; 2] = [WebComponentKind::WebApi, WebComponentKind::WebService];
 const ALL: [C; 3] = [C::Database, C::DatabasePermission, C::DotNet];

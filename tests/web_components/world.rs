@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use scorch_recovery::names::HostPath;
+use scorch_recovery::names::{HostName, HostPath};
 use scorch_recovery::orchestrator::{
     VerifiedWebComponents, WebCause, WebComponents, WebComponentsInfo,
 };
@@ -15,9 +15,9 @@ use scorch_recovery::transport::WebTransport;
 use scorch_recovery::{Context, Operation, Secret};
 
 use crate::files::web01;
+use crate::host::KEPT;
 
 const SA: &str = "A-long-passw0rd";
-pub(crate) const KEPT: &str = r"C:\Recovery";
 
 pub(crate) struct World {
     folder: tempfile::TempDir,
@@ -77,19 +77,11 @@ impl World {
     }
 
     pub(crate) fn web_config(&self) -> HostPath {
-        let path = match self.kind {
-            WebComponentKind::WebApi => {
-                r"C:\Program Files\Microsoft System Center\2022\Orchestrator\WebApi\web.config"
-            }
-            _ => {
-                r"C:\Program Files (x86)\Microsoft System Center 2016\Orchestrator\Web Service\Orchestrator\web.config"
-            }
-        };
-        path.parse().unwrap()
+        web_config(self.kind)
     }
 
     pub(crate) fn application(&self) -> SimulatedWebApplication {
-        SimulatedWebApplication::new(self.kind, 81, self.web_config())
+        application(self.kind)
     }
 
     pub(crate) fn run(&self, application: SimulatedWebApplication) {
@@ -97,13 +89,7 @@ impl World {
     }
 
     pub(crate) fn asked_by(&self, web: impl WebTransport + 'static) -> Context {
-        Context::builder()
-            .files(self.hosts.clone())
-            .commands(self.hosts.clone())
-            .registry(self.hosts.clone())
-            .web(web)
-            .build()
-            .unwrap()
+        asked_by(&self.hosts, web)
     }
 
     pub(crate) fn context(&self) -> Context {
@@ -147,6 +133,17 @@ fn install(
     let sql =
         SimulatorTransport::builder().instance("SQL01".parse().unwrap(), server, "sa", password);
     let hosts = SimulatedHosts::builder(disks).sql(sql.build()).build();
+    let host = add(&hosts, kind, &web01(), instance);
+    (hosts, host)
+}
+
+/// A host with web components of that kind, whose data store is `Old` on `instance`.
+pub(crate) fn add(
+    hosts: &SimulatedHosts,
+    kind: WebComponentKind,
+    name: &HostName,
+    instance: &str,
+) -> SimulatedHost {
     let version = match kind {
         WebComponentKind::WebApi => OrchestratorVersion::V2022,
         _ => OrchestratorVersion::V2016,
@@ -154,7 +151,34 @@ fn install(
     let installed = OrchestratorHost::of(version)
         .web_components()
         .data_store(&instance.parse().unwrap(), &"Old".parse().unwrap());
-    let host = hosts.add_orchestrator(&web01(), &installed).unwrap();
+    let host = hosts.add_orchestrator(name, &installed).unwrap();
     host.create_folder(&KEPT.parse().unwrap()).unwrap();
-    (hosts, host)
+    host
+}
+
+/// Where its web.config is.
+fn web_config(kind: WebComponentKind) -> HostPath {
+    let path = match kind {
+        WebComponentKind::WebApi => {
+            r"C:\Program Files\Microsoft System Center\2022\Orchestrator\WebApi\web.config"
+        }
+        _ => {
+            r"C:\Program Files (x86)\Microsoft System Center 2016\Orchestrator\Web Service\Orchestrator\web.config"
+        }
+    };
+    path.parse().unwrap()
+}
+
+pub(crate) fn application(kind: WebComponentKind) -> SimulatedWebApplication {
+    SimulatedWebApplication::new(kind, 81, web_config(kind))
+}
+
+pub(crate) fn asked_by(hosts: &SimulatedHosts, web: impl WebTransport + 'static) -> Context {
+    Context::builder()
+        .files(hosts.clone())
+        .commands(hosts.clone())
+        .registry(hosts.clone())
+        .web(web)
+        .build()
+        .unwrap()
 }
